@@ -1,0 +1,179 @@
+"""What the artifacts hold, as values: typed readers of what the folders hold.
+
+One invariant: row i of every array is ad i of its part, column j is category j. Nothing is ever
+reordered.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.errors import BadInputError, MissingArtifactError
+from adcat.workspace import Artifact, Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Part: TypeAlias = Literal["train", "validation", "test"]
+Modality: TypeAlias = Literal["text", "image"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+MODALITIES: tuple[Modality, ...] = ("text", "image")
+
+Probs: TypeAlias = NDArray[np.float32]  # [n, categories], rows sum to 1
+Vectors: TypeAlias = NDArray[np.float32]  # [n, dimensions]
+Labels: TypeAlias = NDArray[np.int64]  # [n], in 0 .. categories - 1
+
+ADS = "ads.parquet"
+CATEGORIES = "categories.json"
+
+
+def read_categories(split: Artifact) -> list[str]:
+    """Reads the categories' names; column j of every probability array is category j."""
+    return json.loads((split / CATEGORIES).read_text(encoding="utf-8"))
+
+
+def iterate_ads(
+    split: Artifact, part: Part, columns: Sequence[str], batch: int = 8192
+) -> Iterator["pa.RecordBatch"]:
+    """Streams columns of the ads of a part in their order, at most `batch` ads at a time."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(split / ADS) as file:
+        for chunk in file.iter_batches(batch_size=batch, columns=["part", *columns]):
+            here = chunk.filter(pc.field("part") == part).drop_columns(["part"])
+            if here.num_rows:
+                yield here
+
+
+def read_ads(
+    split: Artifact, part: Part, columns: Sequence[str], rows: Sequence[int] | None = None
+) -> list[dict[str, Any]]:
+    """Reads ads of a part as dictionaries: all of them, or those of the given rows of the part."""
+    wanted = None if rows is None else {int(row) for row in rows}
+    found: dict[int, dict[str, Any]] = {}
+    start = 0
+    for chunk in iterate_ads(split, part, columns):
+        here = [i for i in range(chunk.num_rows) if wanted is None or start + i in wanted]
+        found.update(
+            (start + i, ad) for i, ad in zip(here, chunk.take(here).to_pylist(), strict=True)
+        )
+        start += chunk.num_rows
+    return [found[row] for row in (range(start) if rows is None else map(int, rows))]
+
+
+def read_labels(split: Artifact, part: Part) -> Labels:
+    """Reads the category of every ad of a part: [n]."""
+    chunks = [chunk["label"].to_numpy() for chunk in iterate_ads(split, part, ["label"], 65536)]
+    return np.concatenate(chunks or [np.zeros(0)]).astype(np.int64)
+
+
+def image_paths(split: Artifact, part: Part) -> list[str]:
+    """Reads where the image of every ad of a part lies, as absolute paths: [n]."""
+    folder = Path(split.manifest().record["images"])
+    return [
+        str(folder / image)
+        for chunk in iterate_ads(split, part, ["image"])
+        for image in chunk["image"].to_pylist()
+    ]
+
+
+def prior(labels: Labels, categories: int) -> NDArray[np.float64]:
+    """The categories' smoothed shares of the training ads: (n_c + 1) / (N + categories)."""
+    counts = np.bincount(labels, minlength=categories)
+    return (counts + 1) / (len(labels) + categories)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Features:
+    """Vectors and probabilities of both baselines, memory-mapped."""
+
+    artifact: Artifact
+
+    def vectors(self, part: Part, modality: Modality) -> Vectors:
+        """The classifier's inner representation: [n, dimensions]."""
+        return open_array(self.artifact / f"{part}/{modality}_vectors.npy")
+
+    def probs(self, part: Part, modality: Modality) -> Probs:
+        """The classifier's probabilities: [n, categories]."""
+        return open_array(self.artifact / f"{part}/{modality}_probs.npy")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelProbs:
+    """Where a model's probabilities lie: a baseline's, a fused or an attention model's."""
+
+    name: str
+    artifact: Artifact
+    file: str = "probs.npy"
+
+    def probs(self, part: Part) -> Probs:
+        """The model's probabilities of the ads of a part, memory-mapped: [n, categories]."""
+        return open_array(self.artifact / f"{part}/{self.file}")
+
+
+def all_models(workspace: Workspace) -> list[ModelProbs]:
+    """Every model whose probabilities exist, baselines first."""
+    features = workspace.features
+    baselines = [
+        ModelProbs(modality, features, f"{modality}_probs.npy")
+        for modality in MODALITIES
+        if (features / f"test/{modality}_probs.npy").exists()
+    ]
+    fused = [ModelProbs(a.path.name, a) for a in workspace.variants("fuse")]
+    attention = [ModelProbs(_attention_name(a), a) for a in workspace.variants("attend")]
+    return [*baselines, *fused, *attention]
+
+
+def find_models(workspace: Workspace, names: Sequence[str]) -> list[ModelProbs]:
+    """The models of these names, in this order.
+
+    Raises:
+      BadInputError: no such model has been made.
+    """
+    models = {model.name: model for model in all_models(workspace)}
+    for name in names:
+        if name not in models:
+            raise BadInputError(
+                f"there is no model {name!r} in {workspace.root}; there are: "
+                f"{', '.join(models) or 'none yet'}"
+            )
+    return [models[name] for name in names]
+
+
+def open_array(path: Path) -> NDArray[np.float32]:
+    """Opens an array of one row per ad, memory-mapped, read-only: [n, columns].
+
+    Raises:
+      MissingArtifactError: there is no such file.
+      BadInputError: it holds something else than rows of float32.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise MissingArtifactError(f"{path} is missing; run the command that makes it") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise BadInputError(f"{path} is no array: {error}") from None
+    if array.ndim != 2 or array.dtype != np.float32:
+        raise BadInputError(
+            f"{path}: expected rows of float32, found {array.dtype} of shape {array.shape}"
+        )
+    return array
+
+
+def create_array(path: Path, rows: int, columns: int) -> NDArray[np.float32]:
+    """Creates a memory-mapped float32 array file to be filled: [rows, columns]."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
+
+
+def _attention_name(artifact: Artifact) -> str:
+    """The default folder `c-wh` holds `attend-c-wh`; a folder with a name of its own, that name."""
+    name = artifact.path.name
+    is_default = name[:2] in {"a-", "b-", "c-", "d-", "e-"} and name[2:] in {"wh", "c"}
+    return f"attend-{name}" if is_default else name

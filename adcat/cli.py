@@ -1,0 +1,124 @@
+"""The command line: parses, calls one step, prints what it returns. No other logic."""
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+if os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty()):
+    os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"  # typer reads it when it is imported
+
+import typer
+
+from adcat import __version__
+from adcat.errors import AdcatError
+from adcat.options import build, parameters
+from adcat.terminal import Terminal, show
+from adcat.workspace import Workspace
+
+COMMANDS = (
+    "split",
+    "train-text",
+    "train-image",
+    "extract-features",
+    "fuse",
+    "evaluate",
+    "error-groups",
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _root(
+    ctx: typer.Context,
+    workspace: Annotated[
+        Path,
+        typer.Option(
+            "--workspace", "-w", envvar="ADCAT_WORKSPACE", help="Folder that holds every artifact."
+        ),
+    ] = Path("artifacts"),
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Put second-hand ads into the right category from their text and photo."""
+    if version:
+        typer.echo(f"adcat {__version__}")
+        raise typer.Exit()
+    ctx.obj = Workspace(workspace)
+
+
+def _add(name: str) -> None:
+    """Makes a step into a command: its settings are the options, its docstring the help."""
+    module = importlib.import_module(f"adcat.steps.{name.replace('-', '_')}")
+    step = getattr(module, name.replace("-", "_"))
+    document = getattr(module, "document", None)
+
+    def run(ctx: typer.Context, **values: Any) -> None:
+        as_json = values.pop("json", False)
+        settings = build(module.Settings, values, lambda field: _is_given(ctx, field))
+        with _errors_told():
+            if as_json:
+                typer.echo(json.dumps(document(ctx.obj, settings), indent=2))  # pyright: ignore[reportOptionalCall]
+            else:
+                show(step(ctx.obj, settings, Terminal()))
+
+    options = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+    options += parameters(module.Settings)
+    if document:
+        options.append(_JSON)
+    run.__signature__ = inspect.Signature(options)  # pyright: ignore[reportFunctionMemberAccess]
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    app.command(name, help=inspect.getdoc(step), no_args_is_help=False)(run)
+
+
+_JSON = inspect.Parameter(
+    "json",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and write nothing.")
+    ],
+)
+
+
+def _is_given(ctx: typer.Context, field: str) -> bool:
+    source = ctx.get_parameter_source(field)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
+
+
+@contextlib.contextmanager
+def _errors_told() -> Iterator[None]:
+    """What is expected to go wrong becomes a line on stderr and an exit code."""
+    try:
+        yield
+    except AdcatError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"error: {where}{error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted; run the same command again to go on", err=True)
+        raise typer.Exit(130) from None
+
+
+for _name in COMMANDS:
+    if importlib.util.find_spec(f"adcat.steps.{_name.replace('-', '_')}"):  # until all are there
+        _add(_name)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()

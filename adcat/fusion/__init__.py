@@ -1,0 +1,1 @@
+"""Ways to combine the two baselines into one model."""

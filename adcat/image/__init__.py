@@ -1,0 +1,1 @@
+"""Photos: decoding, augmentation, Inception v3 and its training."""

@@ -1,0 +1,1 @@
+"""The subcommands, as functions: artifacts in, one artifact out, nothing printed."""

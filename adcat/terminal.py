@@ -1,0 +1,112 @@
+"""What the terminal shows: results on stdout, progress and remarks on stderr."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+import typer
+from rich import progress as bars
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from adcat.progress import Task
+from adcat.tables import Report, Table
+
+SECONDS_BETWEEN_LINES = 10  # of progress, where stderr is no terminal
+
+
+def _console(stderr: bool) -> Console:
+    """A console without control codes where they would end up in a file."""
+    stream = sys.stderr if stderr else sys.stdout
+    plain = bool(os.environ.get("NO_COLOR")) or not stream.isatty()
+    return Console(
+        file=stream, force_terminal=not plain, width=160 if plain else None, highlight=False
+    )
+
+
+def show(report: Report) -> None:
+    """Prints what a step has to say on stdout."""
+    console = _console(stderr=False)
+    for table in report.tables:
+        console.print(_rich(table))
+    for line in report.lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _rich(table: Table) -> RichTable:
+    shown = RichTable(title=table.title, title_justify="left")
+    for i, column in enumerate(table.columns):
+        numeric = any(isinstance(row[i], int | float) for row in table.rows)
+        shown.add_column(column.heading, justify="right" if numeric else "left")
+    for row in table.texts():
+        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+    return shown
+
+
+class Terminal:
+    """Draws progress on stderr: a bar on a terminal, now and then a line elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = _console(stderr=True)
+
+    @contextlib.contextmanager
+    def task(self, title: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
+        """Shows title, share done, units per second and the time left."""
+        if not self._console.is_terminal:
+            task = _Lines(title, total, unit, done)
+            yield task
+            task.end()
+            return
+        with bars.Progress(
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[rate]}"),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[note]}"),
+            console=self._console,
+            transient=True,
+        ) as progress:
+            row = progress.add_task(title, total=total, completed=done, rate="", note="")
+            yield _Bar(progress, row, unit)
+
+    def say(self, line: str) -> None:
+        """Prints the line."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+
+class _Bar:
+    def __init__(self, progress: bars.Progress, row: bars.TaskID, unit: str) -> None:
+        self._progress, self._row, self._unit = progress, row, unit
+
+    def advance(self, units: int, note: str = "") -> None:
+        speed = self._progress.tasks[self._row].speed
+        rate = f"{speed:,.0f} {self._unit}/s" if speed else ""
+        self._progress.update(self._row, advance=units, rate=rate, note=note)
+
+
+class _Lines:
+    def __init__(self, title: str, total: int, unit: str, done: int) -> None:
+        self._title, self._total, self._unit = title, total, unit
+        self._done = self._before = done
+        self._started = self._said = time.monotonic()
+
+    def advance(self, units: int, note: str = "") -> None:
+        self._done += units
+        if time.monotonic() - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = time.monotonic()
+            left = (self._total - self._done) / max(self._rate(), 1e-9)
+            self._say(f"{left:,.0f} s left  {note}")
+
+    def end(self) -> None:
+        self._say("done")
+
+    def _rate(self) -> float:
+        return (self._done - self._before) / max(time.monotonic() - self._started, 1e-9)
+
+    def _say(self, end: str) -> None:
+        count = f"{self._done:,}/{self._total:,} {self._unit}"
+        line = f"{self._title}: {count}, {self._rate():,.0f} {self._unit}/s, {end}"
+        typer.echo(line.rstrip(), err=True)

@@ -1,0 +1,1 @@
+"""Text classifiers and the text that they read."""
