@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.errors import BadInputError, MissingArtifactError
+from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
+from adcat.progress import Progress
 from adcat.workspace import Artifact, Workspace
 
 if TYPE_CHECKING:
@@ -38,17 +39,22 @@ def read_categories(split: Artifact) -> list[str]:
 
 
 def iterate_ads(
-    split: Artifact, part: Part, columns: Sequence[str], batch: int = 8192
+    split: Artifact, part: Part, columns: Sequence[str], batch: int = 8192, skip: int = 0
 ) -> Iterator["pa.RecordBatch"]:
-    """Streams columns of the ads of a part in their order, at most `batch` ads at a time."""
+    """Streams columns of the ads of a part in their order, at most `batch` ads at a time.
+
+    The first `skip` ads of the part are left out.
+    """
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(split / ADS) as file:
         for chunk in file.iter_batches(batch_size=batch, columns=["part", *columns]):
             here = chunk.filter(pc.field("part") == part).drop_columns(["part"])
-            if here.num_rows:
-                yield here
+            passed = min(skip, here.num_rows)
+            skip -= passed
+            if passed < here.num_rows:
+                yield here.slice(passed)
 
 
 def read_ads(
@@ -112,9 +118,18 @@ class ModelProbs:
     artifact: Artifact
     file: str = "probs.npy"
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the text or the image classifier alone."""
+        return self.name in MODALITIES
+
+    def path(self, part: Part) -> Path:
+        """The file that holds the probabilities of the ads of a part."""
+        return self.artifact / f"{part}/{self.file}"
+
     def probs(self, part: Part) -> Probs:
         """The model's probabilities of the ads of a part, memory-mapped: [n, categories]."""
-        return open_array(self.artifact / f"{part}/{self.file}")
+        return open_array(self.path(part))
 
 
 def all_models(workspace: Workspace) -> list[ModelProbs]:
@@ -144,6 +159,53 @@ def find_models(workspace: Workspace, names: Sequence[str]) -> list[ModelProbs]:
                 f"{', '.join(models) or 'none yet'}"
             )
     return [models[name] for name in names]
+
+
+def models_to_report(
+    workspace: Workspace, names: Sequence[str], part: Part, progress: Progress
+) -> list[ModelProbs]:
+    """The models of these names; without names, every one that is sound and knows the part.
+
+    Raises:
+      BadInputError: there is no such model, or it has no probabilities of the training ads.
+      MissingArtifactError: there is no model at all.
+      StaleArtifactError: a model that was named is stale, or every model is.
+    """
+    if names:
+        models = find_models(workspace, list(dict.fromkeys(names)))
+        for model in models:
+            _check_part(model, part)
+            model.artifact.check()
+        return models
+    models = [m for m in all_models(workspace) if m.is_baseline or part != "train"]
+    if not models:
+        workspace.features.check()
+    return _sound(models, progress)
+
+
+def _check_part(model: ModelProbs, part: Part) -> None:
+    if part == "train" and not model.is_baseline:
+        raise BadInputError(
+            f"{model.name} has no probabilities of the train part, only the baselines "
+            f"{' and '.join(MODALITIES)} have; use --part validation or --part test"
+        )
+
+
+def _sound(models: Sequence[ModelProbs], progress: Progress) -> list[ModelProbs]:
+    """The models whose artifacts are sound; says which are left out and what makes them again."""
+    sound: list[ModelProbs] = []
+    left_out: dict[str, list[str]] = {}  # reason -> names
+    for model in models:
+        try:
+            model.artifact.check()
+            sound.append(model)
+        except (MissingArtifactError, StaleArtifactError) as error:
+            left_out.setdefault(str(error), []).append(model.name)
+    if not sound:
+        models[0].artifact.check()  # raises
+    for reason, absent in left_out.items():
+        progress.say(f"warning: left out {', '.join(absent)}: {reason}")
+    return sound
 
 
 def open_array(path: Path) -> NDArray[np.float32]:

@@ -69,7 +69,7 @@ def _add(name: str) -> None:
         settings = build(module.Settings, values, lambda field: _is_given(ctx, field))
         with _errors_told():
             if as_json:
-                typer.echo(json.dumps(document(ctx.obj, settings), indent=2))  # pyright: ignore[reportOptionalCall]
+                typer.echo(json.dumps(document(ctx.obj, settings, Terminal()), indent=2))  # pyright: ignore[reportOptionalCall]
             else:
                 show(step(ctx.obj, settings, Terminal()))
 

@@ -123,8 +123,8 @@ class FileDigests:
             if entry[2] != digest:
                 return name
             fresh[name] = entry
-        if fresh != known:
-            self._write(fresh)
+        if not fresh.items() <= known.items():
+            self._write({**known, **fresh})
         return None
 
     def _stat(self, name: str) -> list[Any]:

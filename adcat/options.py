@@ -13,7 +13,7 @@ def parameters(settings: type[Any]) -> list[inspect.Parameter]:
     hints = get_type_hints(settings)
     made = [_parameter(field, hints[field.name]) for field in dataclasses.fields(settings)]
     if hasattr(settings, "thesis"):
-        made.append(_PRESET)
+        made.append(_PRESET.replace(default=getattr(settings, "default_preset", None)))
     return made
 
 

@@ -5,7 +5,7 @@ A step builds a `Table` once; `adcat.cli` shows it and `write_table` files it.
 
 import csv
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -60,6 +60,14 @@ def write_table(folder: Path, name: str, table: Table) -> None:
         writer.writerow([column.heading for column in table.columns])
         writer.writerows(table.rows)
     (folder / f"{name}.md").write_text(_markdown(table), encoding="utf-8")
+
+
+def write_records(path: Path, records: Sequence[Mapping[str, Cell]]) -> None:
+    """Writes dictionaries with the same keys as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
 
 
 def _markdown(table: Table) -> str:

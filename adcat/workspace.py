@@ -27,6 +27,7 @@ class Draft:
 
     folder: Path
     notes: dict[str, Any]  # facts for the manifest, such as what a model was fitted on
+    record: dict[str, Any]  # facts outside the digest, such as where the images lie
 
     @property
     def checkpoints(self) -> Path:
@@ -103,6 +104,11 @@ class Artifact:
                 )
         return manifest
 
+    def is_intact(self, manifest: Manifest, files: Iterable[str]) -> bool:
+        """Whether these files are all there, as the manifest says."""
+        expected = {file: manifest.files.get(file, "") for file in files}
+        return self._digests().first_difference(expected) is None
+
     def _digests(self) -> FileDigests:
         return FileDigests(self.path, self.root / ".cache" / f"{self.name}.json")
 
@@ -132,7 +138,7 @@ class Artifact:
             if not resume:
                 shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
-            draft = Draft(folder, {})
+            draft = Draft(folder, {}, {})
             try:
                 yield draft
             except BaseException:
@@ -141,21 +147,23 @@ class Artifact:
                     self._sweep()
                 raise
             shutil.rmtree(folder / ".checkpoints", ignore_errors=True)
-            self._seal(folder, manifest, draft.notes, started)
+            self._seal(draft, manifest, started)
             self._sweep()
 
-    def _seal(
-        self, folder: Path, manifest: Manifest, notes: dict[str, Any], started: float
-    ) -> None:
+    def _seal(self, draft: Draft, manifest: Manifest, started: float) -> None:
         """Writes the manifest into the draft and moves the draft into place.
 
         A folder cannot be renamed onto a full one, so the old one steps aside; a kill between the
         two renames is mended by `_recover`.
         """
+        folder = draft.folder
         (folder / MANIFEST).unlink(missing_ok=True)
         digests = FileDigests(folder, self.root / ".cache" / f"{self.name}.json")
         sealed = dataclasses.replace(
-            manifest, files=digests.compute(), notes=notes, record=record(started)
+            manifest,
+            files=digests.compute(),
+            notes=draft.notes,
+            record={**record(started), **draft.record},
         )
         write_json(folder / MANIFEST, dataclasses.asdict(sealed))
         self.path.parent.mkdir(parents=True, exist_ok=True)

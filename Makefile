@@ -1,0 +1,58 @@
+ADS       ?= sample_data/ads.csv
+IMAGES    ?=
+WEIGHTS   ?= none
+WORKSPACE ?= artifacts
+PYTHON    ?= python3
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+ADCAT := $(BIN)/adcat -w $(WORKSPACE)
+
+.DEFAULT_GOAL := help
+.PHONY: help install lock pipeline check format test bench clean
+
+help:      ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/installed  ## Make .venv from the locked dependencies
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+lock: install  ## Resolve the dependencies again: names, versions and hashes
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --extra dev pyproject.toml -o requirements.lock
+
+pipeline: install  ## Run every step on ADS (IMAGES, WEIGHTS) into WORKSPACE
+	$(ADCAT) split $(ADS) $(if $(IMAGES),--images $(IMAGES))
+	$(ADCAT) train-text
+	$(ADCAT) train-image --weights $(WEIGHTS) --stage head $(if $(filter none,$(WEIGHTS)),--image-size 139)
+	$(ADCAT) extract-features
+	$(ADCAT) fuse --policy max
+	$(ADCAT) fuse --policy sum-max
+	$(ADCAT) fuse --policy product-max
+	$(ADCAT) evaluate
+	$(ADCAT) error-groups
+
+check: install  ## Format, lint, types and import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: install  ## Rewrite the code in the project's style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: install  ## Run the tests
+	$(BIN)/pytest
+
+bench: install  ## Measure speed against the plain tools, as ratios
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:     ## Remove what was made, the virtual environment included
+	rm -rf $(VENV) artifacts

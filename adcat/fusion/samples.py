@@ -1,0 +1,105 @@
+"""The ads that a network learns from or is judged on, as memory-mapped arrays."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.artifacts import Labels, Probs
+
+Block: TypeAlias = tuple[list[NDArray[np.float32]], NDArray[np.int32], NDArray[np.float32]]
+
+RUN = 256  # ads that are read in one go: long enough for a disk, short enough to mix well
+POOL_BYTES = 64 * 2**20  # of ads that are mixed with one another
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Some ads of a part: what a network reads of them, their categories and their weight."""
+
+    inputs: Sequence[NDArray[np.float32]]  # each [ads of the part, dimensions]
+    labels: Labels  # [ads of the part]
+    weights: NDArray[np.float32]  # [ads of the part], the factors B_n
+    rows: NDArray[np.int64]  # which ads of the part, ascending
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, chosen: NDArray[np.int64]) -> "Sample":
+        """The ads at these places of `rows`."""
+        return dataclasses.replace(self, rows=np.sort(self.rows[chosen]))
+
+    def split(self, share: float, seed: int) -> tuple["Sample", "Sample"]:
+        """Cuts the sample in two at random; the first gets `share` of the ads."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        cut = round(share * len(self))
+        return self.subset(order[:cut]), self.subset(order[cut:])
+
+    def take(self, rows: NDArray[np.int64]) -> Block:
+        """Reads inputs, categories and weights of these ads of the part."""
+        inputs = [np.asarray(array[rows]) for array in self.inputs]
+        return inputs, self.labels[rows].astype(np.int32), self.weights[rows]
+
+    def blocks(self, ads: int = 8192) -> Iterator[Block]:
+        """Reads all ads in order, at most `ads` at a time."""
+        for start in range(0, len(self), ads):
+            yield self.take(self.rows[start : start + ads])
+
+    def shuffled(self, batch_size: int, rng: np.random.Generator) -> Iterator[Block]:
+        """Reads all ads once in random order, in pools that are whole batches but for the last.
+
+        A pool is made of runs of neighbouring ads drawn from everywhere, so that disks read runs
+        and yet every batch is a mixture. The next pool is read while the last one is worked on.
+        """
+        runs = np.arange(0, len(self), RUN)
+        row_bytes = 4 * sum(array.shape[1] for array in self.inputs)
+        per_pool = max(1, POOL_BYTES // (row_bytes * RUN))
+        rng.shuffle(runs)
+        with ThreadPoolExecutor(1) as reader:
+            left, waiting = np.zeros(0, np.int64), []
+            for start in range(0, len(runs), per_pool):
+                chosen = [self.rows[r : r + RUN] for r in runs[start : start + per_pool]]
+                pool = np.concatenate([left, *chosen])
+                rng.shuffle(pool)
+                last = start + per_pool >= len(runs)
+                whole = len(pool) if last else len(pool) // batch_size * batch_size
+                left = pool[whole:]
+                waiting.append(reader.submit(self._mixed, pool[:whole]))
+                if len(waiting) > 1:
+                    yield waiting.pop(0).result()
+            for pool in waiting:
+                yield pool.result()
+
+    def _mixed(self, rows: NDArray[np.int64]) -> Block:
+        """Reads in the order of the disk, hands out in the order asked for."""
+        order = np.argsort(rows)
+        inputs, labels, weights = self.take(rows[order])
+        back = np.argsort(order)
+        return [array[back] for array in inputs], labels[back], weights[back]
+
+
+def statistics(sample: Sample) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Mean and variance [dimensions] of every input over the sample's ads, in one pass."""
+    sums = [np.zeros((2, array.shape[1])) for array in sample.inputs]
+    for inputs, _, _ in sample.blocks():
+        for total, array in zip(sums, inputs, strict=True):
+            total += array.sum(axis=0, dtype=np.float64), np.square(array, dtype=np.float64).sum(0)
+    means = [total / len(sample) for total in sums]
+    return [(mean, np.maximum(square - mean**2, 0)) for mean, square in means]
+
+
+def boost(o_img: Probs, labels: Labels, factor: float) -> NDArray[np.float32]:
+    """B_n = C where the image is right, else 1 (thesis, section 4.5.2): [n]."""
+    return np.where(o_img.argmax(axis=1) == labels, factor, 1).astype(np.float32)
+
+
+def boost_proportionally(
+    o_img: Probs, o_txt: Probs, labels: Labels, factor: float
+) -> NDArray[np.float32]:
+    """B_n = 1 + (1 - o_txt[n, y_n]) C where the image is right, else 1 (section 4.5.2): [n]."""
+    confidence = o_txt[np.arange(len(labels)), labels]
+    boosted = 1 + (1 - confidence) * factor
+    return np.where(o_img.argmax(axis=1) == labels, boosted, 1).astype(np.float32)

@@ -1,0 +1,180 @@
+"""Runs both classifiers over every ad: vectors and probabilities, one pass per modality."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from adcat.artifacts import (
+    MODALITIES,
+    PARTS,
+    Features,
+    Modality,
+    Part,
+    Probs,
+    Vectors,
+    create_array,
+    image_paths,
+    iterate_ads,
+    read_categories,
+    read_labels,
+)
+from adcat.errors import AdcatError
+from adcat.progress import Progress
+from adcat.settings import option, seed_option
+from adcat.tables import Column, Report, Table
+from adcat.text.cleaning import clean
+from adcat.workspace import Artifact, Draft, Workspace
+
+if TYPE_CHECKING:
+    from adcat.image.extraction import ImageModel
+    from adcat.text.models import TextModel
+
+Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which modalities, and how many photos at a time."""
+
+    modality: Literal["text", "image", "both"] = option("both", "Which classifiers to run.")
+    batch_size: int = option(32, "Photos that are in memory at a time.", low=1, high=1024)
+    seed: int = seed_option()
+
+
+def extract_features(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
+    """Run both classifiers over every ad.
+
+    Writes, for the ads of every part, each classifier's vectors (its inner representation) and
+    its probabilities. What an earlier run made with the same classifier is kept, so that a new
+    text model does not cost another pass over the photos. An interrupted run goes on where it was.
+    """
+    asked = MODALITIES if settings.modality == "both" else (settings.modality,)
+    kept = [modality for modality in MODALITIES if _is_current(workspace, modality)]
+    made = [modality for modality in MODALITIES if modality in {*asked, *kept}]
+    settings = dataclasses.replace(settings, modality="both" if len(made) == 2 else made[0])
+    inputs = [workspace.split, *(_classifier(workspace, modality) for modality in made)]
+    with workspace.features.write(settings, inputs, resume=True) as draft:
+        for modality in made:
+            if modality in kept:
+                _keep(workspace.features, draft, modality)
+            else:
+                _extract(workspace, draft, modality, settings.batch_size, progress)
+        draft.notes["fitted_on"] = "nothing"
+    return _report(workspace, made, kept)
+
+
+def _classifier(workspace: Workspace, modality: Modality) -> Artifact:
+    return {"text": workspace.text_model, "image": workspace.image_model}[modality]
+
+
+def _files(modality: Modality) -> list[str]:
+    return [f"{part}/{modality}_{kind}.npy" for part in PARTS for kind in ("vectors", "probs")]
+
+
+def _is_current(workspace: Workspace, modality: Modality) -> bool:
+    """Whether this modality's arrays stand there, made from what stands there now."""
+    try:
+        manifest = workspace.features.manifest()
+        sources = [workspace.split, _classifier(workspace, modality)]
+        same = all(manifest.inputs.get(s.name) == s.check().digest for s in sources)
+    except AdcatError:
+        return False
+    return same and workspace.features.is_intact(manifest, _files(modality))
+
+
+def _keep(features: Artifact, draft: Draft, modality: Modality) -> None:
+    for file in _files(modality):
+        target = draft.folder / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.hardlink_to(features / file)
+
+
+def _extract(
+    workspace: Workspace, draft: Draft, modality: Modality, batch_size: int, progress: Progress
+) -> None:
+    """Fills this modality's arrays of every part, from the row where an earlier run stopped."""
+    batches = {"text": _text_batches, "image": _image_batches}[modality]
+    model = _load(workspace, modality)
+    columns = {"vectors": model.dimension, "probs": len(read_categories(workspace.split))}
+    for part in PARTS:
+        rows = _Rows(draft.checkpoints / f"{part}-{modality}.rows")
+        ads = len(read_labels(workspace.split, part))
+        arrays = [
+            _open(draft.folder / part / f"{modality}_{kind}.npy", ads, columns[kind], rows.done)
+            for kind in ("vectors", "probs")
+        ]
+        title, unit = f"{modality} features, {part}", _UNITS[modality]
+        with progress.task(title, ads, unit, rows.done) as task:
+            for batch in batches(workspace.split, part, model, rows.done, batch_size):
+                here = slice(rows.done, rows.done + len(batch[0]))
+                for array, values in zip(arrays, batch, strict=True):
+                    array[here] = values
+                rows.add(len(batch[0]))
+                task.advance(len(batch[0]))
+
+
+_UNITS = {"text": "ads", "image": "images"}
+
+
+def _load(workspace: Workspace, modality: Modality) -> "TextModel | ImageModel":
+    if modality == "text":
+        from adcat.text.models import load
+    else:
+        from adcat.image.extraction import load
+    return load(_classifier(workspace, modality).path)
+
+
+def _open(path: Path, ads: int, columns: int, done: int) -> np.ndarray:
+    if done:
+        return np.load(path, mmap_mode="r+", allow_pickle=False)
+    return create_array(path, ads, columns)
+
+
+def _text_batches(
+    split: Artifact, part: Part, model: "TextModel", done: int, batch_size: int
+) -> Batches:
+    del batch_size  # texts are small: the reader's own batches serve
+    for chunk in iterate_ads(split, part, ["title", "description"], skip=done):
+        pairs = zip(chunk["title"].to_pylist(), chunk["description"].to_pylist(), strict=True)
+        yield model.features([clean(title, description) for title, description in pairs])
+
+
+def _image_batches(
+    split: Artifact, part: Part, model: "ImageModel", done: int, batch_size: int
+) -> Batches:
+    from adcat.image.extraction import stream_features
+
+    return stream_features(model, image_paths(split, part)[done:], batch_size)
+
+
+class _Rows:
+    """How many rows of an array are done, remembered across interruptions."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.done = int(self._path.read_text()) if self._path.exists() else 0
+
+    def add(self, rows: int) -> None:
+        """Counts rows that are written; the count on disk never runs ahead of the rows."""
+        self.done += rows
+        temporary = self._path.with_suffix(".new")
+        temporary.write_text(str(self.done))
+        temporary.replace(self._path)
+
+
+def _report(workspace: Workspace, made: list[Modality], kept: list[Modality]) -> Report:
+    features = Features(workspace.features)
+    rows = [
+        (part, modality, *features.vectors(part, modality).shape)
+        for part in PARTS
+        for modality in made
+    ]
+    columns = [Column("part"), Column("modality"), Column("ads", "{:,}"), Column("vector length")]
+    lines = [
+        f"{modality}: kept from an earlier run, its classifier is the same" for modality in kept
+    ]
+    return Report(lines, [Table("Features", columns, rows)])

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import approx_fprime
+
+from adcat.artifacts import prior
+from adcat.fusion import log_linear
+from adcat.fusion.policies import POLICIES
+
+PRIOR = np.array([0.5, 0.3, 0.2])
+
+
+def answers(n, categories, strength, seed):
+    """Probabilities of a classifier that knows something, and the labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, categories, n)
+    logits = rng.normal(size=(n, categories))
+    logits[np.arange(n), labels] += strength
+    return log_linear.softmax(logits).astype(np.float32), labels
+
+
+def combine(o_img, o_txt, w_txt, w_img, gamma):
+    return POLICIES["log-linear"].combine(o_img, o_txt, PRIOR, w_txt, w_img, gamma)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return answers(40, 3, 1, 0)[0], answers(40, 3, 2, 1)[0]
+
+
+def test_the_product_is_a_special_case(pair):
+    expected = POLICIES["product-max"].combine(*pair)
+    np.testing.assert_allclose(combine(*pair, 1, 1, 0), expected, rtol=1e-12)
+
+
+def test_the_product_over_the_prior_is_a_special_case(pair):
+    expected = POLICIES["product-prior"].combine(*pair, PRIOR)
+    np.testing.assert_allclose(combine(*pair, 1, 1, -1), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1, 3])
+def test_temperature_scaling_is_a_special_case(pair, temperature):
+    powers = pair[1].astype(float) ** (1 / temperature)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(combine(*pair, 1 / temperature, 0, 0), expected, rtol=1e-6)
+
+
+def test_product_prior_by_hand():
+    o_img, o_txt = np.array([[0.5, 0.3, 0.2]]), np.array([[0.2, 0.2, 0.6]])
+    raw = np.array([[0.1 / 0.5, 0.06 / 0.3, 0.12 / 0.2]])
+    fused = POLICIES["product-prior"].combine(o_img, o_txt, PRIOR)
+    np.testing.assert_allclose(fused, raw / raw.sum(), rtol=1e-6)
+
+
+def test_the_prior_is_smoothed():
+    np.testing.assert_allclose(prior(np.array([0, 0, 2]), 3), [3 / 6, 1 / 6, 2 / 6])
+
+
+@given(st.lists(st.floats(-2, 3), min_size=3, max_size=3), st.sampled_from([0.0, 1.0, 10.0]))
+def test_the_gradient_is_that_of_the_loss(weights, regularisation):
+    (o_img, labels), (o_txt, _) = answers(30, 3, 1, 0), answers(30, 3, 2, 0)
+    logs = np.stack([np.log(o_txt), np.log(o_img), np.tile(np.log(PRIOR), (30, 1))]).astype(float)
+    point = np.array(weights)
+    _, gradient = log_linear.loss(point, logs, labels, regularisation)
+    value = lambda w: log_linear.loss(w, logs, labels, regularisation)[0]  # noqa: E731
+    np.testing.assert_allclose(gradient, approx_fprime(point, value), rtol=1e-3, atol=1e-2)
+
+
+@pytest.fixture(scope="module")
+def independent_views():
+    """Text and image that are independent given the category, under an uneven prior."""
+    rng = np.random.default_rng(3)
+    labels = rng.choice(3, 20_000, p=PRIOR)
+    views = []
+    for strength in (1.0, 2.0):
+        seen = rng.normal(size=(20_000, 3))
+        seen[np.arange(20_000), labels] += strength
+        views.append(log_linear.softmax(strength * seen + np.log(PRIOR)).astype(np.float32))
+    return *views, labels
+
+
+def test_the_fit_finds_the_bayes_rule_of_independent_views(independent_views):
+    w = log_linear.fit(*independent_views, PRIOR, regularisation=1.0)
+    np.testing.assert_allclose(w, [1, 1, -1], atol=0.08)
+
+
+def test_the_fit_takes_overconfidence_back(independent_views):
+    o_img, o_txt, labels = independent_views
+    sharpened = log_linear.softmax(3 * np.log(o_txt)).astype(np.float32)
+    w = log_linear.fit(o_img, sharpened, labels, PRIOR, regularisation=0.0)
+    np.testing.assert_allclose(w, [1 / 3, 1, -1], atol=0.08)
+
+
+def test_strong_regularisation_gives_the_product(independent_views):
+    w = log_linear.fit(*independent_views, PRIOR, regularisation=1e9)
+    np.testing.assert_allclose(w, [1, 1, 0], atol=1e-4)

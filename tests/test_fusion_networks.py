@@ -1,0 +1,197 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from adcat.errors import BadInputError, DivergedError
+from adcat.fusion import model as fused_model
+from adcat.fusion.fitting import Material, PartArrays, Regime, fit_network
+from adcat.fusion.networks import NETWORKS, NetworkSettings
+from adcat.fusion.published import PUBLISHED
+from adcat.progress import Silent
+
+CATEGORIES = 4
+QUICK = NetworkSettings(
+    hidden_units=16, transformer_size=12, learning_rate=0.02, batch_size=16, max_epochs=6
+)
+
+
+def part(ads, seed):
+    """What two imperfect baselines say of some ads: text errs on other ads than the photo."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, CATEGORIES, ads)
+    arrays = {}
+    for modality, clarity, size in (("image", 1.5, 8), ("text", 2.0, 6)):
+        centres = np.random.default_rng(size).normal(size=(CATEGORIES, size))
+        arrays[f"{modality}_vectors"] = centres[labels] * clarity + rng.normal(size=(ads, size))
+        logits = rng.normal(size=(ads, CATEGORIES)) + clarity * np.eye(CATEGORIES)[labels]
+        powers = np.exp(logits)
+        arrays[f"{modality}_probs"] = powers / powers.sum(axis=1, keepdims=True)
+    return PartArrays({name: a.astype(np.float32) for name, a in arrays.items()}, labels)
+
+
+@pytest.fixture(scope="module")
+def material():
+    return Material(part(400, 0), part(100, 1), CATEGORIES)
+
+
+def fit(policy, material, settings=QUICK, rows=None, fit_on="train", fraction=1.0, seed=0):
+    rows = np.arange(100) if rows is None else rows
+    regime = Regime(fit_on, fraction, seed)
+    return fit_network(policy, material, rows, regime, settings, Silent())
+
+
+def answers(model, part):
+    return model.probs([part.arrays[name] for name in model.reads])
+
+
+def top1(model, part):
+    return (answers(model, part).argmax(axis=1) == part.labels).mean()
+
+
+@pytest.mark.parametrize("policy", NETWORKS)
+def test_every_network_learns_is_kept_and_answers_with_probabilities(policy, material, tmp_path):
+    settings = dataclasses.replace(QUICK, aux_weight=0.1, keep_probability=0.9, l2_weight=1e-4)
+    model, history = fit(policy, material, settings)
+    model.save(tmp_path)
+    found = answers(fused_model.load(tmp_path), material.validation)
+    np.testing.assert_array_equal(found, answers(model, material.validation))
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    best_guess = np.bincount(material.validation.labels).max() / 100
+    assert top1(model, material.validation) > best_guess + 0.15
+    assert top1(model, material.validation) == pytest.approx(model.parameters["validation_top1"])
+    assert top1(model, material.train) == pytest.approx(model.parameters["train_top1"])
+    assert history[-1].epoch == model.parameters["last_epoch"] == 6
+
+
+def test_published_settings_exist_for_every_network_and_are_settings():
+    assert set(PUBLISHED) == set(NETWORKS)
+    names = {field.name for field in dataclasses.fields(NetworkSettings)} | {"fit_on"}
+    assert all(set(published) <= names for published in PUBLISHED.values())
+
+
+def test_the_same_seed_gives_the_same_network_bit_for_bit(material):
+    settings = dataclasses.replace(QUICK, keep_probability=0.7, aux_weight=0.1)
+    first, second, other = (fit("pool-aux", material, settings, seed=s)[0] for s in (3, 3, 4))
+    for a, b in zip(first.network.get_weights(), second.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (answers(first, material.validation) != answers(other, material.validation)).any()
+
+
+def test_the_best_epochs_weights_are_kept(material):
+    settings = dataclasses.replace(QUICK, learning_rate=0.5, max_epochs=12)
+    model, history = fit("nn", material, settings)
+    last_of_epoch = {point.epoch: point.validation_top1 for point in history}
+    assert model.parameters["validation_top1"] == max(last_of_epoch.values())
+    best = model.parameters["best_epoch"]
+    assert last_of_epoch[best] == max(last_of_epoch.values())
+    assert all(last_of_epoch[epoch] < last_of_epoch[best] for epoch in range(1, best))
+
+
+def test_the_first_two_epochs_are_measured_at_least_50_times_where_there_are_steps_enough(material):
+    _, history = fit("nn", material, dataclasses.replace(QUICK, batch_size=4, max_epochs=4))
+    assert sum(point.epoch <= 2 for point in history) >= 50
+    assert [point.epoch for point in history[-2:]] == [3, 4]
+    assert history[-1].step == 4 * 100
+
+
+def test_learning_ends_by_algorithm_1(material):
+    settings = dataclasses.replace(QUICK, learning_rate=1e-9, max_epochs=200)
+    model, _ = fit("nn", material, settings)
+    assert model.parameters["last_epoch"] == 14
+    assert model.parameters["best_epoch"] == 1
+
+
+def test_a_rate_that_is_far_too_high_is_a_clear_error(material):
+    settings = dataclasses.replace(
+        QUICK, learning_rate=1e30, optimizer="sgd", hidden_activation="relu"
+    )
+    with pytest.raises(DivergedError, match=r"nn diverged in epoch \d+.*lower --learning-rate"):
+        fit("nn", material, settings)
+
+
+def test_in_the_validation_regime_the_training_part_is_never_read(material):
+    unreadable = PartArrays({}, material.train.labels)
+    model, _ = fit("nn", Material(unreadable, material.validation, CATEGORIES), fit_on="validation")
+    assert model.parameters["ads"] == 70
+
+
+def test_validation_ads_that_are_left_out_change_nothing(material):
+    """Out-of-fold probabilities are honest only if a fold's model cannot know its ads."""
+    shown, hidden = np.arange(80), np.arange(80, 100)
+    poisoned = {name: a.copy() for name, a in material.validation.arrays.items()}
+    for array in poisoned.values():
+        array[hidden] = 1 - array[hidden]
+    changed = PartArrays(poisoned, material.validation.labels)
+    models = [
+        fit(
+            "nn", Material(material.train, validation, CATEGORIES), rows=shown, fit_on="validation"
+        )[0]
+        for validation in (material.validation, changed)
+    ]
+    np.testing.assert_array_equal(*(answers(model, material.validation) for model in models))
+
+
+def test_a_fraction_of_the_ads(material):
+    assert fit("nn", material, fraction=0.1)[0].parameters["ads"] == 40
+    with pytest.raises(BadInputError, match="has 0 ads to learn from"):
+        fit("nn", material, fraction=0.001)
+
+
+def test_inputs_are_standardised_inside_the_model(material):
+    """Scaling the vectors changes nothing once they are standardised."""
+    scaled = [
+        PartArrays({name: a * np.float32(4) for name, a in p.arrays.items()}, p.labels)
+        for p in (material.train, material.validation)
+    ]
+    settings = dataclasses.replace(QUICK, standardise=True, max_epochs=2)
+    plain, _ = fit("concat", material, settings)
+    other, _ = fit("concat", Material(*scaled, CATEGORIES), settings)
+    found = answers(other, scaled[1])
+    np.testing.assert_allclose(found, answers(plain, material.validation), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("renormalise", [False, True])
+def test_temperature_raises_probabilities_to_their_powers(material, renormalise):
+    """The temperature network equals the plain one on powers taken outside."""
+    settings = dataclasses.replace(
+        QUICK, image_power=0.5, text_power=2.0, renormalise=renormalise, max_epochs=2
+    )
+    powered = []
+    for p in (material.train, material.validation):
+        arrays = {
+            "image_probs": p.arrays["image_probs"] ** 0.5,
+            "text_probs": p.arrays["text_probs"] ** 2,
+        }
+        if renormalise:
+            arrays = {name: a / a.sum(axis=1, keepdims=True) for name, a in arrays.items()}
+        powered.append(PartArrays(arrays, p.labels))
+    inside, _ = fit("temperature", material, settings)
+    outside, _ = fit("nn", Material(*powered, CATEGORIES), settings)
+    expected = answers(outside, powered[1])
+    np.testing.assert_allclose(answers(inside, material.validation), expected, rtol=1e-4)
+
+
+def test_one_plus_c_is_c_plus_one(material):
+    forms = [
+        dataclasses.replace(QUICK, image_boost=0.5, boost_form="one-plus-c"),
+        dataclasses.replace(QUICK, image_boost=1.5, boost_form="c"),
+    ]
+    first, second = (fit("image-boost", material, settings)[0] for settings in forms)
+    np.testing.assert_array_equal(
+        answers(first, material.validation), answers(second, material.validation)
+    )
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_hidden_layers(material, layers):
+    settings = dataclasses.replace(QUICK, hidden_layers=layers, max_epochs=1)
+    model, _ = fit("nn", material, settings)
+    assert len(model.network.get_weights()) == 2 * (layers + 1)
+
+
+def test_pooling_needs_vectors_of_equal_length(material):
+    with pytest.raises(
+        BadInputError, match="pooling needs vectors of equal length, found 12 and 6"
+    ):
+        fit("pool", material, dataclasses.replace(QUICK, transform_text=False))

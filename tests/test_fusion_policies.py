@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from adcat.fusion.policies import POLICIES, Evidence
+
+HEURISTICS = ["max", "sum-max", "product-max"]
+
+# Two ads, three categories, worked by hand.
+O_IMG = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1]], np.float32)
+O_TXT = np.array([[0.2, 0.2, 0.6], [0.5, 0.3, 0.2]], np.float32)
+BY_HAND = {
+    "max": [[5 / 14, 3 / 14, 6 / 14], [5 / 15, 8 / 15, 2 / 15]],
+    "sum-max": [[0.35, 0.25, 0.4], [0.3, 0.55, 0.15]],
+    "product-max": [[10 / 28, 6 / 28, 12 / 28], [5 / 31, 24 / 31, 2 / 31]],
+}
+
+
+@st.composite
+def probability_pairs(draw):
+    """Two arrays [n, categories] of probabilities, zeros and ones among them."""
+    n, categories = draw(st.integers(1, 6)), draw(st.integers(2, 5))
+    elements = st.sampled_from([0.0, 1e-30, 1e-3, 0.5, 1.0]) | st.floats(0, 1, width=32)
+
+    def probs():
+        raw = draw(hnp.arrays(np.float32, (n, categories), elements=elements))
+        raw[:, 0] += raw.sum(axis=1) == 0
+        return (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    return probs(), probs()
+
+
+def fused(name, o_img, o_txt, labels=None):
+    """Fits the policy on the very ads and combines them."""
+    n, categories = o_img.shape
+    labels = np.arange(n) % categories if labels is None else labels
+    prior = np.full(categories, 1 / categories)
+    policy = POLICIES[name]
+    parameters = policy.fit(Evidence(o_img, o_txt, labels, prior, 1.0))
+    return policy.combine(o_img, o_txt, **parameters)
+
+
+@pytest.mark.parametrize("name", HEURISTICS)
+def test_by_hand(name):
+    np.testing.assert_allclose(fused(name, O_IMG, O_TXT), BY_HAND[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+@given(probability_pairs())
+def test_every_policy_gives_probabilities(name, pair):
+    probs = fused(name, *pair)
+    assert probs.shape == pair[0].shape
+    assert (probs >= 0).all()
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", [*HEURISTICS, "product-prior"])
+@given(probability_pairs())
+def test_neither_modality_comes_first(name, pair):
+    np.testing.assert_array_equal(fused(name, *pair), fused(name, *pair[::-1]))
+
+
+@pytest.mark.parametrize("name", POLICIES)
+@given(probability_pairs(), st.randoms(use_true_random=False))
+def test_ads_and_categories_may_come_in_any_order(name, pair, random):
+    n, categories = pair[0].shape
+    rows, columns = [*range(n)], [*range(categories)]
+    random.shuffle(rows)
+    random.shuffle(columns)
+    labels = np.arange(n) % categories
+    relabelled = np.argsort(columns)[labels]
+    reordered = [probs[rows][:, columns] for probs in pair]
+    expected = fused(name, *pair, labels)[rows][:, columns]
+    found = fused(name, *reordered, relabelled[rows])
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", HEURISTICS)
+@given(probability_pairs())
+def test_baselines_that_agree_are_followed(name, pair):
+    probs = pair[0]
+    top = probs.argmax(axis=1)
+    assert (fused(name, probs, probs).argmax(axis=1) == top).all()
+
+
+@given(probability_pairs())
+def test_max_takes_the_prediction_of_the_more_confident_baseline(pair):
+    o_img, o_txt = pair
+    surer = np.where(o_img.max(1) > o_txt.max(1), o_img.argmax(1), o_txt.argmax(1))
+    certain = o_img.max(1) != o_txt.max(1)
+    assert (fused("max", o_img, o_txt).argmax(1) == surer)[certain].all()
+
+
+def test_a_product_of_tiny_probabilities_does_not_underflow():
+    probs = np.array([[1e-30, 2e-30, 1 - 3e-30]], np.float32)
+    other = np.array([[1e-30, 1 - 1e-30, 0]], np.float32)
+    product = fused("product-max", probs, other)
+    assert product.argmax() == 1
+    np.testing.assert_allclose(product.sum(), 1, rtol=1e-6)

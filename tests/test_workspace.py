@@ -1,0 +1,205 @@
+import dataclasses
+import json
+import shutil
+
+import pytest
+
+from adcat.errors import BadInputError, BusyError, MissingArtifactError, StaleArtifactError
+from adcat.workspace import Workspace
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    seed: int = 0
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "w")
+
+
+def write(artifact, text, inputs=(), choice=Choice(), file="a.txt"):
+    with artifact.write(choice, inputs) as draft:
+        (draft.folder / file).write_text(text)
+    return artifact.manifest()
+
+
+def hidden_files(workspace):
+    return sorted(
+        path.name
+        for path in (workspace.root / ".partial").rglob("*")
+        if path.is_file() and path.suffix != ".lock"
+    )
+
+
+def test_a_missing_artifact_names_the_command(workspace):
+    with pytest.raises(
+        MissingArtifactError, match=r"w/split is missing; make it: adcat -w .* split ADS"
+    ):
+        workspace.split.check()
+    with pytest.raises(MissingArtifactError, match=r"adcat fuse --policy product-max$"):
+        Workspace(type(workspace.root)("artifacts")).fused("product-max").check()
+
+
+def test_the_manifest_tells_settings_inputs_files_and_notes(workspace):
+    first = write(workspace.split, "one")
+    with workspace.text_model.write(Choice(3), [workspace.split]) as draft:
+        (draft.folder / "model.txt").write_text("weights")
+        draft.notes["fitted_on"] = "train"
+    manifest = workspace.text_model.check()
+    assert manifest.settings == {"seed": 3}
+    assert manifest.inputs == {"split": first.digest}
+    assert list(manifest.files) == ["model.txt"]
+    assert manifest.notes == {"fitted_on": "train"}
+    assert {"created", "seconds", "packages", "command_line"} <= set(manifest.record)
+
+
+def test_a_failed_write_leaves_the_old_artifact_and_nothing_else(workspace):
+    write(workspace.split, "old")
+    with pytest.raises(ZeroDivisionError), workspace.split.write(Choice()) as draft:
+        (draft.folder / "a.txt").write_text("new")
+        raise ZeroDivisionError
+    assert (workspace.split / "a.txt").read_text() == "old"
+    workspace.split.check()
+    assert hidden_files(workspace) == []
+
+
+def test_an_artifact_made_from_an_older_one_is_refused_through_any_number_of_steps(workspace):
+    write(workspace.split, "one")
+    write(workspace.text_model, "weights", [workspace.split])
+    write(workspace.features, "vectors", [workspace.text_model])
+    workspace.features.check()
+    write(workspace.split, "two")
+    with pytest.raises(
+        StaleArtifactError, match=r"train-text was made from an older split; make it again: adcat"
+    ):
+        workspace.features.check()
+    with pytest.raises(StaleArtifactError):
+        write(workspace.fused("max"), "probs", [workspace.features])
+
+
+def test_an_equal_run_makes_nothing_stale(workspace):
+    write(workspace.split, "one")
+    write(workspace.text_model, "weights", [workspace.split])
+    write(workspace.split, "one")
+    workspace.text_model.check()
+
+
+def test_other_settings_make_another_artifact(workspace):
+    assert (
+        write(workspace.split, "one").digest
+        != write(workspace.split, "one", choice=Choice(1)).digest
+    )
+
+
+@pytest.mark.parametrize("edit", ["longer text", "two"], ids=["other size", "same size"])
+def test_an_edited_file_is_noticed(workspace, edit):
+    write(workspace.split, "one")
+    (workspace.split / "a.txt").write_text(edit)
+    with pytest.raises(StaleArtifactError, match=r"a\.txt was edited; make it again"):
+        workspace.split.check()
+
+
+def test_a_deleted_file_is_noticed(workspace):
+    write(workspace.split, "one")
+    (workspace.split / "a.txt").unlink()
+    with pytest.raises(StaleArtifactError, match="was edited"):
+        workspace.split.check()
+
+
+def test_a_copied_workspace_is_sound(workspace, tmp_path):
+    write(workspace.split, "one")
+    write(workspace.text_model, "weights", [workspace.split])
+    copy = Workspace(tmp_path / "copy")
+    shutil.copytree(workspace.root, copy.root, copy_function=shutil.copyfile)
+    copy.text_model.check()
+    shutil.rmtree(copy.root / ".cache")
+    copy.text_model.check()
+
+
+def test_contents_are_read_again_only_where_size_or_time_changed(workspace, monkeypatch):
+    write(workspace.split, "one")
+    workspace.split.check()
+    monkeypatch.setattr("hashlib.file_digest", None)  # reading would now fail
+    workspace.split.check()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"a": 1}'])
+def test_a_broken_manifest_is_an_error_that_names_the_command(workspace, content):
+    write(workspace.split, "one")
+    (workspace.split / "manifest.json").write_text(content)
+    with pytest.raises(StaleArtifactError, match=r"not a manifest of adcat; make it again: adcat"):
+        workspace.split.check()
+
+
+def test_a_manifest_of_a_newer_adcat_is_refused(workspace):
+    write(workspace.split, "one")
+    path = workspace.split / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
+    with pytest.raises(StaleArtifactError, match="has schema 99"):
+        workspace.split.check()
+
+
+def test_two_writers_exclude_each_other(workspace):
+    with (
+        workspace.split.write(Choice()),
+        pytest.raises(BusyError, match="another adcat is writing"),
+        workspace.split.write(Choice()),
+    ):
+        pass
+    write(workspace.split, "one")  # the lock went with its owner
+
+
+def test_an_interrupted_run_finds_its_work_again_and_another_run_does_not(workspace):
+    def attempt(choice, fail):
+        with workspace.split.write(choice, resume=True) as draft:
+            found = [path.name for path in draft.checkpoints.iterdir()]
+            (draft.checkpoints / "half").write_text("work")
+            if fail:
+                raise KeyboardInterrupt
+        return found
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt(Choice(), fail=True)
+    assert attempt(Choice(1), fail=False) == []
+    assert attempt(Choice(), fail=False) == ["half"]
+    assert [path.name for path in workspace.split.path.iterdir()] == ["manifest.json"]
+    assert hidden_files(workspace) == []
+
+
+def test_a_kill_between_the_two_renames_is_mended(workspace):
+    write(workspace.split, "one")
+    workspace.split.path.rename(workspace.root / ".partial" / "split.old")
+    workspace.split.check()
+    assert (workspace.split / "a.txt").read_text() == "one"
+
+
+def test_a_kill_after_both_renames_is_mended(workspace):
+    write(workspace.split, "old")
+    shutil.copytree(workspace.split.path, workspace.root / ".partial" / "split.old")
+    write(workspace.split, "new")
+    assert (workspace.split / "a.txt").read_text() == "new"
+    assert not (workspace.root / ".partial" / "split.old").exists()
+
+
+def test_a_read_only_workspace_can_be_read(workspace):
+    write(workspace.split, "one")
+    shutil.rmtree(workspace.root / ".cache")
+    (workspace.root / ".cache").write_text("a file where the folder should be")
+    workspace.split.check()
+
+
+@pytest.mark.parametrize("name", ["", "../x", "A", "a b", "-a", "a/b", ".a"])
+def test_a_model_name_cannot_leave_its_folder(workspace, name):
+    with pytest.raises(BadInputError, match="no model name"):
+        workspace.fused(name)
+
+
+def test_variants_are_listed_by_name(workspace):
+    for name in ("sum-max", "max"):
+        write(workspace.fused(name), "probs")
+    assert [artifact.name for artifact in workspace.variants("fuse")] == [
+        "fuse/max",
+        "fuse/sum-max",
+    ]
+    assert workspace.variants("attend") == []
