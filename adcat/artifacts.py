@@ -66,9 +66,8 @@ def read_ads(
     start = 0
     for chunk in iterate_ads(split, part, columns):
         here = [i for i in range(chunk.num_rows) if wanted is None or start + i in wanted]
-        found.update(
-            (start + i, ad) for i, ad in zip(here, chunk.take(here).to_pylist(), strict=True)
-        )
+        taken = chunk.take(np.array(here, np.int64)).to_pylist()
+        found.update((start + i, ad) for i, ad in zip(here, taken, strict=True))
         start += chunk.num_rows
     return [found[row] for row in (range(start) if rows is None else map(int, rows))]
 

@@ -40,6 +40,12 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"adcat {__version__}")
+        raise typer.Exit()
+
+
 @app.callback()
 def _root(
     ctx: typer.Context,
@@ -49,12 +55,12 @@ def _root(
             "--workspace", "-w", envvar="ADCAT_WORKSPACE", help="Folder that holds every artifact."
         ),
     ] = Path("artifacts"),
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Put second-hand ads into the right category from their text and photo."""
-    if version:
-        typer.echo(f"adcat {__version__}")
-        raise typer.Exit()
+    del version
     ctx.obj = Workspace(workspace)
 
 

@@ -41,8 +41,9 @@ def import_tensorflow() -> Any:
 
 
 def seeded_tensorflow(seed: int) -> Any:
-    """TensorFlow with every generator seeded and deterministic operations."""
+    """TensorFlow with every generator seeded, deterministic operations and no old layer names."""
     tf = import_tensorflow()
+    tf.keras.utils.clear_session()
     tf.keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     return tf

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import typer
+from rich import box
 from rich import progress as bars
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -36,10 +37,17 @@ def show(report: Report) -> None:
 
 
 def _rich(table: Table) -> RichTable:
-    shown = RichTable(title=table.title, title_justify="left")
+    shown = RichTable(
+        title=table.title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     for i, column in enumerate(table.columns):
         numeric = any(isinstance(row[i], int | float) for row in table.rows)
-        shown.add_column(column.heading, justify="right" if numeric else "left")
+        justify = "right" if numeric else "left"
+        shown.add_column(column.heading, justify=justify, overflow="fold")  # nothing is cut off
     for row in table.texts():
         shown.add_row(*(cell.replace("[", r"\[") for cell in row))
     return shown

@@ -264,6 +264,8 @@ class Workspace:
             raise BadInputError(
                 f"{name!r} is no model name; a name has lower-case letters, digits and '-' only"
             )
+        if name in ("text", "image"):
+            raise BadInputError(f"{name!r} is the name of a classifier; choose another --name")
         return Artifact(self.root, f"{step}/{name}")
 
 

@@ -1,88 +1,9 @@
 """Childish drawings of the things for sale, each in a unit square of its own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
 
 from numpy.random import Generator
-from PIL import ImageDraw
-
-Colour = tuple[int, int, int]
-Point = tuple[float, float]
-Item = TypeVar("Item")
-
-BLACK, WHITE, GREY, STEEL = (28, 28, 32), (244, 243, 238), (128, 130, 134), (186, 192, 198)
-RED, BLUE, GREEN, YELLOW = (186, 40, 38), (42, 82, 158), (64, 118, 66), (240, 204, 96)
-NAVY, BEIGE, BROWN, PINK = (34, 44, 84), (206, 186, 152), (112, 76, 50), (212, 134, 150)
-PINE, OAK, WALNUT, TURQUOISE = (214, 172, 112), (178, 128, 76), (98, 62, 42), (74, 160, 164)
-GLASS, RUBBER, ORANGE, PURPLE = (178, 208, 222), (44, 44, 46), (214, 124, 48), (116, 80, 134)
-PAINTS = (RED, BLUE, GREEN, YELLOW, ORANGE, PURPLE, TURQUOISE, WHITE, BROWN, NAVY)
-
-
-def shade(colour: Colour, factor: float) -> Colour:
-    """Return the colour made darker (factor below 1) or lighter (above 1)."""
-    red, green, blue = (max(0, min(255, round(part * factor))) for part in colour)
-    return red, green, blue
-
-
-def pick(rng: Generator, items: tuple[Item, ...]) -> Item:
-    """Return one of the items by chance."""
-    return items[int(rng.integers(len(items)))]
-
-
-@dataclass(frozen=True)
-class Pen:
-    """Draws in a unit square laid over a box of the picture, perhaps mirrored."""
-
-    draw: ImageDraw.ImageDraw
-    left: float
-    top: float
-    width: float
-    height: float
-    mirrored: bool = False
-
-    def place(self, x: float, y: float) -> Point:
-        """Return where a point of the unit square lies in the picture."""
-        across = 1 - x if self.mirrored else x
-        return self.left + across * self.width, self.top + y * self.height
-
-    def corners(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, ...]:
-        """Return a box of the unit square as left, top, right, bottom in the picture."""
-        (a, top), (b, bottom) = self.place(x0, y0), self.place(x1, y1)
-        return min(a, b), top, max(a, b), bottom
-
-    def part(self, x0: float, y0: float, x1: float, y1: float) -> "Pen":
-        """Return a pen for a box inside this one."""
-        left, top, right, bottom = self.corners(x0, y0, x1, y1)
-        return Pen(self.draw, left, top, right - left, bottom - top, self.mirrored)
-
-    def shape(self, colour: Colour, *points: Point) -> None:
-        """Fill a polygon and give it a darker edge."""
-        placed = [self.place(x, y) for x, y in points]
-        self.draw.polygon(placed, fill=colour, outline=shade(colour, 0.6), width=2)
-
-    def box(self, colour: Colour, x0: float, y0: float, x1: float, y1: float, round_by=0.0) -> None:
-        """Fill a rectangle, its corners rounded by a share of the pen's height."""
-        radius, edge = round_by * self.height, shade(colour, 0.6)
-        corners = self.corners(x0, y0, x1, y1)
-        self.draw.rounded_rectangle(corners, radius, fill=colour, outline=edge, width=2)
-
-    def oval(self, colour: Colour, x0: float, y0: float, x1: float, y1: float) -> None:
-        """Fill an ellipse that touches the four sides of a box."""
-        corners = self.corners(x0, y0, x1, y1)
-        self.draw.ellipse(corners, fill=colour, outline=shade(colour, 0.6), width=2)
-
-    def disc(self, colour: Colour, x: float, y: float, radius: float) -> None:
-        """Fill a true circle, its radius a share of the pen's height."""
-        (x, y), radius = self.place(x, y), radius * self.height
-        corners = (x - radius, y - radius, x + radius, y + radius)
-        self.draw.ellipse(corners, fill=colour, outline=shade(colour, 0.6), width=2)
-
-    def line(self, colour: Colour, thickness: float, *points: Point) -> None:
-        """Draw a line through the points, its thickness a share of the pen's height."""
-        placed = [self.place(x, y) for x, y in points]
-        self.draw.line(placed, fill=colour, width=max(2, round(thickness * self.height)))
-
+from pen import PAINTS, Colour, Ink, Pen, pick, shade
 
 Drawing = Callable[[Pen, Colour, Generator], None]
 
@@ -92,16 +13,16 @@ def draw_car(pen: Pen, colour: Colour, rng: Generator) -> None:
     back, roof = rng.uniform(0.0, 0.22), rng.uniform(0.02, 0.12)
     pen.shape(colour, (back, 0.48), (back + 0.08, roof), (0.6, roof), (0.8, 0.48))
     pen.shape(
-        GLASS, (back + 0.06, 0.44), (back + 0.11, roof + 0.07), (0.4, roof + 0.07), (0.4, 0.44)
+        Ink.GLASS, (back + 0.06, 0.44), (back + 0.11, roof + 0.07), (0.4, roof + 0.07), (0.4, 0.44)
     )
-    pen.shape(GLASS, (0.44, 0.44), (0.44, roof + 0.07), (0.58, roof + 0.07), (0.72, 0.44))
+    pen.shape(Ink.GLASS, (0.44, 0.44), (0.44, roof + 0.07), (0.58, roof + 0.07), (0.72, 0.44))
     pen.box(colour, 0, 0.43, 1, 0.83, 0.12)
     pen.line(shade(colour, 0.7), 0.015, (0.42, 0.46), (0.42, 0.8))
-    pen.box(YELLOW, 0.94, 0.5, 1, 0.61)
-    pen.box(shade(RED, 1.2), 0, 0.5, 0.04, 0.61)
+    pen.box(Ink.YELLOW, 0.94, 0.5, 1, 0.61)
+    pen.box(shade(Ink.RED, 1.2), 0, 0.5, 0.04, 0.61)
     for x in (0.2, 0.79):
-        pen.disc(RUBBER, x, 0.81, 0.19)
-        pen.disc(STEEL, x, 0.81, 0.1)
+        pen.disc(Ink.RUBBER, x, 0.81, 0.19)
+        pen.disc(Ink.STEEL, x, 0.81, 0.1)
 
 
 def draw_sofa(pen: Pen, colour: Colour, rng: Generator) -> None:
@@ -110,7 +31,7 @@ def draw_sofa(pen: Pen, colour: Colour, rng: Generator) -> None:
     margin = 0.18 * (3 - seats) / 2
     sofa, seat = pen.part(margin, 0, 1 - margin, 1), (0.76 / seats)
     for x in (0.08, 0.86):
-        sofa.box(BROWN, x, 0.88, x + 0.06, 1)
+        sofa.box(Ink.BROWN, x, 0.88, x + 0.06, 1)
     sofa.box(shade(colour, 0.88), 0.05, 0.05, 0.95, 0.7, 0.14)
     for number in range(seats):
         x = 0.12 + number * seat
@@ -152,16 +73,16 @@ def draw_table(pen: Pen, colour: Colour, rng: Generator) -> None:
 
 def draw_wheel(pen: Pen, x: float, y: float, radius: float, spokes: int) -> None:
     """Draw one tyre on its rim, seen straight on."""
-    pen.disc(RUBBER, x, y, radius)
-    pen.disc(shade(RUBBER, 1.4), x, y, radius * 0.82)
-    pen.disc(STEEL, x, y, radius * 0.64)
+    pen.disc(Ink.RUBBER, x, y, radius)
+    pen.disc(shade(Ink.RUBBER, 1.4), x, y, radius * 0.82)
+    pen.disc(Ink.STEEL, x, y, radius * 0.64)
     rim = pen.part(x, y, x, y)
     reach = radius * pen.height * 0.6
     for number in range(spokes):
         box = (rim.left - reach, rim.top - reach, rim.left + reach, rim.top + reach)
         turn = 360 * number / spokes
-        pen.draw.pieslice(box, turn, turn + 180 / spokes, fill=shade(GREY, 0.6))
-    pen.disc(GREY, x, y, radius * 0.16)
+        pen.draw.pieslice(box, turn, turn + 180 / spokes, fill=shade(Ink.GREY, 0.6))
+    pen.disc(Ink.GREY, x, y, radius * 0.16)
 
 
 def draw_tyres(pen: Pen, _colour: Colour, rng: Generator) -> None:
@@ -170,8 +91,8 @@ def draw_tyres(pen: Pen, _colour: Colour, rng: Generator) -> None:
     if rng.random() < 0.5:
         for number in range(int(rng.integers(2, 5))):
             top = 0.76 - 0.22 * number
-            pen.box(shade(RUBBER, 1.1 + 0.1 * (number % 2)), 0.46, top, 0.98, top + 0.23, 0.1)
-            pen.line(shade(RUBBER, 1.9), 0.015, (0.48, top + 0.11), (0.96, top + 0.11))
+            pen.box(shade(Ink.RUBBER, 1.1 + 0.1 * (number % 2)), 0.46, top, 0.98, top + 0.23, 0.1)
+            pen.line(shade(Ink.RUBBER, 1.9), 0.015, (0.48, top + 0.11), (0.96, top + 0.11))
     else:
         draw_wheel(pen, 0.7, 0.5, 0.38, spokes)
     draw_wheel(pen, 0.33, 0.62, 0.37, spokes)
@@ -196,12 +117,12 @@ def draw_shelf(pen: Pen, colour: Colour, rng: Generator) -> None:
 
 def draw_bed(pen: Pen, colour: Colour, rng: Generator) -> None:
     """Draw a made bed with its headboard to one side."""
-    wood = pick(rng, (PINE, OAK, WALNUT, WHITE, BLACK))
+    wood = pick(rng, (Ink.PINE, Ink.OAK, Ink.WALNUT, Ink.WHITE, Ink.BLACK))
     pen.box(wood, 0, 0.05, 0.07, 1)
     pen.box(wood, 0.94, 0.45, 1, 1)
     pen.box(shade(wood, 0.9), 0.05, 0.72, 0.96, 0.88)
-    pen.box(shade(WHITE, 0.95), 0.06, 0.52, 0.95, 0.76, 0.08)
-    pen.oval(WHITE, 0.08, 0.34, 0.32, 0.6)
+    pen.box(shade(Ink.WHITE, 0.95), 0.06, 0.52, 0.95, 0.76, 0.08)
+    pen.oval(Ink.WHITE, 0.08, 0.34, 0.32, 0.6)
     pen.shape(colour, (0.3, 0.46), (0.92, 0.44), (0.96, 0.8), (0.34, 0.82), (0.28, 0.6))
     for x in (0.45, 0.6, 0.75):
         pen.line(shade(colour, 0.8), 0.02, (x, 0.48), (x + 0.04, 0.8))
@@ -209,8 +130,8 @@ def draw_bed(pen: Pen, colour: Colour, rng: Generator) -> None:
 
 def draw_stroller(pen: Pen, colour: Colour, rng: Generator) -> None:
     """Draw a pram with a hood, a handle and its wheels."""
-    pen.line(GREY, 0.03, (0.95, 0.2), (0.72, 0.5), (0.25, 0.86))
-    pen.line(GREY, 0.03, (0.3, 0.55), (0.74, 0.86))
+    pen.line(Ink.GREY, 0.03, (0.95, 0.2), (0.72, 0.5), (0.25, 0.86))
+    pen.line(Ink.GREY, 0.03, (0.3, 0.55), (0.74, 0.86))
     pen.draw.pieslice(
         pen.corners(0.08, 0.1, 0.8, 0.96), 0, 180, fill=colour, outline=shade(colour, 0.6), width=2
     )
@@ -224,21 +145,21 @@ def draw_stroller(pen: Pen, colour: Colour, rng: Generator) -> None:
         outline=shade(colour, 0.5),
         width=2,
     )
-    pen.line(BLACK, 0.06, (0.9, 0.18), (1, 0.22))
+    pen.line(Ink.BLACK, 0.06, (0.9, 0.18), (1, 0.22))
     for x in (0.25, 0.75):
-        pen.disc(RUBBER, x, 0.88, 0.11)
-        pen.disc(STEEL, x, 0.88, 0.06)
+        pen.disc(Ink.RUBBER, x, 0.88, 0.11)
+        pen.disc(Ink.STEEL, x, 0.88, 0.06)
 
 
 def draw_boat(pen: Pen, colour: Colour, rng: Generator) -> None:
     """Draw a powerboat with a windscreen or a cabin and an outboard motor."""
     if rng.random() < 0.5:
-        pen.box(WHITE, 0.3, 0.2, 0.62, 0.52, 0.06)
-        pen.box(GLASS, 0.36, 0.27, 0.56, 0.42)
-    pen.shape(GLASS, (0.56, 0.5), (0.62, 0.22), (0.68, 0.24), (0.76, 0.5))
-    pen.box(BLACK, 0, 0.3, 0.09, 0.56, 0.06)
-    pen.line(BLACK, 0.06, (0.05, 0.5), (0.05, 0.95))
-    pen.shape(WHITE, (0.06, 0.5), (0.7, 0.5), (1, 0.42), (0.84, 0.92), (0.1, 0.92))
+        pen.box(Ink.WHITE, 0.3, 0.2, 0.62, 0.52, 0.06)
+        pen.box(Ink.GLASS, 0.36, 0.27, 0.56, 0.42)
+    pen.shape(Ink.GLASS, (0.56, 0.5), (0.62, 0.22), (0.68, 0.24), (0.76, 0.5))
+    pen.box(Ink.BLACK, 0, 0.3, 0.09, 0.56, 0.06)
+    pen.line(Ink.BLACK, 0.06, (0.05, 0.5), (0.05, 0.95))
+    pen.shape(Ink.WHITE, (0.06, 0.5), (0.7, 0.5), (1, 0.42), (0.84, 0.92), (0.1, 0.92))
     pen.shape(colour, (0.07, 0.62), (0.96, 0.56), (0.9, 0.74), (0.08, 0.76))
 
 
@@ -246,12 +167,12 @@ def draw_lamp(pen: Pen, colour: Colour, rng: Generator) -> None:
     """Draw a floor lamp or a hanging lamp that is lit."""
     glow = (255, 244, 190)
     if rng.random() < 0.6:
-        pen.box(GREY, 0.47, 0.3, 0.53, 0.96)
-        pen.oval(shade(GREY, 0.8), 0.25, 0.92, 0.75, 1)
+        pen.box(Ink.GREY, 0.47, 0.3, 0.53, 0.96)
+        pen.oval(shade(Ink.GREY, 0.8), 0.25, 0.92, 0.75, 1)
         pen.oval(glow, 0.1, 0.26, 0.9, 0.42)
         pen.shape(colour, (0.3, 0), (0.7, 0), (0.92, 0.34), (0.08, 0.34))
     else:
-        pen.line(BLACK, 0.02, (0.5, -1), (0.5, 0.4))
+        pen.line(Ink.BLACK, 0.02, (0.5, -1), (0.5, 0.4))
         pen.disc(glow, 0.5, 0.64, 0.14)
         pen.shape(colour, (0.4, 0.36), (0.6, 0.36), (1, 0.66), (0, 0.66))
         pen.line(shade(colour, 1.3), 0.02, (0.45, 0.4), (0.2, 0.62))
@@ -259,9 +180,9 @@ def draw_lamp(pen: Pen, colour: Colour, rng: Generator) -> None:
 
 def draw_screen(pen: Pen, rng: Generator) -> None:
     """Draw what a lit or a dark screen shows."""
-    sky = pick(rng, (BLACK, NAVY, TURQUOISE, PURPLE, BLUE))
+    sky = pick(rng, (Ink.BLACK, Ink.NAVY, Ink.TURQUOISE, Ink.PURPLE, Ink.BLUE))
     pen.box(sky, 0, 0, 1, 1)
-    if sky != BLACK:
+    if sky != Ink.BLACK:
         pen.shape(
             pick(rng, PAINTS), (0.02, 0.98), (0.3, 0.5), (0.6, 0.8), (0.98, 0.6), (0.98, 0.98)
         )
@@ -283,7 +204,7 @@ def draw_phone(pen: Pen, colour: Colour, rng: Generator) -> None:
 
 def draw_television(pen: Pen, _colour: Colour, rng: Generator) -> None:
     """Draw a flat television on a foot, a bench or the wall."""
-    frame = pick(rng, (BLACK, BLACK, GREY))
+    frame = pick(rng, (Ink.BLACK, Ink.BLACK, Ink.GREY))
     if rng.random() < 0.7:
         pen.box(frame, 0.45, 0.7, 0.55, 0.92)
         pen.box(frame, 0.28, 0.9, 0.72, 0.96)
@@ -294,14 +215,14 @@ def draw_television(pen: Pen, _colour: Colour, rng: Generator) -> None:
 def draw_guitar(pen: Pen, colour: Colour, rng: Generator) -> None:
     """Draw a guitar, at times in front of its amplifier."""
     if rng.random() < 0.5:
-        pen.box(BLACK, 0.5, 0.45, 1, 1, 0.02)
-        pen.box(shade(GREY, 0.7), 0.54, 0.6, 0.96, 0.96)
+        pen.box(Ink.BLACK, 0.5, 0.45, 1, 1, 0.02)
+        pen.box(shade(Ink.GREY, 0.7), 0.54, 0.6, 0.96, 0.96)
         for x in (0.58, 0.68, 0.78, 0.88):
-            pen.disc(YELLOW, x, 0.52, 0.02)
-    pen.line(WALNUT, 0.05, (0.32, 0.75), (0.4, 0.06))
-    pen.box(BLACK, 0.35, 0, 0.46, 0.1)
+            pen.disc(Ink.YELLOW, x, 0.52, 0.02)
+    pen.line(Ink.WALNUT, 0.05, (0.32, 0.75), (0.4, 0.06))
+    pen.box(Ink.BLACK, 0.35, 0, 0.46, 0.1)
     pen.oval(colour, 0.1, 0.62, 0.54, 1)
     pen.oval(colour, 0.16, 0.44, 0.52, 0.76)
     pen.oval(shade(colour, 1.05), 0.18, 0.55, 0.5, 0.8)
-    pen.disc(BLACK, 0.34, 0.68, 0.06)
-    pen.line(WHITE, 0.008, (0.32, 0.9), (0.4, 0.05))
+    pen.disc(Ink.BLACK, 0.34, 0.68, 0.06)
+    pen.line(Ink.WHITE, 0.008, (0.32, 0.9), (0.4, 0.05))

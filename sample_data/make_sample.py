@@ -3,39 +3,37 @@
 import csv
 import io
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from drawings import pick
 from numpy.random import Generator
+from pen import pick
 from scenes import photograph
 
 SEED = 1977
 HERE = Path(__file__).parent
 COLUMNS = ("id", "title", "description", "category", "image")
 JPEG_QUALITY = 78
-SPLIT_COMPOUND, MISSPELT, MENTION = 0.25, 0.06, 0.25  # chances per compound, word and ad
+SPLIT_COMPOUND, MISSPELT = 0.25, 0.06  # chances per compound and per word
 # What an ad says: both speak, its text says little, its photo says little, neither says much.
-KINDS = {"clear": 0.6, "thin text": 0.26, "thin photo": 0.11, "thin both": 0.03}
+KINDS = {"clear": 0.63, "thin text": 0.27, "thin photo": 0.08, "thin both": 0.02}
 WRONG_LABELS, REPOSTS, REWRITTEN = 8, 5, 2
 
 
 @dataclass(frozen=True)
 class Category:
-    """One category: how many ads, what is drawn, and the words its sellers use.
-
-    A bar marks where a Swedish compound may be split by mistake.
-    """
+    """One category: how many ads, what is drawn, and the words its sellers use."""
 
     name: str
     count: int
     product: str
     family: str
-    nouns: tuple[str, ...]
-    brands: tuple[str, ...]
-    details: tuple[str, ...]
+    nouns: list[str]
+    brands: list[str]
+    details: list[str]
     confused_with: str
 
 
@@ -50,231 +48,8 @@ class Ad:
     flaw: str = ""
 
 
-CATEGORIES = (
-    Category(
-        "Bilar (Cars)",
-        95,
-        "car",
-        "vehicle",
-        ("personbil", "kombi", "bil", "familje|bil", "halv|kombi"),
-        ("Volvo V70", "Saab 9-5", "VW Golf", "Audi A4", "BMW 320", "Toyota Yaris"),
-        (
-            "Besiktigad och skattad, gått {miles} mil.",
-            "Kam|rem bytt vid {miles} mil.",
-            "Drag|krok, motor|värmare och {year} års modell.",
-            "Automat, diesel, {year}.",
-        ),
-        "Däck & Fälg (Tires & Rims)",
-    ),
-    Category(
-        "Soffa/Fåtölj/Soffmöbler (Sofa/Armchair/Sofa furniture)",
-        47,
-        "sofa",
-        "furniture",
-        ("soffa", "hörn|soffa", "fåtölj", "skinn|soffa", "tre|sits|soffa", "bädd|soffa"),
-        ("IKEA Ektorp", "Mio", "Klippan", "Svenska Hem"),
-        (
-            "Skön att sitta i, avtag|bar klädsel.",
-            "Klädsel i tyg, några kuddar ingår.",
-            "Äkta läder, lite nött på arm|stöden.",
-        ),
-        "Säng & Sovrum (Bed & Bedroom)",
-    ),
-    Category(
-        "Bord & Stolar (Tables & Chairs)",
-        45,
-        "table",
-        "furniture",
-        ("mat|bord", "köks|bord", "stolar", "mat|grupp", "soff|bord", "pinn|stolar"),
-        ("IKEA Norden", "Mio", "Stolab", "Carl Malmsten"),
-        (
-            "Två iläggs|skivor och fyra stolar.",
-            "Bords|skivan har några märken.",
-            "Nya sitsar på stolarna, plats för {few} personer.",
-        ),
-        "Hyllor & Förvaring (Shelves & Storage)",
-    ),
-    Category(
-        "Däck & Fälg (Tires & Rims)",
-        37,
-        "tyres",
-        "vehicle",
-        ("vinter|däck", "sommar|däck", "fälgar", "alu|fälgar", "dubb|däck"),
-        ("Nokian", "Michelin", "Continental", "till Volvo V70", "till VW Golf"),
-        (
-            "Mönster|djup {few} mm, {rim} tum.",
-            "Bult|mönster 5x{bolt}, på fälg.",
-            "Dubbade, körda en säsong.",
-        ),
-        "Bilar (Cars)",
-    ),
-    Category(
-        "Hyllor & Förvaring (Shelves & Storage)",
-        34,
-        "shelf",
-        "furniture",
-        ("bok|hylla", "hylla", "vitrin|skåp", "förvarings|hylla", "bok|hyllor"),
-        ("IKEA Billy", "String", "IKEA Expedit", "Mio"),
-        (
-            "Flytt|bara hyll|plan, {few} stycken.",
-            "Mycket plats för böcker och pärmar.",
-            "Glas|dörrar och två lådor.",
-        ),
-        "Bord & Stolar (Tables & Chairs)",
-    ),
-    Category(
-        "Säng & Sovrum (Bed & Bedroom)",
-        27,
-        "bed",
-        "furniture",
-        ("säng", "dubbel|säng", "kontinental|säng", "ram|madrass", "säng|gavel"),
-        ("Hästens", "IKEA Malm", "Jensen", "Mio"),
-        (
-            "Bädd|madrass ingår, medium fast.",
-            "Säng|ben och över|kast medföljer.",
-            "Skön att sova i, använd i gäst|rum.",
-        ),
-        "Soffa/Fåtölj/Soffmöbler (Sofa/Armchair/Sofa furniture)",
-    ),
-    Category(
-        "Barnvagnar & Tillbehör (Strollers & Accessories)",
-        24,
-        "stroller",
-        "child",
-        ("barn|vagn", "sitt|vagn", "ligg|del", "syskon|vagn", "sulky"),
-        ("Emmaljunga", "Bugaboo", "Brio", "Teutonia"),
-        (
-            "Sufflett, regn|skydd och skötväska ingår.",
-            "Luft|fyllda hjul, lätt att fälla ihop.",
-            "Använd till ett barn.",
-        ),
-        "Bilar (Cars)",
-    ),
-    Category(
-        "Motorbåt (Powerboat)",
-        22,
-        "boat",
-        "vehicle",
-        ("motor|båt", "snipa", "dag|tursbåt", "styr|pulpet|båt", "båt"),
-        ("Uttern", "Buster", "Ryds", "Crescent"),
-        (
-            "Utombordare {horse} hk, {few} meter lång.",
-            "Kapell, eko|lod och lanternor.",
-            "Ligger i sjön, vinter|förvarad inne.",
-        ),
-        "Bilar (Cars)",
-    ),
-    Category(
-        "Belysning (Lighting)",
-        20,
-        "lamp",
-        "furniture",
-        ("tak|lampa", "golv|lampa", "bords|lampa", "lamp|skärm", "tak|krona"),
-        ("IKEA", "Luxo", "PH", "Orrefors"),
-        (
-            "Sladd med ström|brytare, E27.",
-            "Lyser fint, glöd|lampa medföljer.",
-            "Dimmer och textil|sladd.",
-        ),
-        "Hyllor & Förvaring (Shelves & Storage)",
-    ),
-    Category(
-        "Telefoner (Telephones)",
-        16,
-        "phone",
-        "electronics",
-        ("mobil|telefon", "mobil", "telefon", "smart|phone"),
-        ("iPhone 5", "Samsung Galaxy", "Sony Xperia", "Nokia Lumia"),
-        (
-            "Olåst, {memory} GB minne, skal ingår.",
-            "Operatörs|låst, ny batteri|tid.",
-            "Liten spricka i glaset, tar alla sim|kort.",
-        ),
-        "TV & Projektor (TV & Projector)",
-    ),
-    Category(
-        "TV & Projektor (TV & Projector)",
-        13,
-        "television",
-        "electronics",
-        ("tv", "platt|tv", "led|tv", "projektor"),
-        ("Samsung", "Sony Bravia", "Philips", "LG"),
-        (
-            "{inches} tum, full HD, fjärr|kontroll ingår.",
-            "Vägg|fäste och två HDMI uttag.",
-            "Smart TV med bra bild.",
-        ),
-        "Telefoner (Telephones)",
-    ),
-    Category(
-        "Gitarr, Bas, Förstärkare (Guitar, Base, Amplifier)",
-        13,
-        "guitar",
-        "electronics",
-        ("el|gitarr", "gitarr", "förstärkare", "el|bas", "akustisk gitarr"),
-        ("Fender", "Gibson", "Yamaha", "Marshall"),
-        (
-            "Nya strängar, gig|bag ingår.",
-            "{horse} watt, rör|förstärkare.",
-            "Lättspelad hals, fin ton.",
-        ),
-        "Belysning (Lighting)",
-    ),
-)
-FAMILY_WORDS = {
-    "furniture": (
-        "möbel",
-        (
-            "Bredd {length} cm, höjd {length} cm.",
-            "Massiv ek, betsad.",
-            "Rök och djur|fritt hem.",
-            "Säljes på grund av flytt, får ej plats.",
-            "Köpt på IKEA {year}.",
-            "Vit|målad, mycket fint skick.",
-        ),
-    ),
-    "vehicle": (
-        "till fordonet",
-        (
-            "Servad och redo för säsongen.",
-            "Köpt ny {year}.",
-            "Motor och el fungerar.",
-            "Passar Volvo och Saab.",
-            "Står i garage, visas på kvällar.",
-        ),
-    ),
-    "child": ("barn|sak", ("Rök och djur|fritt hem.", "Tvättad och fin.", "Köpt ny {year}.")),
-    "electronics": (
-        "elektronik",
-        (
-            "Laddare och kartong medföljer.",
-            "Köpt {year}, kvitto finns.",
-            "Fungerar perfekt.",
-            "Svart, {inches} cm, lite repor.",
-        ),
-    ),
-}
-MUTE_TITLES = (
-    "Säljes",
-    "Fin sak säljes billigt",
-    "Måste bort",
-    "Säljes omgående",
-    "Se bilden",
-    "Bra skick",
-)
-COMMON = (
-    "Pris {price} kr.",
-    "Ring eller maila för mer information.",
-    "Hämtas i Uppsala.",
-    "Först till kvarn!",
-    "Bud från {price} kr.",
-    "Bra skick, se bild.",
-    "Kan skickas mot frakt.",
-    "Mötes upp i stan.",
-    "Säljer även {other}.",
-    "Pris kan diskuteras vid snabb affär.",
-)
-"""Sentences that any seller writes, whatever is for sale."""
+WORDS = tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))
+CATEGORIES = tuple(Category(**row) for row in WORDS["categories"])
 
 
 def fill(text: str, rng: Generator) -> str:
@@ -292,6 +67,7 @@ def fill(text: str, rng: Generator) -> str:
         other=other,
         inches=rng.integers(20, 66),
         length=5 * rng.integers(8, 48),
+        height=5 * rng.integers(8, 44),
     )
 
 
@@ -322,7 +98,7 @@ def type_carelessly(text: str, rng: Generator) -> str:
     return " ".join(words)
 
 
-def some(rng: Generator, items: tuple[str, ...], least: int, most: int) -> list[str]:
+def some(rng: Generator, items: list[str], least: int, most: int) -> list[str]:
     """Return a few of the items, each at most once, in random order."""
     count = min(len(items), int(rng.integers(least, most + 1)))
     return [items[number] for number in rng.permutation(len(items))[:count]]
@@ -330,16 +106,99 @@ def some(rng: Generator, items: tuple[str, ...], least: int, most: int) -> list[
 
 def write_text(category: Category, rng: Generator, thin: bool) -> tuple[str, str]:
     """Return a title and a description; a thin text tells the family of goods or nothing."""
-    thing, family_sentences = FAMILY_WORDS[category.family]
-    sentences = some(rng, COMMON, 1, 3)
+    family = WORDS["families"][category.family]
+    sentences = some(rng, WORDS["common"], 1, 3)
     if not thin:
         title = f"{pick(rng, category.nouns)} {pick(rng, category.brands)}"
         sentences = (
-            some(rng, category.details, 0, 2) + some(rng, family_sentences, 0, 2) + sentences
+            some(rng, category.details, 1, 2) + some(rng, family["sentences"], 0, 2) + sentences
         )
     elif rng.random() < 0.5:
-        title, sentences = f"{thing} säljes", some(rng, family_sentences, 1, 2) + sentences
+        title, sentences = (
+            f"{family['thing']} säljes",
+            some(rng, family["sentences"], 1, 2) + sentences,
+        )
     else:
-        title = pick(rng, MUTE_TITLES)
+        title = pick(rng, WORDS["mute_titles"])
     title, *sentences = (type_carelessly(fill(text, rng), rng) for text in (title, *sentences))
     return title[0].upper() + title[1:], " ".join(sentences)
+
+
+def to_jpeg(name: str, rng: Generator, thin: bool) -> bytes:
+    """Return a new photo of a product as the bytes of a JPEG file."""
+    file = io.BytesIO()
+    photograph(name, rng, thin).save(file, "JPEG", quality=JPEG_QUALITY)
+    return file.getvalue()
+
+
+def make_ad(category: Category, rng: Generator) -> Ad:
+    """Return one ad, by chance with a text or a photo that says little."""
+    kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    title, description = write_text(category, rng, kind in ("thin text", "thin both"))
+    photo = to_jpeg(category.product, rng, kind in ("thin photo", "thin both"))
+    return Ad(title, description, category.name, photo)
+
+
+def make_ads() -> list[Ad]:
+    """Return the sound ads of every category, each from its own random numbers."""
+    return [
+        make_ad(category, np.random.default_rng([SEED, row, number]))
+        for row, category in enumerate(CATEGORIES)
+        for number in range(category.count)
+    ]
+
+
+def spoil(ads: list[Ad], rng: Generator) -> list[Ad]:
+    """Return the ads with wrong labels, reposts and bad images among them, shuffled."""
+    by_name = {category.name: category for category in CATEGORIES}
+    victims = iter(rng.permutation(len(ads)).tolist())
+    for index in (next(victims) for _ in range(WRONG_LABELS)):
+        label = by_name[ads[index].category].confused_with
+        ads[index] = replace(ads[index], category=label, flaw="wrong label")
+    for index in (next(victims) for _ in range(REPOSTS)):
+        ads.append(replace(ads[index], flaw="repost"))
+    for index in (next(victims) for _ in range(REWRITTEN)):
+        title, description = write_text(by_name[ads[index].category], rng, thin=False)
+        ads.append(
+            Ad(title, description, ads[index].category, ads[index].photo, "rewritten repost")
+        )
+    cut, fake, bare = (next(victims) for _ in range(3))
+    ads[cut] = replace(ads[cut], photo=(ads[cut].photo or b"")[:400], flaw="truncated image")
+    ads[fake] = replace(ads[fake], photo=b"This is not a picture.\n", flaw="text named .jpg")
+    ads[bare] = replace(ads[bare], photo=None, flaw="no image")
+    return [ads[index] for index in rng.permutation(len(ads))]
+
+
+def tell_flaw(name: str, ad: Ad, named: dict[str, Ad]) -> None:
+    """Print what is deliberately wrong with an ad, and which ad it repeats."""
+    twins = [twin for twin, other in named.items() if other.photo == ad.photo and twin != name]
+    if ad.flaw:
+        print(f"{name}: {ad.flaw}", *(twins if "repost" in ad.flaw else ()))
+
+
+def rows_of(named: dict[str, Ad], folder: Path) -> Iterator[tuple[str, ...]]:
+    """Write each ad's photo below the folder and yield its row of the table."""
+    for name, ad in named.items():
+        image = "" if ad.photo is None else f"images/{name}.jpg"
+        if ad.photo is not None:
+            (folder / image).write_bytes(ad.photo)
+        tell_flaw(name, ad, named)
+        yield name, ad.title, ad.description, ad.category, image
+
+
+def main(folder: Path) -> None:
+    """Make the sample in a folder, replacing the photos that are there."""
+    images = folder / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    for old in images.glob("ad*.jpg"):
+        old.unlink()
+    ads = spoil(make_ads(), np.random.default_rng(SEED))
+    named = {f"ad{number:03}": ad for number, ad in enumerate(ads, start=1)}
+    with (folder / "ads.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows_of(named, folder))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)

@@ -11,8 +11,8 @@ import numpy as np
 from adcat.artifacts import Probs
 from adcat.errors import BadInputError
 from adcat.fusion.policies import POLICIES
+from adcat.keras_files import load_network, save_network
 from adcat.manifest import write_json
-from adcat.quiet import import_tensorflow
 
 NETWORK = "model.keras"
 PARAMETERS = "params.json"
@@ -37,7 +37,7 @@ class FusedModel:
         content = {"policy": self.policy, "reads": self.reads, "parameters": self.parameters}
         write_json(folder / PARAMETERS, content)
         if self.network is not None:
-            self.network.save(folder / NETWORK)
+            save_network(self.network, folder / NETWORK)
 
 
 def closed_form(policy: str, parameters: dict[str, Any]) -> FusedModel:
@@ -75,5 +75,4 @@ def load(folder: Path) -> FusedModel:
         raise BadInputError(f"{folder / PARAMETERS} is no fused model's") from None
     if policy in POLICIES:
         return closed_form(policy, parameters)
-    tf = import_tensorflow()
-    return network(policy, tf.keras.models.load_model(folder / NETWORK, compile=False), parameters)
+    return network(policy, load_network(folder / NETWORK), parameters)

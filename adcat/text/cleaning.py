@@ -9,6 +9,8 @@ import string
 import sys
 import unicodedata
 
+PREPROCESSING = "title and description, NFC, lower case, no punctuation"  # part of a saved model
+
 
 def clean(title: str, description: str) -> str:
     """The cleaned text of an ad; empty where nothing is left."""

@@ -1,0 +1,189 @@
+"""Every picture that adcat draws."""
+
+import dataclasses
+import functools
+import itertools
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from PIL.Image import Image
+
+FONT = "DejaVu Sans"  # comes with matplotlib, hence the same everywhere
+DOTS_PER_INCH = 120
+DWARFING = 3  # times the second largest category: too large to be drawn beside the others
+
+# A gallery's cells, in inches and characters.
+CELL_WIDTH = 4.6
+INNER_WIDTH, PHOTO_HEIGHT = 4.4, 2.4
+PHOTO_PIXELS = (round(INNER_WIDTH * DOTS_PER_INCH), round(PHOTO_HEIGHT * DOTS_PER_INCH))
+LINE_HEIGHT = 0.18
+GAP = 0.15
+TITLE_LINES, TITLE_LENGTH = 2, 50
+NAME_LENGTH = 39  # of a category
+NOTE = (
+    "Below each ad the classifiers' first predictions and their confidence; bold: the true category"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Example:
+    """An ad in a gallery, and what classifiers take it for."""
+
+    photo: "Image | None"  # None where it cannot be opened
+    title: str
+    category: str  # the true one
+    predictions: Mapping[str, Sequence[tuple[str, float]]]  # classifier -> confidences, best first
+
+
+def gallery(path: Path, heading: str, rows: Sequence[tuple[str, Sequence[Example]]]) -> None:
+    """Draws rows of ads with their photos and predictions (thesis, appendix A.2).
+
+    Args:
+      path: the PNG to write.
+      heading: what all the ads have in common.
+      rows: each has a heading and ads, all with as many predictions.
+    """
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    columns = max(2, *(len(examples) for _, examples in rows))
+    predictions = sum(len(best) for best in rows[0][1][0].predictions.values())
+    lines = 1 + TITLE_LINES + 1 + predictions  # the row's heading, title, true category
+    row_height = PHOTO_HEIGHT + lines * LINE_HEIGHT + 5 * GAP
+    width, height = columns * CELL_WIDTH + GAP, len(rows) * row_height + 5 * GAP
+    with style.context("default"):
+        figure = Figure((width, height), DOTS_PER_INCH)
+        # one set of axes for everything: inches from the upper left corner
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+        axes.set_axis_off()
+        _write(axes, (GAP, GAP), heading, width, size=14, weight="bold")
+        _write(axes, (GAP, 3 * GAP), NOTE, width, color="0.35")
+        for i, (row_heading, examples) in enumerate(rows):
+            y = 5 * GAP + i * row_height
+            axes.axhline(y, color="0.8", linewidth=1)
+            _write(axes, (GAP, y + GAP), row_heading, width, size=11, weight="bold")
+            for j, example in enumerate(examples):
+                _draw_example(axes, GAP + j * CELL_WIDTH, y + 2 * GAP + LINE_HEIGHT, example)
+        figure.savefig(path)
+
+
+def _draw_example(axes: "Axes", x: float, y: float, example: Example) -> None:
+    """Draws the photo and the words below it; (x, y) is the cell's upper left corner."""
+    _draw_photo(axes, x, y, example.photo)
+    y += PHOTO_HEIGHT + GAP / 2
+    title = " ".join(example.title.split()) or "(no title)"
+    lines = textwrap.wrap(title, TITLE_LENGTH, max_lines=TITLE_LINES, placeholder=" …")
+    for i, line in enumerate(lines):
+        _write(axes, (x, y + i * LINE_HEIGHT), line, INNER_WIDTH, weight="bold")
+    below = y + len(lines) * LINE_HEIGHT
+    _write(axes, (x, below), f"true: {_shortened(example.category)}", INNER_WIDTH)
+    y += (TITLE_LINES + 1) * LINE_HEIGHT + GAP / 2  # a short title leaves a line free
+    for classifier, best in example.predictions.items():
+        _write(axes, (x, y), classifier, INNER_WIDTH, color="0.35")
+        for name, confidence in best:
+            weight = "bold" if name == example.category else "normal"
+            _write(axes, (x + 1, y), f"{confidence:.1%}", 1, align="right")
+            _write(axes, (x + 1.1, y), _shortened(name), INNER_WIDTH - 1.1, weight=weight)
+            y += LINE_HEIGHT
+
+
+def _draw_photo(axes: "Axes", x: float, y: float, photo: "Image | None") -> None:
+    if photo is None:
+        from matplotlib.patches import Rectangle
+
+        axes.add_patch(Rectangle((x, y), INNER_WIDTH, PHOTO_HEIGHT, color="0.92"))
+        _write(axes, (x + GAP, y + GAP), "the photo cannot be opened", INNER_WIDTH)
+        return
+    scale = min(INNER_WIDTH / photo.width, PHOTO_HEIGHT / photo.height)
+    right, bottom = x + photo.width * scale, y + photo.height * scale
+    axes.imshow(photo, extent=(x, right, bottom, y), aspect="auto")
+
+
+def _write(
+    axes: "Axes",
+    corner: tuple[float, float],
+    text: str,
+    width: float,
+    *,
+    size: float = 9,
+    weight: str = "normal",
+    color: str = "black",
+    align: str = "left",
+) -> None:
+    """Writes one line, cut off at the width: it holds what users typed."""
+    from matplotlib.transforms import Bbox, TransformedBbox
+
+    x, y = corner
+    left = x if align == "left" else x - width
+    box = Bbox.from_extents(left, y - 1, left + width, y + 1)
+    words = axes.text(
+        x,
+        y,
+        _drawable(text),
+        fontfamily=FONT,
+        fontsize=size,
+        fontweight=weight,
+        color=color,
+        horizontalalignment=align,
+        verticalalignment="top",
+        parse_math=False,
+        clip_on=True,
+    )
+    words.set_clip_box(TransformedBbox(box, axes.transData))
+
+
+def _shortened(name: str) -> str:
+    """A long name without its middle: categories differ at both ends."""
+    half = NAME_LENGTH // 2
+    return name if len(name) <= NAME_LENGTH else f"{name[:half].rstrip()} … {name[-half:].lstrip()}"
+
+
+def _drawable(text: str) -> str:
+    """The text with a box for each character that the font does not have."""
+    return "".join(letter if ord(letter) in _letters() else "□" for letter in text)
+
+
+@functools.cache
+def _letters() -> frozenset[int]:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    fonts = (get_font(findfont(FontProperties(family=FONT, weight=w))) for w in ("normal", "bold"))
+    return frozenset.intersection(*(frozenset(font.get_charmap()) for font in fonts))
+
+
+def category_distribution(folder: Path, name: str, counts: Sequence[int]) -> None:
+    """Draws the categories' shares and their sum by rank (thesis, figure 4.1).
+
+    Where the largest category dwarfs the others, its bar is left out; the sum below has it.
+
+    Args:
+      folder: where `name`.png and `name`.svg go.
+      name: of the files.
+      counts: ads of each category, most frequent first: [categories].
+    """
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    shares = [100 * count / sum(counts) for count in counts]  # percent
+    hidden = int(shares[0] > DWARFING * shares[1])
+    ranks = range(1, len(shares) + 1)
+    with style.context(["default", {"svg.hashsalt": name}]):  # by default a random one
+        figure = Figure((8, 7), DOTS_PER_INCH)
+        margins = {"left": 0.08, "right": 0.98, "bottom": 0.07, "top": 0.95, "hspace": 0.08}
+        above, below = figure.subplots(2, sharex=True, gridspec_kw=margins)
+        above.bar(ranks[hidden:], shares[hidden:], width=0.85)
+        above.set_ylabel("share of the ads (%)")
+        if hidden:
+            above.set_title(f"without the largest category ({shares[0]:.1f} %)", fontsize="medium")
+        below.plot(ranks, list(itertools.accumulate(shares)), marker="." if len(ranks) < 50 else "")
+        below.set_ylabel("cumulative share of the ads (%)")
+        below.set_xlabel("category, by number of ads (rank)")
+        below.set_ylim(0, 103)
+        below.grid(alpha=0.4)
+        below.xaxis.get_major_locator().set_params(integer=True)
+        figure.savefig(folder / f"{name}.png")
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})

@@ -1,0 +1,93 @@
+"""The image classifier: a network, and the preprocessing that is part of its definition."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adcat.errors import BadInputError
+from adcat.image import inception
+from adcat.image.decoding import Photos, central_view
+from adcat.keras_files import load_network, save_network
+from adcat.manifest import write_json
+from adcat.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+NETWORK = "model.keras"
+AUXILIARY = "auxiliary.keras"  # mixed7 -> auxiliary logits; only where all layers were trained
+DEFINITION = "model.json"
+LAST_LAYER = "logits"
+CENTRAL_FRACTION = 0.875  # TF-Slim's; the thesis does not state its own
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImageModel:
+    """A classifier of photos."""
+
+    network: "keras.Model"  # photos [n, side, side, 3] -> probabilities [n, categories]
+    side: int  # height and width of the photos in pixels
+    central_fraction: float = CENTRAL_FRACTION
+
+    @property
+    def backbone(self) -> "keras.Model":
+        """The network up to its vectors: photos -> [n, dimension]."""
+        keras = import_tensorflow().keras
+        return keras.Model(self.network.input, self.network.get_layer(inception.VECTORS).output)
+
+    @property
+    def last_layer(self) -> "keras.layers.Dense":
+        """The layer from vectors to logits."""
+        return self.network.get_layer(LAST_LAYER)
+
+    @property
+    def dimension(self) -> int:
+        """The length of an image vector."""
+        return self.network.get_layer(inception.VECTORS).output.shape[-1]
+
+    def read(self, path: Path | str) -> Photos:
+        """Reads a photo as the network expects it: [side, side, 3]."""
+        return central_view(path, self.side, self.central_fraction)
+
+
+def build(side: int, categories: int, weights: str | None) -> ImageModel:
+    """Joins the backbone and a fresh last layer.
+
+    Args:
+      side: height and width of the photos in pixels.
+      categories: how many.
+      weights: the backbone's: `imagenet`, a file, or None for random ones.
+    """
+    keras = import_tensorflow().keras
+    backbone = inception.build(side, weights)
+    initializer = inception.truncated_normal()
+    last = keras.layers.Dense(categories, kernel_initializer=initializer, name=LAST_LAYER)
+    probs = keras.layers.Softmax(name="probabilities")(last(backbone.output))
+    return ImageModel(keras.Model(backbone.input, probs, name="image_classifier"), side)
+
+
+def save(model: ImageModel, folder: Path) -> None:
+    """Writes the network and its preprocessing."""
+    definition = {
+        "backbone": inception.NAME,
+        "central_fraction": model.central_fraction,
+        "image_size": model.side,
+        "pixels": [-1, 1],
+    }
+    write_json(folder / DEFINITION, definition)
+    save_network(model.network, folder / NETWORK)
+
+
+def load(folder: Path) -> ImageModel:
+    """Reads what `save` wrote.
+
+    Raises:
+      BadInputError: the folder holds no such model.
+    """
+    try:
+        definition = json.loads((folder / DEFINITION).read_text(encoding="utf-8"))
+        side, fraction = int(definition["image_size"]), float(definition["central_fraction"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInputError(f"{folder} holds no image model of adcat: {error!r}") from None
+    return ImageModel(load_network(folder / NETWORK), side, fraction)

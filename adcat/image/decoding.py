@@ -1,0 +1,114 @@
+"""Photos as arrays: one way of decoding for the check in `split`, for training and for prediction.
+
+An array of photos is float32 [n, height, width, 3] in [-1, 1], as Inception v3 expects it.
+"""
+
+import collections
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.errors import BadInputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Photos: TypeAlias = NDArray[np.float32]  # [n, height, width, 3] or one of them, in [-1, 1]
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+Item = TypeVar("Item")
+
+BATCHES_AHEAD = 2  # decoded while the network works on another
+
+
+def open_photo(path: Path | str, side: int = 0) -> "Image":
+    """Decodes a photo as people see it: RGB, upright, its first frame, on white if transparent.
+
+    Args:
+      path: a file in any format that Pillow reads.
+      side: the side in pixels that the photo will be resized to, if known: a far larger JPEG is
+        then decoded at 1/2, 1/4 or 1/8 of its size, never below twice the side.
+
+    Raises:
+      BadInputError: the file is missing or cannot be decoded.
+    """
+    from PIL import Image, ImageOps
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata, sound pixels
+    try:
+        with Image.open(path) as image:
+            if side:
+                image.draft(None, (2 * side, 2 * side))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _on_white(image)
+    except FileNotFoundError:
+        raise BadInputError(f"{path} is missing; expected a photo") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise nearly anything on a damaged file
+        raise BadInputError(f"{path} is no readable photo: {error}") from None
+
+
+def _on_white(image: "Image") -> "Image":
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # gray with 16 bit
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def central_view(path: Path | str, side: int, fraction: float) -> Photos:
+    """Reads a photo as it is predicted from: its central part, resized: [side, side, 3].
+
+    TF-Slim's preprocessing at test time; the thesis does not state its own.
+
+    Args:
+      path: the photo.
+      side: height and width of the result in pixels.
+      fraction: the share of the photo's height and width that is kept.
+    """
+    image = open_photo(path, side)
+    left, top = image.width * (1 - fraction) / 2, image.height * (1 - fraction) / 2
+    pixels = resized(image, side, (left, top, image.width - left, image.height - top))
+    return pixels.astype(np.float32) / np.float32(127.5) - 1
+
+
+def resized(image: "Image", side: int, box: Box) -> NDArray[np.uint8]:
+    """Cuts the box out and resizes it, bilinear: [side, side, 3] in 0 .. 255."""
+    from PIL.Image import Resampling
+
+    return np.asarray(image.resize((side, side), Resampling.BILINEAR, box))
+
+
+def stream_batches(
+    read: Callable[[Item], Photos], batches: Iterable[Iterable[Item]]
+) -> Iterator[Photos]:
+    """Reads photos in threads, a few batches ahead of their use: [n, height, width, 3] each.
+
+    Args:
+      read: reads one photo, such as `central_view` of a path.
+      batches: what it is called with; the photos come in this order.
+    """
+    threads = ThreadPoolExecutor(os.cpu_count())
+    waiting: collections.deque[list[Future[Photos]]] = collections.deque()
+    try:
+        for batch in batches:
+            waiting.append([threads.submit(read, item) for item in batch])
+            if len(waiting) > BATCHES_AHEAD:
+                yield _stacked(waiting.popleft())
+        while waiting:
+            yield _stacked(waiting.popleft())
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _stacked(photos: list[Future[Photos]]) -> Photos:
+    return np.stack([photo.result() for photo in photos])

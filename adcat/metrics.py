@@ -1,0 +1,179 @@
+"""How good a model's probabilities are (thesis, chapter 5).
+
+The probabilities are read once, a block of ads at a time. What is kept of each ad are its
+`Outcomes`, from which every metric follows.
+"""
+
+import dataclasses
+import math
+import statistics
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.artifacts import Labels, Probs
+from adcat.errors import BadInputError
+
+BLOCK = 1024  # ads at a time: their probabilities of 193 categories stay in the processor's cache
+TOLERANCE = 1e-3  # that a row of probabilities may differ from 1
+LEVEL = 0.95  # of every interval
+
+Interval: TypeAlias = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What a model says of every ad of a part, and how far the true category is from the top."""
+
+    labels: Labels  # [n], the true category
+    predicted: Labels  # [n]
+    confidence: NDArray[np.float32]  # [n], the probability of the predicted category
+    rank: Labels  # [n], the categories before the true one; 0 where the prediction is right
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether the prediction is right: [n]."""
+        return self.rank == 0
+
+
+def outcomes(probs: Probs, labels: Labels, source: Path) -> Outcomes:
+    """Reads a model's probabilities and finds the place of the true category; ties: lowest index.
+
+    Args:
+      probs: [n, categories], memory-mapped or not.
+      labels: the true category of each ad: [n].
+      source: the file that the probabilities come from, for the error message.
+
+    Raises:
+      BadInputError: there is another number of ads, or a row that is no distribution.
+    """
+    n = len(labels)
+    if len(probs) != n:
+        raise BadInputError(f"{source}: expected a row for each of {n} ads, found {len(probs)}")
+    made = Outcomes(labels, np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.int64))
+    columns = np.arange(probs.shape[1])
+    for start in range(0, n, BLOCK):
+        rows = slice(start, start + BLOCK)
+        block, y = np.asarray(probs[rows]), labels[rows, None]  # [b, categories], [b, 1]
+        _check_distributions(block, start, source)
+        p_y = np.take_along_axis(block, y, axis=1)
+        before = (block > p_y) | ((block == p_y) & (columns < y))
+        made.rank[rows] = np.count_nonzero(before, axis=1)
+        made.predicted[rows] = block.argmax(axis=1)
+        made.confidence[rows] = block.max(axis=1)
+    return made
+
+
+def _check_distributions(block: Probs, start: int, source: Path) -> None:
+    sums = block.sum(axis=1)
+    unsound = np.flatnonzero(~(np.abs(sums - 1) <= TOLERANCE))  # so that nan is unsound too
+    if len(unsound):
+        row = unsound[0]
+        raise BadInputError(
+            f"{source}: row {start + row} holds no probabilities: expected finite numbers that "
+            f"add up to 1, found {sums[row]:.4g}; run the command that makes the file"
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CategoryCounts:
+    """A model's hits and misses by category, each [categories]."""
+
+    ads: Labels  # of the category: true positives + false negatives
+    predicted: Labels  # as the category: true positives + false positives
+    correct: Labels  # true positives
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Whether the category has an ad in the part, so that it counts in the means."""
+        return self.ads > 0
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """TP / (TP + FN); not a number where the part has no ad of the category."""
+        with np.errstate(invalid="ignore"):
+            return self.correct / self.ads
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """TP / (TP + FP); 0 for a category that is never predicted."""
+        return self.correct / np.maximum(self.predicted, 1)
+
+
+def count_categories(outcomes: Outcomes, categories: int) -> CategoryCounts:
+    """Counts ads, predictions and correct predictions of each category."""
+    return CategoryCounts(
+        ads=np.bincount(outcomes.labels, minlength=categories),
+        predicted=np.bincount(outcomes.predicted, minlength=categories),
+        correct=np.bincount(outcomes.labels[outcomes.correct], minlength=categories),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scores:
+    """The thesis' four metrics, as fractions."""
+
+    top1: float
+    top5: float
+    mean_recall: float  # over the categories scored
+    mean_precision: float  # likewise
+    categories_scored: int
+
+
+def score(outcomes: Outcomes, counts: CategoryCounts) -> Scores:
+    """Top-1 and top-5 accuracy, mean recall and mean precision (thesis, chapter 5)."""
+    return Scores(
+        top1=float(np.mean(outcomes.rank < 1)),
+        top5=float(np.mean(outcomes.rank < 5)),
+        mean_recall=float(counts.recall[counts.scored].mean()),
+        mean_precision=float(counts.precision[counts.scored].mean()),
+        categories_scored=int(counts.scored.sum()),
+    )
+
+
+def accuracy_interval(correct: NDArray[np.bool_]) -> Interval:
+    """The Wilson score interval of top-1: sound on small sets and near 0 and 1 (Wilson, 1927)."""
+    from scipy.stats import binomtest
+
+    result = binomtest(int(correct.sum()), len(correct))
+    low, high = result.proportion_ci(LEVEL, method="wilson")
+    return float(low), float(high)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """How much better a model's top-1 is than a reference's on the same ads."""
+
+    difference: float
+    interval: Interval
+    p_value: float  # of the same top-1, McNemar's exact test
+
+
+def paired_difference(correct: NDArray[np.bool_], reference: NDArray[np.bool_]) -> PairedDifference:
+    """Compares two models on the same ads; only those that one of them alone has right matter.
+
+    The interval is the adjusted Wald interval for paired proportions (Bonett and Price, 2012,
+    Journal of Educational and Behavioral Statistics 37:479).
+    """
+    n = len(correct)
+    gained = int(np.count_nonzero(correct & ~reference))
+    lost = int(np.count_nonzero(reference & ~correct))
+    p_gained, p_lost = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
+    z = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2)
+    reach = z * math.sqrt((p_gained + p_lost - (p_gained - p_lost) ** 2) / (n + 2))
+    low, high = p_gained - p_lost - reach, p_gained - p_lost + reach
+    return PairedDifference(
+        difference=(gained - lost) / n,
+        interval=(max(low, -1.0), min(high, 1.0)),
+        p_value=mcnemar(gained, lost),
+    )
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """The exact p-value: gained is Binomial(gained + lost, 1/2) where neither is better."""
+    from scipy.stats import binomtest
+
+    discordant = gained + lost
+    return float(binomtest(gained, discordant, 0.5).pvalue) if discordant else 1.0

@@ -1,0 +1,260 @@
+"""Groups the ads by which baseline is right, and shows what each model recovers."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.artifacts import (
+    MODALITIES,
+    Modality,
+    ModelProbs,
+    Part,
+    all_models,
+    image_paths,
+    iterate_ads,
+    models_to_report,
+    read_ads,
+    read_categories,
+    read_labels,
+)
+from adcat.error_groups import (
+    GROUPS,
+    WRONG,
+    Drawn,
+    agreement_table,
+    assign,
+    best,
+    count,
+    draw,
+    in_words,
+    misclassified_table,
+    most_misclassified,
+    recovered,
+    recovered_table,
+)
+from adcat.errors import BadInputError, MissingArtifactError
+from adcat.figures import PHOTO_PIXELS, Example, gallery
+from adcat.image.decoding import open_photo
+from adcat.manifest import write_json
+from adcat.metrics import Outcomes, outcomes
+from adcat.progress import Progress
+from adcat.settings import argument, option, seed_option
+from adcat.tables import Report, Table, write_table
+from adcat.workspace import Workspace
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MOST = 5  # misclassified categories in Table 4.2
+PREDICTIONS = 3  # of a classifier, shown with an ad in a gallery
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which models are looked at on which ads, and what the galleries show."""
+
+    models: list[str] = argument(
+        "Models to look at: text, image, a policy's or an attention model's name; "
+        "by default all that exist.",
+        default=[],
+    )
+    part: Part = option("test", "The ads to look at; train exists for text and image only.")
+    sample: int = option(20_000, "Ads drawn at random for the galleries.", low=1)
+    categories: int = option(5, "Categories in each gallery.", low=1, high=50)
+    ads: int = option(4, "Ads of each category in a gallery.", low=1, high=20)
+    seed: int = seed_option()
+
+    @classmethod
+    def thesis(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Nothing to set: the defaults are those of the thesis, appendix A.2."""
+        del given
+        return {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Analysis:
+    """What the baselines say of each ad of a part, and what each model gets right."""
+
+    part: Part
+    baselines: Mapping[str, Outcomes]  # by modality
+    groups: NDArray[np.int8]  # [n], indices of GROUPS
+    recovered: Mapping[str, Mapping[str, int]]  # model -> error group -> ads
+
+
+def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
+    """Show which ads text or image gets wrong, and which of them a model recovers.
+
+    Each ad is in one of four groups: both baselines right, only text, only image, neither. Writes
+    the group of each ad, the thesis' tables, and a gallery of each group with errors: random ads
+    of the categories that are misclassified most.
+    """
+    models = models_to_report(workspace, settings.models, settings.part, progress)
+    settings = dataclasses.replace(settings, models=[model.name for model in models])
+    inputs = [workspace.split, workspace.features, *(model.artifact for model in models)]
+    with workspace.error_groups.write(settings, dict.fromkeys(inputs)) as draft:
+        analysis = _analyse(workspace, models, settings.part, progress)
+        write_json(draft.folder / "summary.json", _document(analysis))
+        _write_groups(draft.folder / "groups.parquet", workspace, analysis)
+        tables = _tables(analysis, read_categories(workspace.split))
+        (draft.folder / "tables").mkdir()
+        for name, table in tables.items():
+            write_table(draft.folder / "tables", name, table)
+        (draft.folder / "galleries").mkdir()
+        remarks = _draw_galleries(draft.folder / "galleries", workspace, settings, analysis)
+        draft.notes["fitted_on"] = "nothing"
+    written = workspace.error_groups
+    lines = [*remarks, f"tables: {written / 'tables'}", f"galleries: {written / 'galleries'}"]
+    return Report(lines, list(tables.values()))
+
+
+def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
+    """What `--json` prints."""
+    models = models_to_report(workspace, settings.models, settings.part, progress)
+    return _document(_analyse(workspace, models, settings.part, progress))
+
+
+def _analyse(
+    workspace: Workspace, models: Sequence[ModelProbs], part: Part, progress: Progress
+) -> Analysis:
+    labels = read_labels(workspace.split, part)
+    if not len(labels):
+        raise BadInputError(f"the {part} part has no ads; use another --part, or split again")
+    baselines = _baselines(workspace)
+    units = len(labels) * (len(baselines) + len(models))
+    with progress.task(f"error groups of {part}", units, "ads") as task:
+
+        def read(model: ModelProbs) -> Outcomes:
+            found = outcomes(model.probs(part), labels, model.path(part))
+            task.advance(len(labels), model.name)
+            return found
+
+        right = {modality: read(model) for modality, model in baselines.items()}
+        groups = assign(right["text"].correct, right["image"].correct)
+        found = {model.name: recovered(groups, read(model).correct) for model in models}
+    return Analysis(part, right, groups, found)
+
+
+def _baselines(workspace: Workspace) -> dict[str, ModelProbs]:
+    models = {model.name: model for model in all_models(workspace)}
+    for modality in MODALITIES:
+        if modality not in models:
+            raise MissingArtifactError(
+                f"{workspace.features.path} has no probabilities of the {modality} classifier; "
+                f"make them: {workspace.features.command}"
+            )
+    return {modality: models[modality] for modality in MODALITIES}
+
+
+def _document(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "part": analysis.part,
+        "ads": len(analysis.groups),
+        "groups": count(analysis.groups),
+        "models": [
+            {"model": name, "recovered": dict(ads)} for name, ads in analysis.recovered.items()
+        ],
+    }
+
+
+def _tables(analysis: Analysis, categories: Sequence[str]) -> dict[str, Table]:
+    """The tables by the names of their files."""
+    wrong = {
+        "image": ~analysis.baselines["image"].correct,
+        "text": ~analysis.baselines["text"].correct,
+        "both": analysis.groups == GROUPS.index("both_incorrect"),
+    }
+    part, labels = analysis.part, analysis.baselines["text"].labels
+    hardest = {name: most_misclassified(labels, ads, MOST) for name, ads in wrong.items()}
+    counts = count(analysis.groups)
+    return {
+        "table-4.1": agreement_table(part, counts),
+        "table-4.2": misclassified_table(part, hardest, categories),
+        "recovered": recovered_table(part, analysis.recovered, counts),
+    }
+
+
+def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
+    """Writes each ad's group and what the baselines predict, a batch at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = read_categories(workspace.split)
+    words = ("id", "category", "group", "text_prediction", "image_prediction")
+    schema = pa.schema(
+        [("row", pa.int64())]
+        + [(word, pa.string()) for word in words]
+        + [(f"{modality}_confidence", pa.float32()) for modality in MODALITIES]
+    )
+    start = 0
+    with pq.ParquetWriter(path, schema) as file:
+        for chunk in iterate_ads(workspace.split, analysis.part, ["row", "id", "category"]):
+            rows = slice(start, start + chunk.num_rows)
+            columns = chunk.to_pydict()
+            columns["group"] = [GROUPS[group] for group in analysis.groups[rows]]
+            for modality, found in analysis.baselines.items():
+                columns[f"{modality}_prediction"] = [names[c] for c in found.predicted[rows]]
+                columns[f"{modality}_confidence"] = found.confidence[rows]
+            file.write_table(pa.table(columns, schema))
+            start += chunk.num_rows
+
+
+def _draw_galleries(
+    folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis
+) -> list[str]:
+    """Draws a gallery of each error group; returns a remark for each group without ads."""
+    labels = analysis.baselines["text"].labels
+    size = min(settings.sample, len(labels))
+    drawn = draw(analysis.groups, labels, size, settings.categories, settings.ads, settings.seed)
+    paths = image_paths(workspace.split, settings.part)
+    remarks: list[str] = []
+    for group, categories in drawn.items():
+        if not categories:
+            remarks.append(f"no gallery of {in_words(group)!r}: no such ad among {size:,} drawn")
+            continue
+        heading = f"{in_words(group)}: the categories with the most such ads among {size:,} drawn"
+        examples = _examples(workspace, settings.part, categories, WRONG[group], paths)
+        gallery(folder / f"{group}.png", heading, examples)
+    return remarks
+
+
+def _examples(
+    workspace: Workspace,
+    part: Part,
+    drawn: Sequence[Drawn],
+    classifiers: Sequence[Modality],
+    paths: Sequence[str],
+) -> list[tuple[str, list[Example]]]:
+    """A gallery's rows: each a category's heading and its ads."""
+    names = read_categories(workspace.split)
+    rows = [row for category in drawn for row in category.rows]
+    titles = [ad["title"] for ad in read_ads(workspace.split, part, ["title"], rows)]
+    title_of = dict(zip(rows, titles, strict=True))
+    baselines = _baselines(workspace)
+    probs = {modality: baselines[modality].probs(part) for modality in classifiers}
+
+    def example(row: int, category: int) -> Example:
+        predictions = {
+            modality: [(names[c], p) for c, p in best(array[row], PREDICTIONS)]
+            for modality, array in probs.items()
+        }
+        return Example(_photo(paths[row]), title_of[row], names[category], predictions)
+
+    examples: list[tuple[str, list[Example]]] = []
+    for category in drawn:
+        hard = category.misclassified
+        heading = f"{names[hard.category]}: {hard.count:,} of {hard.total:,} ads drawn"
+        examples.append((heading, [example(row, hard.category) for row in category.rows]))
+    return examples
+
+
+def _photo(path: str) -> "Image | None":
+    try:
+        photo = open_photo(path, max(PHOTO_PIXELS))
+    except BadInputError:
+        return None
+    photo.thumbnail(PHOTO_PIXELS)
+    return photo

@@ -1,0 +1,237 @@
+"""fastText as a text classifier (thesis, sections 3.3.5, 4.3.1 and A.3.1).
+
+Every word, every character n-gram and the end of the line has a vector; the mean of a text's is its
+text vector t, and the probabilities of the categories are softmax(B t).
+"""
+
+import dataclasses
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from adcat.artifacts import Probs, Vectors
+from adcat.errors import BadInputError, DivergedError
+from adcat.text.corpus import Corpus
+from adcat.text.fasttext_settings import FastTextSettings
+from adcat.text.training_file import LABEL, write_training_file
+from adcat.text.word_sums import WordSums
+from adcat.text.word_vectors import check_word_vectors
+
+MODEL = "model.bin"
+
+
+AnySettings = TypeVar("AnySettings", bound=FastTextSettings)
+
+TEXTS_SEEN = 2_000_000  # 3 epochs of the thesis' 646,187 training ads
+MIN_EPOCHS, MAX_EPOCHS = 3, 50
+MIN_BUCKETS, MAX_BUCKETS = 10_000, 2_000_000  # the thesis' number at most
+
+
+def resolve(settings: AnySettings, ads: int, words: int) -> AnySettings:
+    """Fills in what follows from the data: a training part of so many ads and words.
+
+    epochs: a thousand ads need more passes than the thesis' 3 to learn anything.
+    bucket: a short text has about as many different n-grams as words; in a long one they come
+    again and again, and more buckets cost 4 bytes x dim each and gain nothing.
+    min_count: nearly every word that noise hits occurs once and would get a vector of its own;
+    the thesis' training text would have 15 million of them.
+
+    Raises:
+      BadInputError: the settings contradict each other.
+    """
+    if 0 < settings.maxn < settings.minn:
+        raise BadInputError(
+            f"--minn {settings.minn} is above --maxn {settings.maxn}; for no n-grams: --maxn 0"
+        )
+    texts, words = ads * settings.copies, words * settings.copies
+    epochs = int(np.clip(round(TEXTS_SEEN / max(1, texts)), MIN_EPOCHS, MAX_EPOCHS))
+    bucket = int(np.clip(_round_up(words * settings.word_ngrams), MIN_BUCKETS, MAX_BUCKETS))
+    has_ngrams = settings.maxn or settings.word_ngrams > 1
+    return dataclasses.replace(
+        settings,
+        epochs=settings.epochs or epochs,
+        bucket=(settings.bucket or bucket) if has_ngrams else 0,
+        min_count=settings.copies if settings.min_count is None else settings.min_count,
+        threads=settings.threads or os.cpu_count() or 1,
+    )
+
+
+def _round_up(count: int) -> int:
+    """The next of 1, 2, 5, 10, 20, 50, ..."""
+    power = 10 ** (len(str(count)) - 1)
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= count)
+
+
+class FastTextModel:
+    """A trained fastText classifier that works on blocks of texts."""
+
+    def __init__(self, trained: Any, categories: int) -> None:
+        """Wraps fastText's own model; its labels are category indices."""
+        self._trained = trained
+        self._categories = categories
+        self._columns = [int(label.removeprefix(LABEL)) for label in trained.get_labels()]
+        self._A = np.asarray(trained.f.getInputMatrix())  # [words + buckets, dim], not a copy
+        self._B = np.asarray(trained.f.getOutputMatrix())  # [labels, dim], not a copy
+        self._args = trained.f.getArgs()
+        self._word_sums = WordSums(trained, self._A)
+
+    @property
+    def dimension(self) -> int:
+        """The length of a text vector."""
+        return self._A.shape[1]
+
+    def features(self, texts: Sequence[str]) -> tuple[Vectors, Probs]:
+        """Text vectors [n, dim] and probabilities [n, categories] of cleaned texts.
+
+        fastText prints its probabilities with 1e-5 added; these are exact. A category that it
+        never saw has probability 0.
+        """
+        t = self._vectors(texts)
+        probs = np.zeros((len(texts), self._categories), dtype=np.float32)
+        probs[:, self._columns] = _PROBS[self._args.loss.name](t @ self._B.T)
+        return t, probs
+
+    def _vectors(self, texts: Sequence[str]) -> Vectors:
+        """fastText's hidden vectors: the mean over words, n-grams and the end of the line."""
+        if self._args.wordNgrams > 1:
+            vectors = [self._trained.get_sentence_vector(text) for text in texts]
+            return np.array(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
+        return self._word_sums.means(texts)
+
+    def is_finite(self) -> bool:
+        """Whether every number in the model is one."""
+        return all(
+            np.isfinite([matrix.min(initial=0), matrix.max(initial=0)]).all()
+            for matrix in (self._A, self._B)
+        )
+
+    def save(self, folder: Path) -> None:
+        """Writes fastText's own file.
+
+        Raises:
+          OSError: it could not be written whole, which fastText itself does not notice.
+        """
+        self._trained.save_model(str(folder / MODEL))
+        if (folder / MODEL).stat().st_size < self._A.nbytes + self._B.nbytes:
+            raise OSError(None, "written only in part; is the disk full?", str(folder / MODEL))
+
+
+def load(folder: Path, categories: int) -> FastTextModel:
+    """Reads what `FastTextModel.save` wrote."""
+    import fasttext
+
+    return FastTextModel(fasttext.load_model(str(folder / MODEL)), categories)
+
+
+def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) -> FastTextModel:
+    """Trains on a corpus with settings in which nothing is left open.
+
+    Args:
+      corpus: the training ads; with noise, their copies too.
+      settings: what `resolve` returned.
+      seed: with one thread, equal seeds give equal models bit for bit.
+      scratch: a folder for the file that fastText reads; it is removed again.
+
+    Raises:
+      BadInputError: the ads are of fewer than two categories, no word is frequent enough, or the
+        pretrained vectors are no such file.
+      DivergedError: the learning rate is too high.
+    """
+    _check(corpus, settings)
+    lines = scratch / "training.txt"
+    try:
+        write_training_file(lines, corpus, seed)
+        trained = _wait_for(lambda: _fit(lines, settings, seed))
+    finally:
+        lines.unlink(missing_ok=True)
+    if not settings.bucket and not trained.get_words():
+        raise BadInputError(
+            f"no word of the training ads occurs {settings.min_count} times; type: --min-count 1"
+        )
+    model = FastTextModel(trained, corpus.categories)
+    if not model.is_finite():
+        raise _diverged(settings)
+    return model
+
+
+def _check(corpus: Corpus, settings: FastTextSettings) -> None:
+    enough = np.count_nonzero(corpus.counts >= max(1, settings.min_count_label))
+    if enough < 2:
+        raise BadInputError(
+            f"a classifier needs training ads of two categories; {enough} of {corpus.categories} "
+            f"have {max(1, settings.min_count_label)} or more; make another: adcat split ADS"
+        )
+    if settings.pretrained_vectors:
+        check_word_vectors(settings.pretrained_vectors, settings.dim)
+
+
+def _fit(lines: Path, settings: FastTextSettings, seed: int) -> Any:
+    import fasttext
+
+    try:
+        return fasttext.train_supervised(
+            input=str(lines),
+            label=LABEL,
+            seed=seed,
+            verbose=0,
+            lr=settings.learning_rate,
+            epoch=settings.epochs,
+            dim=settings.dim,
+            minn=settings.minn,
+            maxn=settings.maxn,
+            wordNgrams=settings.word_ngrams,
+            bucket=settings.bucket,
+            minCount=settings.min_count,
+            minCountLabel=settings.min_count_label,
+            loss=settings.loss,
+            thread=settings.threads,
+            lrUpdateRate=settings.lr_update_rate,
+            pretrainedVectors=str(settings.pretrained_vectors or ""),
+            ws=settings.ws,
+            neg=settings.neg,
+            t=settings.t,
+        )
+    except RuntimeError as error:
+        if "NaN" not in str(error):
+            raise
+        raise _diverged(settings) from None
+
+
+def _diverged(settings: FastTextSettings) -> DivergedError:
+    return DivergedError(
+        f"training diverged at learning rate {settings.learning_rate:g}; "
+        f"try a lower one: --learning-rate {settings.learning_rate / 2:.2g}"
+    )
+
+
+def _wait_for(work: Callable[[], Any]) -> Any:
+    """Runs work that does not notice Ctrl-C so that the waiting for it does."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result()
+
+
+def _one_against_all(logits: Probs) -> Probs:
+    """σ(z_c) / Σ σ(z_c): every category's own probability, then made to sum to 1."""
+    return _softmax(-np.logaddexp(0, -logits))  # log σ(z), which does not underflow
+
+
+def _softmax(logits: Probs) -> Probs:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+# hs and ns are left out: shortcuts for far more categories; ns gives no probabilities.
+_PROBS: Mapping[str, Callable[[Probs], Probs]] = {"softmax": _softmax, "ova": _one_against_all}

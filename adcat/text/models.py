@@ -1,0 +1,80 @@
+"""The text models by name, and what each of them can do.
+
+To add one, write a module with `resolve`, `train` and `load` as in `fasttext_model` and a line in
+`TEXT_MODELS`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from adcat.artifacts import Probs, Vectors
+from adcat.errors import BadInputError
+from adcat.manifest import write_json
+from adcat.text import fasttext_model
+from adcat.text.cleaning import PREPROCESSING
+from adcat.text.corpus import Corpus
+
+DESCRIPTION = "model.json"
+
+
+class TextModel(Protocol):
+    """A trained text classifier."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of a text vector."""
+        ...
+
+    def features(self, texts: Sequence[str]) -> tuple[Vectors, Probs]:
+        """Text vectors [n, dimension] and probabilities [n, categories] of cleaned texts."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes the model's own files."""
+        ...
+
+
+class TextModelModule(Protocol):
+    """What the module of a text model offers."""
+
+    def resolve(self, settings: Any, ads: int, words: int) -> Any:
+        """Fills in the settings that follow from the training part's ads and words."""
+        ...
+
+    def train(self, corpus: Corpus, settings: Any, seed: int, scratch: Path) -> TextModel:
+        """Trains with settings in which nothing is left open; `scratch` is a folder to use."""
+        ...
+
+    def load(self, folder: Path, categories: int) -> TextModel:
+        """Reads what the model's `save` wrote."""
+        ...
+
+
+TEXT_MODELS: Mapping[str, TextModelModule] = {
+    "fasttext": fasttext_model,
+}
+
+
+def save(folder: Path, name: str, model: TextModel, categories: Sequence[str]) -> None:
+    """Writes a model and the description that `load` needs."""
+    model.save(folder)
+    description = {"model": name, "preprocessing": PREPROCESSING, "categories": list(categories)}
+    write_json(folder / DESCRIPTION, description)
+
+
+def load(folder: Path) -> TextModel:
+    """Reads a text model of any kind.
+
+    Raises:
+      BadInputError: the model wants its texts prepared in another way than this adcat does.
+    """
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    if description["preprocessing"] != PREPROCESSING:
+        raise BadInputError(
+            f"{folder} was trained on texts prepared as {description['preprocessing']!r}, this "
+            f"adcat prepares them as {PREPROCESSING!r}; train it again: adcat train-text"
+        )
+    module = TEXT_MODELS[description["model"]]
+    return module.load(folder, len(description["categories"]))

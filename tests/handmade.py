@@ -1,0 +1,67 @@
+"""Artifacts written by hand: a split, the baselines' probabilities, a fused model's."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    seed: int = 0
+
+
+def make_split(workspace, categories, labels, images="", titles=None):
+    """`labels`: part -> the categories of its ads; `titles`: their titles, by part too."""
+    ads = [
+        {
+            "id": f"{part}-{i}",
+            "part": part,
+            "row": i + 1,
+            "title": titles[part][i] if titles else f"{part} {i}",
+            "description": "",
+            "category": categories[label],
+            "label": int(label),
+            "image": f"{part}-{i}.png",
+            "image_digest": "",
+        }
+        for part, of_part in labels.items()
+        for i, label in enumerate(of_part)
+    ]
+    with workspace.split.write(Made()) as draft:
+        pq.write_table(pa.Table.from_pylist(ads), draft.folder / "ads.parquet")
+        (draft.folder / "categories.json").write_text(json.dumps(categories))
+        draft.record["images"] = str(images)
+
+
+def make_features(workspace, probs):
+    """`probs`: part -> modality -> [n, categories]."""
+    arrays = {
+        f"{part}/{modality}_probs": array
+        for part, both in probs.items()
+        for modality, array in both.items()
+    }
+    write_arrays(workspace.features, [workspace.split], arrays)
+
+
+def make_fused(workspace, name, probs):
+    """`probs`: part -> [n, categories]."""
+    arrays = {f"{part}/probs": array for part, array in probs.items()}
+    write_arrays(workspace.fused(name), [workspace.features], arrays)
+
+
+def write_arrays(artifact, inputs, arrays):
+    with artifact.write(Made(), inputs) as draft:
+        for name, array in arrays.items():
+            path = draft.folder / f"{name}.npy"
+            path.parent.mkdir(exist_ok=True)
+            np.save(path, np.asarray(array, np.float32))
+
+
+def certain(predicted, categories):
+    """Probabilities that are 0.8 for the predicted category: [n, categories]."""
+    probs = np.full((len(predicted), categories), 0.2 / (categories - 1), np.float32)
+    probs[np.arange(len(predicted)), predicted] = 0.8
+    return probs

@@ -1,0 +1,28 @@
+import pytest
+from handmade import make_split
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adcat.artifacts import read_ads
+from adcat.workspace import Workspace
+
+LABELS = {"train": [0] * 5000, "test": [0] * 9000}  # more than one batch
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
+    make_split(workspace, ["bikes"], LABELS)
+    return workspace.split
+
+
+@given(rows=st.lists(st.integers(0, 8999), max_size=5, unique=True))
+@settings(max_examples=10)
+def test_ads_are_read_by_their_rows_in_the_order_asked_for(split, rows):
+    assert [ad["id"] for ad in read_ads(split, "test", ["id"], rows)] == [f"test-{r}" for r in rows]
+
+
+def test_all_ads_of_a_part_are_read_in_their_order(split):
+    ads = read_ads(split, "test", ["id", "row"])
+    assert [ad["row"] for ad in ads] == list(range(1, 9001))
+    assert read_ads(split, "validation", ["id"]) == []

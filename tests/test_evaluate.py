@@ -1,0 +1,254 @@
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from handmade import certain, make_features, make_fused, make_split
+from typer.testing import CliRunner
+
+from adcat.cli import app
+from adcat.workspace import Workspace
+
+CATEGORIES = ["bikes", "cars", "sofas", "tents"]
+TEST = [0, 0, 1, 2, 2]  # no tent
+VALIDATION = [0, 1, 2, 3]
+TRAIN = [0, 1, 2]
+TEXT = [0, 1, 1, 2, 0]  # 3 of 5
+IMAGE = [0, 0, 1, 1, 2]  # 4 of 5
+BETTER = [0, 0, 1, 2, 2]
+BY_HAND = {  # top1, mean recall, mean precision; over bikes, cars and sofas
+    "text": (3 / 5, (1 / 2 + 1 + 1 / 2) / 3, (1 / 2 + 1 / 2 + 1) / 3),
+    "image": (4 / 5, (1 + 1 + 1 / 2) / 3, (1 + 1 / 2 + 1) / 3),
+    "better": (1, 1, 1),
+}
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """Text is the better baseline on validation, image on test."""
+    made = Workspace(tmp_path / "w")
+    make_split(made, CATEGORIES, {"train": TRAIN, "validation": VALIDATION, "test": TEST})
+    predicted = {
+        "train": {"text": [0, 1, 2], "image": [1, 1, 1]},
+        "validation": {"text": [0, 1, 2, 3], "image": [0, 0, 0, 0]},
+        "test": {"text": TEXT, "image": IMAGE},
+    }
+    make_features(
+        made,
+        {
+            part: {modality: certain(ads, 4) for modality, ads in both.items()}
+            for part, both in predicted.items()
+        },
+    )
+    make_fused(made, "better", {"validation": certain(VALIDATION, 4), "test": certain(BETTER, 4)})
+    return made
+
+
+def run(workspace, *words):
+    return CliRunner().invoke(app, ["-w", str(workspace.root), "evaluate", *words])
+
+
+def read_document(workspace, *words):
+    result = run(workspace, *words, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def read_table(workspace, name):
+    with (workspace.evaluation / f"tables/{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def files(workspace):
+    return sorted(p for p in workspace.root.rglob("*") if p.is_file() and ".cache" not in p.parts)
+
+
+def make_stale(workspace):
+    """A fused model that was made from features that no longer stand there."""
+    make_fused(workspace, "old", {"validation": certain(VALIDATION, 4), "test": certain(TEST, 4)})
+    manifest = json.loads((workspace.fused("old") / "manifest.json").read_text())
+    manifest["inputs"]["extract-features"] = "another digest"
+    (workspace.fused("old") / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_the_document_by_hand(workspace):
+    before = files(workspace)
+    document = read_document(workspace)
+    assert files(workspace) == before
+    assert (document["part"], document["ads"]) == ("test", 5)
+    assert document == {"part": "test", "ads": 5, "models": document["models"]}
+    assert [model["model"] for model in document["models"]] == ["text", "image", "better"]
+    for model in document["models"]:
+        top1, recall, precision = BY_HAND[model["model"]]
+        assert model == {
+            "model": model["model"],
+            "top1": pytest.approx(top1),
+            "top5": 1.0,
+            "mean_recall": pytest.approx(recall),
+            "mean_precision": pytest.approx(precision),
+            "categories_scored": 3,
+        }
+
+
+def test_the_artifact_holds_the_document_and_the_tables(workspace):
+    result = run(workspace)
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((workspace.evaluation / "metrics.json").read_text())
+    assert metrics == read_document(workspace)
+    manifest = workspace.evaluation.check()
+    assert set(manifest.inputs) == {"split", "extract-features", "fuse/better"}
+    assert manifest.settings["models"] == ["text", "image", "better"]
+    rows = read_table(workspace, "models")
+    for row in rows:
+        top1, recall, precision = BY_HAND[row["model"]]
+        assert float(row["top-1"]) == pytest.approx(top1)
+        assert float(row["mean recall"]) == pytest.approx(recall)
+        assert float(row["mean precision"]) == pytest.approx(precision)
+        assert float(row["top-1 low"]) <= top1 <= float(row["top-1 high"])
+    assert (workspace.evaluation / "tables/models.md").read_text().count("\n| better |") == 1
+
+
+def test_the_baseline_compared_with_is_the_better_one_on_validation(workspace):
+    result = run(workspace)
+    assert "text is the better baseline on the validation part" in result.stdout
+    text, image, better = read_table(workspace, "models")
+    assert text["over text"] == text["p"] == ""
+    assert float(image["over text"]) == pytest.approx(1 / 5)  # 2 ads gained, 1 lost
+    assert float(image["p"]) == 1
+    assert float(better["over text"]) == pytest.approx(2 / 5)
+    assert float(better["p"]) == pytest.approx(0.5)
+    assert float(better["over text low"]) < 2 / 5 < float(better["over text high"])
+
+
+def test_every_category_of_every_model_is_in_a_table(workspace):
+    run(workspace)
+    rows = read_table(workspace, "categories")
+    assert len(rows) == 3 * len(CATEGORIES)
+    image = {row["category"]: row for row in rows if row["model"] == "image"}
+    sofas, tents = image["sofas"], image["tents"]
+    assert [sofas[column] for column in ("ads", "predicted", "correct")] == ["2", "1", "1"]
+    assert (float(sofas["recall"]), float(sofas["precision"])) == (0.5, 1)
+    assert (tents["ads"], tents["recall"], float(tents["precision"])) == ("0", "", 0)
+
+
+def test_the_terminal_shows_every_model_and_tells_what_is_left_out(workspace):
+    result = run(workspace)
+    assert all(name in result.stdout for name in BY_HAND)
+    assert "80.00%" in result.stdout
+    assert "means over 3 categories; 1 without an ad in the test part is left out" in result.stdout
+    assert len(result.stdout.splitlines()) < 20
+
+
+def test_models_are_taken_in_the_order_they_are_named_and_once(workspace):
+    document = read_document(workspace, "better", "text", "better")
+    assert [model["model"] for model in document["models"]] == ["better", "text"]
+
+
+def test_an_unknown_model_is_named_beside_those_that_exist(workspace):
+    result = run(workspace, "max")
+    assert result.exit_code == 1
+    assert "no model 'max'" in result.stderr
+    assert "text, image, better" in result.stderr
+
+
+def test_the_validation_part(workspace):
+    document = read_document(workspace, "--part", "validation")
+    assert {m["model"]: m["top1"] for m in document["models"]} == {
+        "text": 1,
+        "image": 0.25,
+        "better": 1,
+    }
+    assert document["models"][0]["categories_scored"] == 4
+
+
+def test_the_train_part_is_for_the_baselines(workspace):
+    document = read_document(workspace, "--part", "train")
+    assert [(m["model"], m["top1"]) for m in document["models"]] == [
+        ("text", 1),
+        ("image", pytest.approx(1 / 3)),
+    ]
+    refused = run(workspace, "better", "--part", "train")
+    assert refused.exit_code == 1
+    assert "better has no probabilities of the train part" in refused.stderr
+    assert "--part validation" in refused.stderr
+
+
+def test_a_stale_model_is_left_out_with_a_warning_unless_it_is_named(workspace):
+    make_stale(workspace)
+    result = run(workspace, "--json")
+    assert "old" not in result.stdout
+    assert "left out old: " in result.stderr
+    assert "fuse/old was made from an older extract-features; make it again: " in result.stderr
+    assert len(json.loads(result.stdout)["models"]) == 3
+    assert run(workspace).exit_code == 0
+    named = run(workspace, "old")
+    assert named.exit_code == 1
+    assert "make it again: " in named.stderr
+
+
+def test_nothing_but_stale_models_is_refused(workspace):
+    run(workspace)
+    before = (workspace.evaluation / "metrics.json").read_bytes()
+    make_split(workspace, CATEGORIES, {"train": [0], "validation": [0], "test": [1]})
+    result = run(workspace)
+    assert result.exit_code == 1
+    assert "extract-features was made from an older split; make it again: " in result.stderr
+    assert (workspace.evaluation / "metrics.json").read_bytes() == before
+
+
+def test_a_model_without_both_baselines(tmp_path):
+    made = Workspace(tmp_path)
+    make_split(made, CATEGORIES, {"train": TRAIN, "validation": [], "test": TEST})
+    make_features(
+        made,
+        {
+            "validation": {"text": np.zeros((0, 4))},
+            "test": {"text": certain(TEXT, 4)},
+        },
+    )
+    assert [model["model"] for model in read_document(made)["models"]] == ["text"]
+    assert "text is the only baseline" in run(made).stdout
+    result = run(made, "--part", "validation")
+    assert result.exit_code == 1
+    assert "the validation part has no ads" in result.stderr
+
+
+def test_without_validation_ads_the_baseline_compared_with_is_simply_named(tmp_path):
+    made = Workspace(tmp_path)
+    make_split(made, CATEGORIES, {"train": TRAIN, "validation": [], "test": TEST})
+    both = {"text": certain(TEXT, 4), "image": certain(IMAGE, 4)}
+    none = dict.fromkeys(both, np.zeros((0, 4)))
+    make_features(made, {"validation": none, "test": both})
+    result = run(made)
+    assert result.exit_code == 0, result.output
+    assert "text is the baseline named first: no validation ads" in result.stdout
+
+
+def test_probabilities_that_are_none_end_the_command_and_leave_no_artifact(workspace):
+    broken = certain(BETTER, 4)
+    broken[3] = np.nan
+    make_fused(workspace, "better", {"validation": certain(VALIDATION, 4), "test": broken})
+    result = run(workspace)
+    assert result.exit_code == 1
+    assert "fuse/better/test/probs.npy: row 3 " in result.stderr
+    assert not workspace.evaluation.path.exists()
+
+
+def test_the_same_models_give_the_same_artifact(workspace):
+    run(workspace)
+    first = workspace.evaluation.check().digest
+    run(workspace, "--preset", "thesis")
+    assert workspace.evaluation.check().digest == first
+
+
+@pytest.mark.parametrize("command", ["evaluate", "error-groups"])
+def test_tensorflow_is_not_needed(workspace, command):
+    code = (
+        "import sys; from adcat.cli import app; "
+        f"app(['-w', {str(workspace.root)!r}, {command!r}], standalone_mode=False); "
+        "print('tensorflow' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "False"

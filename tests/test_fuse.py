@@ -1,0 +1,148 @@
+import json
+
+import numpy as np
+import pytest
+from handmade import make_split, write_arrays
+from typer.testing import CliRunner
+
+from adcat.artifacts import prior, read_labels
+from adcat.cli import app
+from adcat.fusion.model import load
+from adcat.fusion.networks import NETWORKS
+from adcat.fusion.policies import POLICIES
+from adcat.steps.fuse import Settings
+from adcat.workspace import Workspace
+
+CATEGORIES = ["Bilar", "Cyklar", "Soffor"]
+ADS = {"train": 60, "validation": 40, "test": 20}
+QUICK = ("--max-epochs", 2, "--hidden-units", 8)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A workspace with the features of two imperfect baselines."""
+    workspace = Workspace(tmp_path_factory.mktemp("fuse") / "w")
+    rng = np.random.default_rng(0)
+    labels = {part: rng.integers(0, 3, ads) for part, ads in ADS.items()}
+    arrays = {}
+    for part, truth in labels.items():
+        for modality, size in (("image", 7), ("text", 5)):
+            logits = rng.normal(size=(len(truth), 3)) + 2 * np.eye(3)[truth]
+            powers = np.exp(logits)
+            arrays[f"{part}/{modality}_probs"] = powers / powers.sum(axis=1, keepdims=True)
+            arrays[f"{part}/{modality}_vectors"] = np.pad(logits, ((0, 0), (0, size - 3)))
+    make_split(workspace, CATEGORIES, labels)
+    write_arrays(workspace.features, [workspace.split], arrays)
+    return workspace
+
+
+def fuse(workspace, *words):
+    result = CliRunner().invoke(app, ["-w", str(workspace.root), "fuse", *map(str, words)])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def probs(workspace, name, part="test"):
+    return np.load(workspace.fused(name) / f"{part}/probs.npy")
+
+
+def features(workspace, part, *names):
+    return [np.load(workspace.features / f"{part}/{name}.npy") for name in names]
+
+
+def test_the_command_line_offers_every_policy():
+    (choice,) = (f for f in Settings.__dataclass_fields__.values() if f.name == "policy")
+    assert set(choice.type.__args__) == {*POLICIES, *NETWORKS}
+
+
+@pytest.mark.parametrize("policy", [*POLICIES, *NETWORKS])
+def test_every_policy_gives_probabilities_that_its_saved_model_gives_again(made, policy):
+    fuse(made, "--policy", policy, *QUICK)
+    model = load(made.fused(policy).path)
+    for part in ("validation", "test"):
+        found = probs(made, policy, part)
+        assert found.shape == (ADS[part], 3)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    again = model.probs(features(made, "test", *model.reads))
+    np.testing.assert_allclose(again, probs(made, policy), atol=1e-6)
+
+
+def test_product_max_is_the_product(made):
+    fuse(made, "--policy", "product-max")
+    o_img, o_txt = features(made, "test", "image_probs", "text_probs")
+    product = o_img * o_txt
+    expected = product / product.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probs(made, "product-max"), expected, rtol=1e-5)
+
+
+def test_the_prior_comes_from_the_training_part(made):
+    fuse(made, "--policy", "product-prior")
+    stored = json.loads((made.fused("product-prior") / "params.json").read_text())
+    expected = prior(read_labels(made.split, "train"), 3)
+    assert stored["parameters"]["prior"] == pytest.approx(expected.tolist())
+
+
+def test_log_linear_prints_and_stores_its_weights_and_says_what_it_saw(made):
+    result = fuse(made, "--policy", "log-linear")
+    stored = json.loads((made.fused("log-linear") / "params.json").read_text())["parameters"]
+    assert f"w_txt {stored['w_txt']:.3f}, w_img {stored['w_img']:.3f}" in result.stdout
+    notes = made.fused("log-linear").manifest().notes
+    assert notes["fitted_on"] == "validation"
+    assert notes["validation_probs"] == "out-of-fold, 5 folds"
+
+
+@pytest.mark.parametrize("policy", ["log-linear", "nn-validation", "top3"])
+def test_validation_probabilities_of_what_saw_validation_are_out_of_fold(made, policy):
+    fuse(made, "--policy", policy, *QUICK)
+    model = load(made.fused(policy).path)
+    in_sample = model.probs(features(made, "validation", *model.reads))
+    assert np.abs(in_sample - probs(made, policy, "validation")).max() > 1e-4
+
+
+def test_fitting_on_answers_to_training_ads_is_said(made):
+    assert "ads that they were trained on" in fuse(made, "--policy", "nn", *QUICK).stdout
+    assert made.fused("nn").manifest().notes["fitted_on"] == "train"
+    fuse(made, "--policy", "image-boost", "--fit-on", "validation", *QUICK)
+    assert made.fused("image-boost").manifest().notes["fitted_on"] == "validation"
+
+
+def test_published_settings_hold_unless_options_say_otherwise(made):
+    fuse(made, "--policy", "nn-validation", "--max-epochs", 1, "--hidden-units", 9)
+    settings = made.fused("nn-validation").manifest().settings
+    assert settings["fit_on"] == "validation"
+    assert settings["learning_rate"] == 0.00037065703854188836
+    assert settings["hidden_units"] == 9
+
+
+def test_a_name_of_its_own(made):
+    fuse(made, "--policy", "nn", "--name", "nn-small", "--fraction", 0.5, *QUICK)
+    stored = json.loads((made.fused("nn-small") / "params.json").read_text())
+    assert stored["parameters"]["ads"] == 30
+
+
+def test_the_same_seed_gives_the_same_artifact(made):
+    digests = []
+    for _ in range(2):
+        fuse(made, "--policy", "pool-aux", "--name", "again", *QUICK)
+        digests.append(made.fused("again").manifest().digest)
+    assert digests[0] == digests[1]
+
+
+def test_a_search_leaves_its_trials_and_trains_the_best(made):
+    words = ("--policy", "nn", "--name", "tuned", "--tune", 3, "--tune-fraction", 0.5, *QUICK)
+    fuse(made, *words)
+    lines = (made.fused("tuned") / "trials.jsonl").read_text().splitlines()
+    trials = [json.loads(line) for line in lines]
+    stored = json.loads((made.fused("tuned") / "params.json").read_text())["parameters"]
+    best = max(trials, key=lambda trial: trial["score"])
+    assert len(trials) == 3
+    assert best["settings"].items() <= stored["settings"].items()
+    assert stored["ads"] == 60
+
+
+def test_a_policy_without_settings_cannot_be_tuned(made):
+    words = ["-w", str(made.root), "fuse", "--policy", "max", "--tune", "3"]
+    result = CliRunner().invoke(app, words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: max is no network: it has nothing to --tune\n"

@@ -1,0 +1,418 @@
+"""The table reader: every format gives the same rows, no row is lost, no input breaks it."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import tracemalloc
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adcat import input_table
+from adcat.errors import BadInputError
+from adcat.input_table import COLUMNS, InputTable, parse_headers
+from adcat.progress import Silent
+
+HEADER = ",".join(COLUMNS)
+SOFA = ("1", "Soffa", "Grå, 2 m\nHämtas", "Möbler", "a.jpg")
+BIKE = ("0012", 'Cykel 28"', "Röd", "Cyklar & Mopeder", "b c.jpg")
+in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def read(path: Path, **options):
+    return [
+        row for batch in InputTable(path, **options).batches(Silent()) for row in batch.to_pylist()
+    ]
+
+
+def values(row):
+    return tuple(row[column] for column in COLUMNS)
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def write_delimited(path: Path, rows, delimiter: str) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=delimiter).writerows([COLUMNS, *rows])
+
+
+def write_table(path: Path, rows) -> Path:
+    if path.suffix == ".jsonl":
+        lines = (json.dumps(dict(zip(COLUMNS, row, strict=True))) for row in rows)
+        write(path, "\n".join(lines))
+    elif path.suffix == ".parquet":
+        columns = zip(*rows, strict=True)
+        pq.write_table(pa.table(dict(zip(COLUMNS, map(list, columns), strict=True))), path)
+    else:
+        write_delimited(path, rows, "," if path.suffix == ".csv" else "\t")
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet", "A.CSV"])
+def test_every_format_gives_the_same_rows(tmp_path, name):
+    made = write_table(tmp_path / name.lower(), [SOFA, BIKE])
+    rows = read(made.rename(tmp_path / name))
+    assert [values(row) for row in rows] == [SOFA, BIKE]
+    assert [row["row"] for row in rows] == [1, 2]
+    assert not any(row["malformed"] for row in rows)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encodings_with_or_without_a_mark(tmp_path, encoding):
+    path = write(tmp_path / "a.csv", f"{HEADER}\n1,Blå stol,å ä ö 椅子,Möbler,a.jpg\n", encoding)
+    assert values(read(path)[0]) == ("1", "Blå stol", "å ä ö 椅子", "Möbler", "a.jpg")
+
+
+def test_another_encoding_is_refused_with_the_offset(tmp_path):
+    path = write(tmp_path / "a.csv", f"{HEADER}\n1,Blå,,M,a\n", "latin-1")
+    with pytest.raises(BadInputError) as error:
+        read(path)
+    assert str(error.value) == (
+        f"{path} is not UTF-8 at byte offset {len(HEADER) + 5}\n"
+        "expected UTF-8, or UTF-16 with a byte-order mark; convert it"
+    )
+
+
+@pytest.mark.parametrize("before", [(1 << 20) - 2, (1 << 20) - 1, 1 << 20, (3 << 20) + 5])
+def test_the_offset_is_right_across_blocks(tmp_path, before):
+    path = tmp_path / "a.csv"
+    start = f"{HEADER}\n1,".encode()
+    path.write_bytes(start + b"x" * (before - len(start)) + b"\xe2\x82(,d,c,i\n")
+    with pytest.raises(BadInputError, match=f"at byte offset {before}\n"):
+        read(path)
+
+
+@pytest.mark.parametrize("tail", [b"\xc3", b"\xe2\x82"])
+def test_a_file_that_ends_within_a_character_is_refused(tmp_path, tail):
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"{HEADER}\n1,t,d,c,".encode() + tail)
+    with pytest.raises(BadInputError, match=f"at byte offset {len(HEADER) + 9}\n"):
+        read(path)
+
+
+def test_values_are_not_guessed_at(tmp_path):
+    texts = ["0012", "2017-01-02", "1e5", "NaN", "true"]
+    path = write(tmp_path / "a.csv", f"{HEADER}\n{','.join(texts)}\n")
+    assert values(read(path)[0]) == tuple(texts)
+    line = '{"id": 0.10, "title": 12345678901234567890123, "description": NaN, "category": true}'
+    path = write(tmp_path / "a.jsonl", line + '\n{"image": null, "id": ""}')
+    first, second = map(values, read(path))
+    assert first == ("0.10", "12345678901234567890123", "NaN", "true", "")
+    assert second == ("", "", "", "", "")
+
+
+def test_ids_categories_and_images_lose_blanks_and_categories_are_composed(tmp_path):
+    path = write(tmp_path / "a.csv", f" {HEADER} \n 1 , t , d ,\u00a0Mo\u0308bler\t, a.jpg \n")
+    assert values(read(path)[0]) == ("1", " t ", " d ", "Möbler", "a.jpg")
+
+
+def test_rows_with_another_number_of_fields_are_malformed(tmp_path):
+    path = write(tmp_path / "a.csv", f"{HEADER}\n1,t,d,c,i\n2,t,d\n\n3,t,d,c,i,x\n4,t,d,c,i\n")
+    rows = read(path)
+    assert [(row["row"], row["id"], row["malformed"]) for row in rows] == [
+        (1, "1", False),
+        (2, "2", True),
+        (3, "3", True),
+        (4, "4", False),
+    ]
+    assert values(rows[1]) == ("2", "", "", "", "")
+
+
+def test_a_quote_that_is_never_closed_costs_one_row(tmp_path):
+    lines = ["1,t,d,c,i", '2,"t,d,c,i', "3,t,d,c,i", '4,"t""s","d\nd",c,i', "5,t,d,c,i"]
+    rows = read(write(tmp_path / "a.csv", "\n".join([HEADER, *lines])))
+    assert [row["id"] for row in rows if row["malformed"]] == ["2"]
+    assert [row["id"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert rows[3]["title"] == 't"s'
+    assert rows[3]["description"] == "d\nd"
+
+
+def test_text_after_a_closing_quote_is_malformed(tmp_path):
+    rows = read(write(tmp_path / "a.csv", f'{HEADER}\n1,"5" skärm",d,c,i\n2,5" skärm,d,c,i\n'))
+    assert [row["malformed"] for row in rows] == [True, False]
+    assert rows[1]["title"] == '5" skärm'
+
+
+def test_a_quote_closed_too_late_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("adcat.text_records.LONGEST_FIELD", 100)
+    lines = ['1,"t,d,c,i', *(f"{i},t,d,c,i" for i in range(2, 50))]
+    rows = read(write(tmp_path / "a.csv", "\n".join([HEADER, *lines])))
+    assert [row["id"] for row in rows] == [str(i) for i in range(1, 50)]
+    assert [row["id"] for row in rows if row["malformed"]] == ["1"]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_line_ends_of_every_system(tmp_path, newline):
+    text = newline.join([HEADER, "1,t,d,c,i", '2,t,"a\nb",c,i'])
+    assert [row["id"] for row in read(write(tmp_path / "a.csv", text))] == ["1", "2"]
+
+
+def test_nul_and_ten_megabytes_in_a_cell(tmp_path):
+    long = "x" * 10_000_000
+    rows = read(write(tmp_path / "a.csv", f"{HEADER}\n1,a\0b,{long},c,i\n2,t,d,c,i\n"))
+    assert rows[0]["title"] == "a\0b"
+    assert rows[0]["description"] == long
+    assert rows[1]["id"] == "2"
+
+
+def test_rows_are_numbered_across_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(input_table, "ROWS_PER_BATCH", 2)
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        path = write_table(tmp_path / name, [(str(i), "t", "d", "c", "i") for i in range(5)])
+        batches = list(InputTable(path).batches(Silent()))
+        assert [batch["row"].to_pylist() for batch in batches] == [[1, 2], [3, 4], [5]]
+
+
+def test_long_texts_make_small_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(input_table, "CHARACTERS_PER_BATCH", 1000)
+    path = write_table(tmp_path / "a.csv", [(str(i), "t" * 600, "d", "c", "i") for i in range(5)])
+    assert [b.num_rows for b in InputTable(path).batches(Silent())] == [2, 2, 1]
+
+
+def test_memory_does_not_grow_with_the_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(input_table, "ROWS_PER_BATCH", 100)
+    path = write_table(
+        tmp_path / "a.csv", [(str(i), "t" * 500, "d", "c", "i") for i in range(9000)]
+    )
+    for _ in InputTable(path).batches(Silent()):  # what is imported and kept for good
+        pass
+    tracemalloc.start()
+    for _ in InputTable(path).batches(Silent()):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 5
+
+
+# Columns
+
+
+def test_columns_of_other_names_and_in_another_order(tmp_path):
+    path = write(tmp_path / "a.csv", "cat,image,extra,headline,id\nMöbler,a.jpg,?,Soffa,1\n")
+    headers = parse_headers(["title=headline", "description=headline", "category=cat"])
+    assert values(read(path, headers=headers)[0]) == ("1", "Soffa", "Soffa", "Möbler", "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_headers_map_in_every_format(tmp_path, name):
+    row = dict(zip(["id", "ad.title", "description", "category", "image"], SOFA, strict=True))
+    path = tmp_path / name
+    if name == "a.csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([row.keys(), row.values()])
+    elif name == "a.jsonl":
+        write(path, json.dumps(row))
+    else:
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    assert values(read(path, headers={"title": "ad.title"})[0]) == SOFA
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_a_missing_column_is_named(tmp_path, name):
+    path = tmp_path / name
+    row = {"id": "1", "headline": "t", "description": "d", "category": "c", "image": "i"}
+    if name == "a.csv":
+        write(path, ",".join(row) + "\n" + ",".join(row.values()))
+    elif name == "a.jsonl":
+        write(path, json.dumps(row))
+    else:
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    with pytest.raises(BadInputError) as error:
+        read(path)
+    assert str(error.value) == (
+        f"{path} has no column 'title'; "
+        "found: 'id', 'headline', 'description', 'category', 'image'\n"
+        "name the column to read: --column title=HEADER"
+    )
+
+
+def test_a_doubled_column_is_named(tmp_path):
+    path = write(tmp_path / "a.csv", f"{HEADER},title\n1,t,d,c,i,u\n")
+    with pytest.raises(BadInputError, match=r"a\.csv has two columns 'title'; found: 'id', "):
+        read(path)
+
+
+def test_another_delimiter_shows_in_what_was_found(tmp_path):
+    path = write(tmp_path / "a.csv", HEADER.replace(",", ";") + "\n1;t;d;c;i\n")
+    with pytest.raises(BadInputError, match="found: 'id;title;description;category;image'"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_columns_that_are_not_needed_may_be_missing(tmp_path, name):
+    path = tmp_path / name
+    row = {"id": "1", "title": "t"}
+    if name == "a.csv":
+        write(path, "id,title\n1,t\n")
+    elif name == "a.jsonl":
+        write(path, json.dumps(row))
+    else:
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    assert values(read(path, needed=("id", "title"))[0]) == ("1", "t", "", "", "")
+
+
+@pytest.mark.parametrize("pairs", [["title"], ["colour=x"], ["title=a", "title=b"], ["=x"]])
+def test_a_column_option_that_says_nothing_is_refused(pairs):
+    with pytest.raises(BadInputError, match=f"^--column {pairs[-1]}: expected COLUMN=HEADER"):
+        parse_headers(pairs)
+
+
+# Files that are no tables
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"", "is empty; expected a table of ads"),
+        ("a.csv", HEADER.encode(), "has no rows; expected one for each ad"),
+        ("a.csv", b"\n\n", "has no column 'id'; found: \n"),
+        ("a.csv", gzip.compress(b"id"), "is gzip, not csv; convert or rename it"),
+        ("a.csv", b"PK\x03\x04...", "is a zip archive, not csv; convert or rename it"),
+        ("a.tsv", b"PAR1....", "is Parquet, not tsv; convert or rename it"),
+        ("a.parquet", b"PAR1", "Parquet file size is 4 bytes"),
+        ("a.parquet", b"id,title", "Parquet magic bytes not found"),
+        ("a.jsonl", b"[\n]\n", "no line is a JSON object; expected one for each ad"),
+        ("a.xlsx", b"PK", "expected a table in one of .csv, .tsv, .jsonl, .parquet"),
+        ("ads", b"id", "expected a table in one of .csv, .tsv, .jsonl, .parquet"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(BadInputError) as error:
+        read(path)
+    assert str(error.value).startswith(str(path))
+    assert message in str(error.value)
+
+
+def test_neither_folders_nor_pipes_nor_nothing(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for name, message in [
+        ("pipe", "is not a file"),
+        ("folder", "is not a file"),
+        ("x", "not exist"),
+    ]:
+        with pytest.raises(BadInputError, match=message):
+            read(tmp_path / f"{name}.csv")
+
+
+# JSON lines and Parquet
+
+
+def test_lines_that_are_no_ad_are_malformed(tmp_path):
+    good = dict(zip(COLUMNS, SOFA, strict=True))
+    lines = [json.dumps(good), "{", "[1]", '"a"', "[" * 100_000, json.dumps({**good, "title": [1]})]
+    rows = read(write(tmp_path / "a.jsonl", "\n\n".join(lines)))
+    assert [row["malformed"] for row in rows] == [False, True, True, True, True, True]
+    assert [row["id"] for row in rows] == ["1", "", "", "", "", "1"]
+
+
+def test_half_a_surrogate_pair_is_replaced(tmp_path):
+    line = json.dumps(dict(zip(COLUMNS, ("1", "a\ud83d", "\U0001f6b2", "c", "i"), strict=True)))
+    row = read(write(tmp_path / "a.jsonl", line))[0]
+    assert row["title"] == "a\ufffd"
+    assert row["description"] == "\U0001f6b2"
+
+
+def test_parquet_columns_of_other_types(tmp_path):
+    table = pa.table(
+        {
+            "id": pa.array([7, 8], pa.int32()),
+            "title": pa.array(["t", None]),
+            "description": pa.array([b"d", b"e"]),
+            "category": pa.array(["c", "c"]).dictionary_encode(),
+            "image": pa.array(["i", None], pa.large_string()),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    first, second = map(values, read(tmp_path / "a.parquet"))
+    assert first == ("7", "t", "d", "c", "i")
+    assert second == ("8", "", "e", "c", "")
+
+
+@pytest.mark.parametrize(
+    ("title", "message"),
+    [
+        (pa.array([["a", "b"]]), "Unsupported cast from list"),
+        (pa.array([b"bl\xe5"]), "Invalid UTF8"),
+        (pa.array([b"bl\xe5"]).cast(pa.string(), safe=False), "Invalid UTF8"),
+    ],
+)
+def test_parquet_columns_that_are_no_text_are_refused(tmp_path, title, message):
+    columns = dict.fromkeys(COLUMNS, pa.array(["x"])) | {"title": title}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(BadInputError, match=message) as error:
+        read(tmp_path / "a.parquet")
+    assert str(error.value).startswith(f"{tmp_path / 'a.parquet'}, column 'title': ")
+
+
+# Laws
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@in_one_folder
+@given(rows=st.lists(st.tuples(texts, texts, texts, texts, texts), min_size=1, max_size=8))
+def test_what_a_csv_writer_wrote_is_read_back(tmp_path, rows):
+    path = tmp_path / "a.csv"
+    write_delimited(path, rows, ",")
+    found = read(path)
+    assert [(row["title"], row["description"]) for row in found] == [row[1:3] for row in rows]
+    assert not any(row["malformed"] for row in found)
+
+
+@in_one_folder
+@given(text=st.text('",\n\r \tax\0å', max_size=60))
+def test_any_text_gives_numbered_rows_and_no_field_is_lost(tmp_path, text):
+    path = write(tmp_path / "a.csv", f"{HEADER}\n{text}\n1,t,d,c,last\n")
+    rows = read(path)
+    assert [row["row"] for row in rows] == list(range(1, len(rows) + 1))
+    good = [row for row in csv.reader(io.StringIO(text, newline=""), strict=False) if len(row) == 5]
+    if '"' not in text:  # without quotation a row is a line
+        assert [values(row)[1:3] for row in rows if not row["malformed"]][:-1] == [
+            tuple(row[1:3]) for row in good
+        ]
+        assert rows[-1]["image"] == "last"
+
+
+@in_one_folder
+@given(
+    content=st.binary(max_size=200),
+    header=st.sampled_from([b"", f"{HEADER}\n".encode(), f"{HEADER}\n".encode("utf-16")]),
+    suffix=st.sampled_from([".csv", ".tsv", ".jsonl", ".parquet"]),
+)
+def test_any_bytes_are_rows_or_a_clear_error(tmp_path, content, header, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(header + content)
+    try:
+        rows = read(path)
+    except BadInputError as error:
+        assert str(path) in str(error)  # noqa: PT017
+    else:
+        assert [row["row"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+@in_one_folder
+@given(changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_parquet_file_is_rows_or_a_clear_error(tmp_path, changes):
+    path = write_table(tmp_path / "a.parquet", [SOFA, BIKE] * 10)
+    content = bytearray(path.read_bytes())
+    for place, value in changes:
+        content[int(place * (len(content) - 1))] = value
+    path.write_bytes(content)
+    try:
+        rows = read(path)
+    except BadInputError as error:
+        assert str(path) in str(error)  # noqa: PT017
+    else:
+        assert [row["row"] for row in rows] == list(range(1, len(rows) + 1))

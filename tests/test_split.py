@@ -1,0 +1,400 @@
+"""`adcat split` through the command line, on ads made by hand."""
+
+import csv
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from adcat.artifacts import image_paths, iterate_ads, read_ads, read_categories, read_labels
+from adcat.cli import app
+from adcat.rejections import REASONS, Reason
+from adcat.workspace import Workspace
+
+COLUMNS = ("id", "title", "description", "category", "image")
+ADS = [  # 20 sound ads: 12 of Möbler, 8 of Cyklar; each has a photo of its own
+    (
+        f"ad{i}",
+        f"Soffa nummer {i}",
+        "Fin, lite sliten.",
+        "Möbler" if i < 12 else "Cyklar",
+        f"{i}.png",
+    )
+    for i in range(20)
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "data").mkdir()
+    for i in range(20):
+        Image.new("RGB", (4, 4), (10 * i, 0, 0)).save(tmp_path / f"data/{i}.png")
+    return tmp_path / "data"
+
+
+def write(folder, rows, name="ads.csv", header=COLUMNS):
+    with (folder / name).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    return folder / name
+
+
+def run(folder, *options, workspace="w"):
+    where = folder.parent / workspace
+    result = CliRunner().invoke(app, ["-w", str(where), "split", *map(str, options)])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def split(folder, rows, *options, workspace="w"):
+    """Runs split and returns its artifact."""
+    result = run(folder, write(folder, rows), *options, workspace=workspace)
+    assert result.exit_code == 0, result.output
+    return Workspace(folder.parent / workspace).split
+
+
+def ads(artifact):
+    return pq.read_table(artifact / "ads.parquet").to_pylist()
+
+
+def rejected(artifact):
+    with (artifact / "rejected.csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["row", "id", "reason"]
+    return [(int(row), id_, reason) for row, id_, reason in rows]
+
+
+def parts(artifact):
+    return {ad["id"]: ad["part"] for ad in ads(artifact)}
+
+
+def test_the_artifact_by_hand(folder):
+    artifact = split(folder, ADS)
+    table = pq.read_table(artifact / "ads.parquet")
+    assert {field.name: str(field.type) for field in table.schema} == {
+        "id": "string",
+        "part": "string",
+        "row": "int64",
+        "title": "string",
+        "description": "string",
+        "category": "string",
+        "label": "int32",
+        "image": "string",
+        "image_digest": "string",
+    }
+    found = ads(artifact)
+    assert [tuple(ad[name] for name in COLUMNS) for ad in found] == ADS
+    assert [ad["row"] for ad in found] == list(range(1, 21))
+    assert [ad["label"] for ad in found] == [1] * 12 + [0] * 8
+    assert len({ad["image_digest"] for ad in found}) == 20
+    sizes = {part: sum(ad["part"] == part for ad in found) for part in ("train", "test")}
+    assert sizes == {"train": 14, "test": 4}
+    assert read_categories(artifact) == ["Cyklar", "Möbler"]
+    assert rejected(artifact) == []
+    assert artifact.check().notes["rows"] == 20
+
+
+def test_it_is_what_later_steps_read(folder):
+    artifact = split(folder, ADS)
+    assert list(read_labels(artifact, "test")) == [
+        ad["label"] for ad in ads(artifact) if ad["part"] == "test"
+    ]
+    images = [ad["image"] for ad in read_ads(artifact, "train", ["image"])]
+    assert image_paths(artifact, "train") == [str(folder / image) for image in images]
+    assert sum(batch.num_rows for batch in iterate_ads(artifact, "validation", ["id"])) == 2
+
+
+def test_the_report(folder):
+    rows = [*ADS, ("x", "Soffa", "", "Möbler", ""), ("y", "Bord", "", "Möbler", "y.png")]
+    result = run(folder, write(folder, rows))
+    assert result.exit_code == 0
+    listed = folder.parent / "w/split/rejected.csv"
+    assert f"22 rows read: 20 accepted, 2 rejected ({listed})\n" in result.stdout
+    assert "rejected: 1 no image given, 1 image file missing\n" in result.stdout
+    assert "0 ads have the text or the photo of an earlier one; each is in" in result.stdout
+    assert "2 categories, 0 of them without a training ad; the largest, Möbler, has 60.0 %" in (
+        result.stdout
+    )
+    assert "70.00%" in result.stdout  # 14 of 20 in training
+
+
+def test_class_counts_and_figure(folder):
+    artifact = split(folder, ADS, "--stratify")
+    lines = (artifact / "class_counts.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "rank,category,total,percent,train,validation,test"
+    assert lines[1].startswith("1,Möbler,12,60.0,")
+    assert lines[2].startswith("2,Cyklar,8,40.0,")
+    assert "| 1 | Möbler | 12 | 60.000 |" in (artifact / "class_counts.md").read_text("utf-8")
+    with Image.open(artifact / "figure-4.1.png") as figure:
+        assert figure.width >= 800
+    assert "<svg" in (artifact / "figure-4.1.svg").read_text(encoding="utf-8")
+
+
+# Rejections
+
+
+def test_every_reason_once(folder):
+    (folder / "broken.png").write_bytes(b"broken")
+    for name in ("x.png", "y.png"):
+        Image.new("RGB", (4, 4), (0, 0, ord(name[0]))).save(folder / name)
+    sound = ("Bord", "", "Möbler")
+    bad = {
+        Reason.MALFORMED_ROW: ("m", "Bord", "", "Möbler"),
+        Reason.EMPTY_ID: (" ", *sound, "x.png"),
+        Reason.EMPTY_CATEGORY: ("c", "Bord", "", " ", "x.png"),
+        Reason.EMPTY_TEXT: ("t", "!!", "...\t", "Möbler", "x.png"),
+        Reason.NO_IMAGE: ("n", *sound, " "),
+        Reason.IMAGE_IS_URL: ("u", *sound, "https://example.org/x.png"),
+        Reason.IMAGE_OUTSIDE: ("o", *sound, "../x.png"),
+        Reason.IMAGE_MISSING: ("g", *sound, "gone.png"),
+        Reason.IMAGE_UNREADABLE: ("b", *sound, "broken.png"),
+        Reason.DUPLICATE_ID: ("ad3", *sound, "x.png"),
+        Reason.DUPLICATE_AD: ("d", "soffa, NUMMER 4", "fin lite sliten", "Möbler", "x.png"),
+        Reason.RARE_CATEGORY: ("r", "Tåg", "", "Tåg", "y.png"),
+    }
+    assert set(bad) == set(REASONS)
+    rows = [*list(bad.values())[:9], *ADS, *list(bad.values())[9:]]
+    artifact = split(folder, rows, "--min-ads", 2, "--duplicates", "drop")
+    found = rejected(artifact)
+    assert {reason for _, _, reason in found} == set(REASONS)
+    for row, id_, reason in found:
+        assert rows[row - 1] == bad[reason]
+        assert id_ == bad[reason][0].strip()
+    assert [row for row, _, _ in found] == sorted(row for row, _, _ in found)
+    assert len(found) + len(ads(artifact)) == len(rows)
+
+
+def test_of_two_ads_with_an_id_the_first_sound_one_stays(folder):
+    rows = [("ad5", "Bord", "", "Möbler", "gone.png"), *ADS, ("ad5", "Bord", "", "Möbler", "1.png")]
+    assert rejected(split(folder, rows)) == [
+        (1, "ad5", "image file missing"),
+        (22, "ad5", "duplicate id"),
+    ]
+
+
+def test_rare_categories_are_counted_after_all_other_rejections(folder):
+    rows = [
+        *ADS,
+        *((f"t{i}", f"Tåg {i}", "", "Tåg", "gone.png" if i else "3.png") for i in range(3)),
+    ]
+    artifact = split(folder, rows, "--min-ads", 2)
+    assert rejected(artifact)[0] == (21, "t0", "category with too few ads")
+    assert read_categories(artifact) == ["Cyklar", "Möbler"]
+
+
+def test_categories_are_kept_as_they_are(folder):
+    names = [
+        "Möbler",
+        " Mo\u0308bler ",
+        "möbler",
+        "../etc",
+        "a/b",
+        "🚲",
+        "\u200fعربي",
+        "A|B",
+        "[red]",
+    ]
+    rows = [(*ad[:3], names[i % len(names)], ad[4]) for i, ad in enumerate(ADS)]
+    artifact = split(folder, rows)
+    expected = {"Möbler", "möbler", "../etc", "a/b", "🚲", "\u200fعربي", "A|B", "[red]"}
+    assert read_categories(artifact) == sorted(expected)
+
+
+def test_a_label_in_the_text_is_only_text(folder):
+    rows = [("l", "__label__1", "", "Möbler", "1.png"), *ADS]
+    assert ads(split(folder, rows))[0]["title"] == "__label__1"
+
+
+# Duplicates
+
+
+def duplicated(folder):
+    """40 ads: each second one has the text of the one before, or its photo."""
+    rows = []
+    for i in range(20):
+        id_, title, description, category, image = ADS[i]
+        shutil.copy(folder / image, folder / f"copy{i}.png")
+        Image.new("RGB", (4, 4), (0, 10 * i + 5, 0)).save(folder / f"other{i}.png")
+        rows.append(ADS[i])
+        if i % 2:
+            rows.append((f"{id_}b", title.upper() + "!", description, category, f"other{i}.png"))
+        else:
+            rows.append((f"{id_}b", f"Annan {i}", description, category, f"copy{i}.png"))
+    return rows
+
+
+def test_duplicates_are_kept_in_one_part(folder):
+    for seed in range(5):
+        part = parts(split(folder, duplicated(folder), "--seed", seed))
+        assert all(part[f"ad{i}"] == part[f"ad{i}b"] for i in range(20))
+        sizes = [list(part.values()).count(name) for name in ("train", "validation", "test")]
+        assert sizes == [30, 2, 8]  # of 3 asked for, 2 is as near as pairs allow
+
+
+def test_duplicates_may_be_ignored(folder):
+    torn = [
+        parts(split(folder, duplicated(folder), "--seed", seed, "--duplicates", "ignore"))
+        for seed in range(3)
+    ]
+    assert any(part[f"ad{i}"] != part[f"ad{i}b"] for part in torn for i in range(20))
+
+
+def test_dropping_keeps_the_first(folder):
+    artifact = split(folder, duplicated(folder), "--duplicates", "drop")
+    assert [ad["id"] for ad in ads(artifact)] == [f"ad{i}" for i in range(20)]
+    assert {reason for _, _, reason in rejected(artifact)} == {"duplicate ad"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "count", "words"),
+    [
+        ("together", 20, "each is in the same part as that"),
+        ("ignore", 20, "they may be in different parts"),
+        ("drop", 20, "they were dropped"),
+    ],
+)
+def test_duplicates_are_counted(folder, policy, count, words):
+    result = run(folder, write(folder, duplicated(folder)), "--duplicates", policy)
+    line = f"{count} ads have the text or the photo of an earlier one; {words}\n"
+    assert line in result.stdout
+    assert Workspace(folder.parent / "w").split.manifest().notes["duplicates"] == count
+
+
+def test_without_reading_images_only_texts_tell_duplicates(folder):
+    artifact = split(folder, duplicated(folder), "--image-check", "none")
+    assert artifact.manifest().notes["duplicates"] == 10
+    assert {ad["image_digest"] for ad in ads(artifact)} == {None}
+
+
+# Options
+
+
+def test_the_fractions(folder):
+    part = list(parts(split(folder, ADS, "--test", 0.5, "--validation", 0.3)).values())
+    assert [part.count(name) for name in ("train", "validation", "test")] == [7, 3, 10]
+
+
+def test_stratified(folder):
+    artifact = split(folder, ADS, "--stratify", "--test", 0.25, "--validation", 1 / 3)
+    labels = {name: list(read_labels(artifact, name)) for name in ("train", "validation", "test")}
+    assert [labels["test"].count(label) for label in (0, 1)] == [2, 3]
+    assert [labels["validation"].count(label) for label in (0, 1)] == [2, 3]
+
+
+def test_images_in_another_folder_and_columns_of_other_names(folder, tmp_path):
+    (tmp_path / "table").mkdir()
+    header = ("id", "headline", "description", "cat", "image")
+    path = write(tmp_path / "table", ADS, header=header)
+    options = ("--images", folder, "--column", "title=headline", "--column", "category=cat")
+    assert run(folder, path, *options).exit_code == 0
+    artifact = Workspace(tmp_path / "w").split
+    assert len(ads(artifact)) == 20
+    assert all(path.startswith(str(folder)) for path in image_paths(artifact, "test"))
+
+
+def test_the_preset_is_the_thesis_split(folder):
+    artifact = split(folder, duplicated(folder), "--preset", "thesis", "--seed", 3)
+    settings = artifact.manifest().settings
+    assert settings["duplicates"] == "ignore"
+    assert (settings["test"], settings["validation"], settings["seed"]) == (0.2, 0.1, 3)
+    assert not settings["stratify"]
+
+
+# Reproducibility
+
+
+def test_equal_runs_in_different_folders_are_equal(folder, tmp_path):
+    first = split(folder, ADS)
+    shutil.copytree(folder, tmp_path / "elsewhere/again")
+    second = split(tmp_path / "elsewhere/again", ADS, "--images", tmp_path / "elsewhere/again")
+    assert first.check().files == second.check().files
+    assert first.check().digest == second.check().digest
+    assert first.manifest().record["images"] == str(folder)
+    assert second.manifest().record["images"] == str(tmp_path / "elsewhere/again")
+    assert first.manifest().record["table"] == str(folder / "ads.csv")
+    other = split(folder, ADS, "--seed", 1, workspace="w2")
+    assert other.check().digest != first.check().digest
+
+
+def test_no_path_of_the_machine_is_under_the_digest(folder, tmp_path):
+    artifact = split(folder, ADS)
+    content = json.loads((artifact / "manifest.json").read_text(encoding="utf-8"))
+    del content["record"]
+    assert str(tmp_path) not in json.dumps(content)
+
+
+def test_many_batches_give_the_same_rows(folder, monkeypatch):
+    bad = [("x", "Bord", "", "Möbler", "gone.png")] * 4
+    rows = [*ADS[:5], *bad, *ADS[5:]]  # one batch of three is rejected whole
+    whole = split(folder, rows)
+    monkeypatch.setattr("adcat.input_table.ROWS_PER_BATCH", 3)
+    batched = split(folder, rows, workspace="w2")
+    assert ads(batched) == ads(whole)
+    assert rejected(batched) == rejected(whole)
+    assert rejected(whole) == [(row, "x", "image file missing") for row in range(6, 10)]
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        (
+            ADS[:12],
+            [],
+            "leaves 12 ads of 1 categories ['Möbler']; expected at least two categories",
+        ),
+        (ADS[:1], [], "leaves 1 ads of 1 categories ['Möbler']; expected at least two categories"),
+        (ADS, ["--min-ads", 9], "leaves 12 ads of 1 categories ['Möbler']"),
+        (ADS, ["--min-ads", 9], "\nrejected: 8 category with too few ads"),
+        ([(*ad[:4], "no.png") for ad in ADS], [], "leaves 0 ads of 0 categories []"),
+        (ADS[10:14], [], "the validation part would have no ad: 4 ads"),
+        (ADS, ["--test", 0.0001], "the test part would have no ad: 20 ads, in 20 groups"),
+        (ADS, ["--column", "title"], "--column title: expected COLUMN=HEADER"),
+        (ADS, ["--column", "title=x"], "ads.csv has no column 'x'; found: 'id', 'title', "),
+        (ADS, ["--images", "nowhere"], "nowhere is no folder; give the images' with --images DIR"),
+    ],
+)
+def test_what_cannot_be_split_is_told_and_leaves_nothing(folder, rows, options, message):
+    result = run(folder, write(folder, rows), *options)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) <= 5  # of which three tell the progress
+    assert not (folder.parent / "w/split").exists()
+    assert not list((folder.parent / "w").rglob("rows.arrow"))
+
+
+def test_a_table_that_is_not_there_is_named(folder):
+    result = run(folder, folder / "nowhere/ads.csv")
+    assert result.exit_code == 1
+    assert (
+        result.stderr
+        == f"error: {folder}/nowhere/ads.csv does not exist; expected a table of ads\n"
+    )
+
+
+def test_a_failed_split_leaves_the_old_one(folder):
+    before = split(folder, ADS).check().digest
+    assert run(folder, write(folder, ADS[:2])).exit_code == 1
+    assert Workspace(folder.parent / "w").split.check().digest == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--test", "0"],
+        ["--test", "1"],
+        ["--validation", "nan"],
+        ["--min-ads", "0"],
+        ["--seed", "-1"],
+    ],
+)
+def test_wrong_usage(folder, options):
+    assert run(folder, write(folder, ADS), *options).exit_code == 2
+
+
+def test_a_table_must_be_given(folder):
+    assert run(folder).exit_code == 2

@@ -1,0 +1,61 @@
+import json
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pytest
+
+from adcat.errors import BadInputError
+from adcat.steps.train_text import Settings
+from adcat.text.corpus import Corpus
+from adcat.text.models import TEXT_MODELS, load, save
+
+BLOCKS = [["röd soffa", "blå soffa"], ["bil", ""]]
+CATEGORIES = ["bilar", "båtar", "soffor"]
+ADS = Corpus(lambda: iter(BLOCKS), np.array([2, 2, 0, 0]), 3)
+QUICK = {"epochs": 5, "dim": 10}
+
+
+@pytest.fixture(params=list(TEXT_MODELS))
+def saved(request, tmp_path):
+    """Every text model of the table, trained and saved."""
+    module = TEXT_MODELS[request.param]
+    settings = module.resolve(Settings(model=request.param, **QUICK), 4, 5)
+    model = module.train(ADS, settings, 0, tmp_path)
+    save(tmp_path, request.param, model, CATEGORIES)
+    return model, tmp_path
+
+
+def test_every_model_of_the_table_is_a_choice():
+    assert list(get_args(get_type_hints(Settings)["model"])) == list(TEXT_MODELS)
+
+
+def test_every_model_gives_vectors_and_probabilities_and_loads_again(saved):
+    model, folder = saved
+    texts = ["röd soffa", "", "okänt ord"]
+    vectors, probs = model.features(texts)
+    assert vectors.shape == (3, model.dimension)
+    assert probs.shape == (3, 3)
+    assert vectors.dtype == probs.dtype == np.float32
+    np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-6)
+    assert (probs[:, 1] == 0).all()  # no båtar to learn from
+    for before, after in zip((vectors, probs), load(folder).features(texts), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_the_rows_of_a_block_do_not_depend_on_each_other(saved):
+    model, _ = saved
+    texts = [text for block in BLOCKS for text in block]
+    whole = model.features(texts)
+    single = [model.features([text]) for text in texts]
+    for i in (0, 1):
+        rows = np.concatenate([pair[i] for pair in single])
+        np.testing.assert_allclose(rows, whole[i], atol=1e-6)
+
+
+def test_a_model_that_reads_other_texts_is_refused(saved):
+    _, folder = saved
+    path = folder / "model.json"
+    description = json.loads(path.read_text())
+    path.write_text(json.dumps(description | {"preprocessing": "as it stands"}))
+    with pytest.raises(BadInputError, match=r"prepared as 'as it stands'.* adcat train-text"):
+        load(folder)

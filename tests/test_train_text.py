@@ -1,0 +1,174 @@
+import csv
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from handmade import make_split
+from typer.testing import CliRunner
+
+from adcat.artifacts import read_labels
+from adcat.cli import app
+from adcat.text.models import load
+from adcat.workspace import Workspace
+
+CATEGORIES = ["bilar", "båtar", "soffor", "tält"]
+WORDS = {0: "volvo vinterdäck kombi", 2: "soffa fåtölj hörnsoffa", 3: "tält kupoltält camping"}
+SORTED = [0] * 30 + [2] * 30 + [3] * 30  # as many a table is
+QUICK = ("--epochs", 60, "--bucket", 1000, "--dim", 10)
+
+
+def titles(labels):
+    """Two of its category's words and a number in every title; båtar have no ads."""
+    words = {label: WORDS[label].split() for label in WORDS}
+    return [f"{words[c][i % 3]} {words[c][i % 2]} {i}" for i, c in enumerate(labels)]
+
+
+def split(root, train, validation=(0, 2, 3), test=(0, 2, 3)):
+    made = Workspace(root)
+    labels = {"train": train, "validation": validation, "test": test}
+    make_split(made, CATEGORIES, labels, titles={part: titles(of) for part, of in labels.items()})
+    return made
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return split(tmp_path / "w", train=SORTED)
+
+
+def run(workspace, *words):
+    command = ["-w", workspace.root, "train-text", *words]
+    return CliRunner().invoke(app, [str(word) for word in command])
+
+
+def files(workspace):
+    return {path.name: path.read_bytes() for path in workspace.text_model.path.iterdir()}
+
+
+def test_it_writes_a_model_that_has_learned_the_categories(workspace):
+    result = run(workspace, *QUICK)
+    assert result.exit_code == 0, result.output
+    manifest = workspace.text_model.check()
+    assert set(manifest.files) == {"model.bin", "model.json", "history.csv", "history.md"}
+    assert set(files(workspace)) == {*manifest.files, "manifest.json"}
+    assert manifest.notes == {"fitted_on": "train"}
+    assert list(manifest.inputs) == ["split"]
+    vectors, probs = load(workspace.text_model.path).features(["hörnsoffa", "kupoltält 7", "kombi"])
+    assert probs.argmax(axis=1).tolist() == [2, 3, 0]
+    assert (probs[:, 1] == 0).all()
+    assert vectors.shape == (3, 10)
+
+
+def test_it_reports_training_and_validation_accuracy(workspace):
+    result = run(workspace, *QUICK)
+    with (workspace.text_model.path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["part"], row["ads"]) for row in rows] == [("train", "90"), ("validation", "3")]
+    model = load(workspace.text_model.path)
+    for row in rows:
+        labels = read_labels(workspace.split, row["part"])
+        _, probs = model.features([title.lower() for title in titles(labels)])
+        assert float(row["top1"]) == np.mean(probs.argmax(axis=1) == labels)
+        assert f"{float(row['top1']):.2%}" in result.stdout
+    assert "1 of 4 categories have no ads to train on" in result.stderr
+
+
+def test_what_follows_from_the_data_is_told_and_recorded(workspace):
+    result = run(workspace)
+    assert "on 90 ads: --epochs 50 --bucket 10000 --min-count 1\n" in result.stderr
+    settings = workspace.text_model.manifest().settings
+    assert (settings["epochs"], settings["bucket"], settings["min_count"]) == (50, 10_000, 1)
+    assert (settings["augment_noise"], settings["threads"]) == (0, 1)
+    assert settings["learning_rate"] == 0.9683111567577267
+
+
+@pytest.mark.parametrize("noise", [0, 0.3])
+def test_the_same_seed_gives_the_same_artifact_bit_for_bit(workspace, noise):
+    def train(seed):
+        assert run(workspace, *QUICK, "--augment-noise", noise, "--seed", seed).exit_code == 0
+        return workspace.text_model.manifest().digest, files(workspace)["model.bin"]
+
+    first = train(5)
+    assert train(6)[1] != first[1]
+    assert train(5) == first
+
+
+def test_noise_adds_a_copy_of_every_training_ad(workspace):
+    import fasttext
+
+    run(workspace, *QUICK, "--augment-noise", 0.5, "--min-count", 1)
+    model = fasttext.load_model(str(workspace.text_model.path / "model.bin"))
+    assert model.get_labels(include_freq=True)[1].tolist() == [60, 60, 60]
+    characters = {character for word in model.get_words()[1:] for character in word}
+    assert characters <= set("".join(titles(SORTED)))
+
+
+def test_the_published_settings(workspace):
+    result = run(workspace, "--preset", "thesis", "--bucket", 1000, "--threads", 1)
+    assert result.exit_code == 0, result.output
+    settings = workspace.text_model.manifest().settings
+    assert (settings["epochs"], settings["augment_noise"], settings["min_count"]) == (3, 0.2, 1)
+    assert (settings["bucket"], settings["threads"]) == (1000, 1)  # given beside it
+
+
+def test_pretrained_vectors_are_recorded_by_name_and_content(workspace, tmp_path):
+    path = tmp_path / "words.vec"
+    path.write_text("1 2\nsoffa 1 -1\n")
+    result = run(workspace, "--dim", 2, "--epochs", 1, "--pretrained-vectors", path)
+    assert result.exit_code == 0, result.output
+    manifest = workspace.text_model.manifest()
+    assert manifest.settings["pretrained_vectors"] == "words.vec"
+    assert re.fullmatch("[0-9a-f]{64}", manifest.notes["pretrained_vectors_sha256"])
+
+
+def test_a_split_without_validation_ads_has_no_validation_accuracy(tmp_path):
+    made = split(tmp_path / "w", train=[0, 2, 3], validation=[])
+    assert run(made, *QUICK).exit_code == 0
+    assert (made.text_model.path / "history.csv").read_text().splitlines()[1:] == ["train,3,1.0"]
+
+
+@pytest.mark.parametrize(
+    ("train", "words", "told"),
+    [
+        ([], (), "error: a classifier needs training ads of two categories; 0 of 4 have 1"),
+        ([2, 2], (), "error: a classifier needs training ads of two categories; 1 of 4 have 1"),
+        ([0, 2], ("--minn", 9), "error: --minn 9 is above --maxn 6; for no n-grams: --maxn 0"),
+        ([0, 2], ("--pretrained-vectors", "no.vec"), "error: no.vec: No such file or directory"),
+        ([0, 2], ("--learning-rate", 1e9), "error: training diverged at learning rate 1e+09; try"),
+    ],
+)
+def test_a_failure_is_told_and_leaves_nothing(tmp_path, train, words, told):
+    made = split(tmp_path / "w", train)
+    result = run(made, *words)
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert "Traceback" not in result.output
+    assert not made.text_model.path.exists()
+    assert not list((made.root / ".partial").rglob("*.txt"))
+
+
+def test_a_failure_keeps_the_old_model(workspace):
+    run(workspace, *QUICK)
+    before = files(workspace)
+    assert run(workspace, "--learning-rate", 1e9).exit_code == 1
+    assert files(workspace) == before
+
+
+def test_it_can_be_interrupted_while_fasttext_works(workspace):
+    command = [sys.executable, "-m", "adcat", "-w", workspace.root, "train-text"]
+    forever = ["--epochs", str(10**9)]
+    with subprocess.Popen([*command, *forever], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        scratch = workspace.root / ".partial" / "train-text" / "draft" / ".checkpoints"
+        while not (scratch / "training.txt").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(1)  # from the file to fastText
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert "interrupted" in process.stderr.read()
+    assert not workspace.text_model.path.exists()
+    assert not scratch.exists()

@@ -1,0 +1,109 @@
+import json
+import math
+
+import pytest
+from hyperopt import hp
+
+from adcat.errors import BadInputError, DivergedError
+from adcat.fusion.networks import NETWORKS, NetworkSettings
+from adcat.fusion.spaces import space as fusion_space
+from adcat.progress import Silent
+from adcat.tuning import read_log, search
+
+
+def space():
+    return {
+        "rate": hp.loguniform("rate", math.log(1e-6), math.log(1.0)),
+        "units": hp.choice("units", [10, 20, 50]),
+        "keep": hp.choice("dropout", [1.0, hp.uniform("keep", 0.5, 0.9)]),
+    }
+
+
+def score(settings, seed):
+    """Best at a rate of 0.001 and 20 units."""
+    return -abs(math.log10(settings["rate"]) + 3) - (settings["units"] != 20) + seed * 0
+
+
+def tried(log):
+    """The trials without their times."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def run(log, trials=25, score=score, algorithm="tpe", seed=0):
+    return search(space(), score, trials, algorithm, seed, log, Silent())
+
+
+@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+def test_an_interrupted_search_ends_like_an_uninterrupted_one(tmp_path, algorithm):
+    run(tmp_path / "whole", algorithm=algorithm)
+    for trials in (3, 11, 18, 25):
+        best = run(tmp_path / "parts", trials, algorithm=algorithm)
+    assert tried(tmp_path / "parts") == tried(tmp_path / "whole")
+    assert best.settings == max(read_log(tmp_path / "whole"), key=lambda t: t.score).settings
+
+
+def test_a_line_cut_short_by_a_kill_is_tried_again(tmp_path):
+    run(tmp_path / "whole", 15)
+    run(tmp_path / "cut", 12)
+    text = (tmp_path / "cut").read_text()
+    (tmp_path / "cut").write_text(text[:-30])
+    run(tmp_path / "cut", 15)
+    assert tried(tmp_path / "cut") == tried(tmp_path / "whole")
+
+
+def test_settings_are_resolved_and_within_the_space(tmp_path):
+    run(tmp_path / "log")
+    for trial in read_log(tmp_path / "log"):
+        assert trial.settings["units"] in (10, 20, 50)
+        assert 1e-6 <= trial.settings["rate"] <= 1
+        assert trial.settings["keep"] == 1.0 or 0.5 <= trial.settings["keep"] <= 0.9
+
+
+def test_tpe_learns_from_its_trials(tmp_path):
+    run(tmp_path / "log", 60)
+    scores = [trial.score for trial in read_log(tmp_path / "log")]
+    assert sum(scores[40:]) / 20 > sum(scores[:10]) / 10 + 0.5
+
+
+def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path):
+    def fragile(settings, seed):
+        if settings["units"] == 10:
+            raise DivergedError("the loss is nan")
+        return math.nan if settings["units"] == 50 else score(settings, seed)
+
+    best = run(tmp_path / "log", score=fragile)
+    trials = read_log(tmp_path / "log")
+    assert best.settings["units"] == 20
+    assert {trial.error for trial in trials} == {
+        "", "DivergedError: the loss is nan", "the score is nan"
+    }  # fmt: skip
+    assert all((trial.status == "failed") == (trial.score is None) for trial in trials)
+
+
+def test_a_search_without_any_success_says_why(tmp_path):
+    def broken(settings, seed):
+        raise ValueError("no such thing")
+
+    with pytest.raises(BadInputError, match="all 3 trials failed, the last with: ValueError"):
+        run(tmp_path / "log", 3, score=broken)
+
+
+def test_another_seed_is_another_search(tmp_path):
+    run(tmp_path / "a", 3)
+    run(tmp_path / "b", 3, seed=1)
+    assert tried(tmp_path / "a") != tried(tmp_path / "b")
+
+
+@pytest.mark.parametrize("policy", NETWORKS)
+def test_every_network_has_a_space_of_its_own_settings(policy, tmp_path):
+    seen = []
+    search(
+        fusion_space(policy), lambda settings, seed: seen.append(settings) or 0.0, 12, "random", 0,
+        tmp_path / "log", Silent(),
+    )  # fmt: skip
+    for settings in seen:
+        NetworkSettings(**settings)
+    assert len({settings["hidden_units"] for settings in seen}) > 1
+    assert ("image_power" in seen[0]) == (policy == "temperature")
+    assert ("transformer_size" in seen[0]) == ("vectors" in NETWORKS[policy].reads[0])
