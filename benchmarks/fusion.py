@@ -91,21 +91,19 @@ def products_epoch(policy: str, paths: list[Path], batch_size: int) -> float:
     size, hidden = settings.transformer_size, settings.hidden_units
     shapes = [(2048, size), (100, size), (size, hidden), (hidden, CATEGORIES)]
     x = [tf.random.normal((batch_size, rows)) for rows, _ in shapes]
-    w = [tf.random.normal(shape) for shape in shapes]
+    w = [tf.Variable(tf.random.normal(shape)) for shape in shapes]
     d = [tf.random.normal((batch_size, columns)) for _, columns in shapes]
 
     @tf.function
     def run(steps):
         total = tf.constant(0.0)
         for i in tf.range(steps):
-            scale = tf.cast(
-                i, tf.float32
-            )  # keeps TensorFlow from taking the products out of the loop
+            scale = tf.cast(i, tf.float32)  # without it the products would be taken out of the loop
             for j in range(len(shapes)):
-                total += tf.linalg.matmul(x[j] * scale, w[j])[0, 0]
-                total += tf.linalg.matmul(x[j], d[j] * scale, transpose_a=True)[0, 0]
-                if j > 1:
-                    total += tf.linalg.matmul(d[j] * scale, w[j], transpose_b=True)[0, 0]
+                products = [(x[j] * scale) @ w[j], tf.transpose(x[j] * scale) @ d[j]]
+                if j > 1:  # the vectors themselves have no gradient
+                    products.append((d[j] * scale) @ tf.transpose(w[j]))
+                total += sum(product[0, 0] for product in products)
         return total
 
     steps = -(-len(np.load(paths[0], mmap_mode="r")) // batch_size)

@@ -47,7 +47,9 @@ def test_l2_counts_weight_matrices_and_no_biases(tf):
     layer = keras.layers.Dense(2)
     layer.build((None, 3))
     layer.set_weights([np.arange(6.0).reshape(3, 2), np.array([100.0, 100.0])])
-    np.testing.assert_allclose(l2(layer.trainable_variables, 0.1), 0.1 * 55 / 2, rtol=1e-6)
+    np.testing.assert_allclose(
+        l2([v.value for v in layer.trainable_variables], 0.1), 0.1 * 55 / 2, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])

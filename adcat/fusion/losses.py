@@ -22,7 +22,7 @@ def cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:
 def l2(variables: Sequence[Any], weight: float) -> Any:
     """weight · Σ w² / 2 over the weight matrices; biases are left out."""
     tf = import_tensorflow()
-    return weight * tf.add_n([tf.nn.l2_loss(v.value) for v in variables if len(v.shape) == 2])
+    return weight * tf.add_n([tf.nn.l2_loss(v) for v in variables if len(v.shape) == 2])
 
 
 def auxiliary(u_img: Any, u_txt: Any, labels: Any, similarity: str, negatives: int) -> Any:

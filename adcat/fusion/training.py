@@ -5,13 +5,14 @@ TensorFlow at once, and a loop inside one compiled function takes its batches fr
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from adcat.errors import DivergedError
 from adcat.fusion.networks import NETWORKS, NetworkSettings, prepare
+from adcat.fusion.optimizers import OPTIMIZERS
 from adcat.fusion.samples import Block, Sample, statistics
 from adcat.fusion.schedule import SCHEDULES
 from adcat.progress import Task
@@ -104,15 +105,16 @@ class Machine:
         network = build(prepared, categories, settings)
         self._training = keras.Model(inputs, network._asdict())
         self.model = keras.Model(inputs, keras.layers.Softmax()(network.logits))
-        self._optimizer = _OPTIMIZERS[settings.optimizer](keras.optimizers)
-        self._optimizer.build(self._training.trainable_variables)
+        self._variables = [v.value for v in self._training.trainable_variables]
+        self._update = OPTIMIZERS[settings.optimizer](self._variables)
         self._steps = tf.function(self._steps_on_pool, reduce_retracing=True)
         self._judge = tf.function(self._judge_block, reduce_retracing=True)
         self._step = 0
 
-    def epoch(self, sample: Sample, rng: np.random.Generator, rate: float, parts: int):
+    def epoch(
+        self, sample: Sample, rng: np.random.Generator, rate: float, parts: int
+    ) -> Iterator[int]:
         """Trains one epoch; yields the number of steps so far `parts` times, last at the end."""
-        self._optimizer.learning_rate = rate
         size = self._settings.batch_size
         total = -(-len(sample) // size)
         stops = sorted({self._step + -(-total * i // parts) for i in range(1, parts + 1)})
@@ -122,7 +124,8 @@ class Machine:
             first = self._step
             while self._step < end:
                 until = min(end, stops[0])
-                self._steps(*tensors, *map(self._tf.constant, (self._step - first, until - first)))
+                steps = map(self._tf.constant, (self._step - first, until - first))
+                self._steps(*tensors, *steps, self._tf.constant(rate))
                 self._step = until
                 if until == stops[0]:
                     yield stops.pop(0)
@@ -146,22 +149,23 @@ class Machine:
         constant = self._tf.constant
         return [constant(array) for array in inputs], constant(labels), constant(weights)
 
-    def _steps_on_pool(self, inputs: Any, labels: Any, weights: Any, start: Any, end: Any) -> None:
+    def _steps_on_pool(
+        self, inputs: Any, labels: Any, weights: Any, start: Any, end: Any, rate: Any
+    ) -> None:
         tf, size = self._tf, self._settings.batch_size
-        variables = self._training.trainable_variables
         for i in tf.range(start, end):
             here = slice(i * size, (i + 1) * size)
             with tf.GradientTape() as tape:
                 outputs = self._training([array[here] for array in inputs], training=True)
                 loss = self._loss(outputs, labels[here], weights[here])
-            self._optimizer.apply(tape.gradient(loss, variables), variables)
+            self._update(tape.gradient(loss, self._variables), rate)
 
     def _loss(self, outputs: Any, labels: Any, weights: Any) -> Any:
         from adcat.fusion.losses import auxiliary, cross_entropy, l2
 
         loss = cross_entropy(outputs["logits"], labels, weights)
         if self._settings.l2_weight:
-            loss += l2(self._training.trainable_variables, self._settings.l2_weight)
+            loss += l2(self._variables, self._settings.l2_weight)
         if outputs["pair"] and self._settings.aux_weight:
             u_img, u_txt = outputs["pair"]
             loss += self._settings.aux_weight * auxiliary(
@@ -175,10 +179,3 @@ class Machine:
         right = tf.equal(tf.argmax(logits, axis=-1, output_type=labels.dtype), labels)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         return tf.reduce_sum(tf.cast(right, tf.float32)), tf.reduce_sum(losses)
-
-
-_OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
-    "adam": lambda optimizers: optimizers.Adam(),
-    "rmsprop": lambda optimizers: optimizers.RMSprop(),
-    "sgd": lambda optimizers: optimizers.SGD(),
-}

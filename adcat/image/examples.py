@@ -59,7 +59,7 @@ def central_photos(photos: LabelledPhotos, model: ImageModel) -> Examples:
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
         del epoch  # there is one such view
-        paths = ([photos.paths[row] for row in rows] for rows in batches)
+        paths = ([photos.paths[row] for row in rows.tolist()] for rows in batches)
         return ((batch,) for batch in stream_batches(model.read, paths))
 
     return Examples(photos.labels, stream)

@@ -16,7 +16,7 @@ from adcat.quiet import import_tensorflow
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["ImageModel", "append_rows", "frozen", "load", "stream_features"]
+__all__ = ["ImageModel", "append_rows", "frozen", "in_batches", "load", "stream_features"]
 
 Forward: TypeAlias = Callable[[Photos], list[NDArray[np.float32]]]
 
@@ -29,9 +29,8 @@ def stream_features(
     Raises:
       BadInputError: a photo is missing or cannot be decoded.
     """
-    forward = frozen(
-        model.network, [model.network.get_layer("vectors").output, model.network.output]
-    )
+    network = model.network
+    forward = frozen(network, [network.get_layer(VECTORS).output, network.output])
     for photos in stream_batches(model.read, in_batches(paths, batch_size)):
         vectors, probs = forward(photos)
         yield vectors, probs

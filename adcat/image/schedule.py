@@ -25,7 +25,7 @@ class Schedule:
     batch_size: int  # at most; the batches of an epoch are equally large, give or take one
     epochs: int  # at most
     patience: int  # evaluations in a row that bring nothing until the rate is lowered
-    decays: int = 1  # how often it is lowered before the end
+    decays: int  # how often it is lowered before the end
     factor: float = 0.1  # by which it is lowered
     evaluate_every: int = 5000  # steps; once an epoch where it has fewer
     watched: Literal["validation_loss", "validation_top1"] = "validation_loss"

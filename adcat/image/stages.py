@@ -28,12 +28,12 @@ CALIBRATION_PHOTOS = 256
 DROPOUT = 0.2  # before the last layer while all layers are trained, as in TF-Slim
 
 
-def calibrate(model: ImageModel, training: LabelledPhotos, schedule: Schedule) -> None:
+def calibrate(model: ImageModel, training: LabelledPhotos, batch_size: int, seed: int) -> None:
     """Fits the statistics of batch norm to some of the training photos, for random weights."""
-    order = np.random.default_rng(schedule.seed).permutation(len(training))
+    order = np.random.default_rng(seed).permutation(len(training))
     paths = [training.paths[row] for row in order[:CALIBRATION_PHOTOS]]
-    batches = in_batches(paths, schedule.batch_size)
-    inception.calibrate(model.network, stream_batches(model.read, batches))
+    batches = stream_batches(model.read, in_batches(paths, batch_size))
+    inception.calibrate(model.network, batches)
 
 
 def train_last_layer(
@@ -82,9 +82,7 @@ def train_last_layer(
     )
 
 
-def _view_reader(
-    model: ImageModel, photos: LabelledPhotos, seed: int
-) -> Callable[[int], Photos]:
+def _view_reader(model: ImageModel, photos: LabelledPhotos, seed: int) -> Callable[[int], Photos]:
     """Reads view k // n of photo k % n; view 0 is the central one."""
 
     def read(k: int) -> Photos:

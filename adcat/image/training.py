@@ -183,11 +183,12 @@ class _State:
         """Keeps everything in one file, which is replaced whole."""
         if is_best:
             self._best = [variable.numpy() for variable in self._network]
-        now = {f"now_{i}": variable.numpy() for i, variable in enumerate(self._all)}
-        kept = {f"best_{i}": value for i, value in enumerate(self._best)}
         lines = json.dumps([dataclasses.asdict(evaluation) for evaluation in history])
+        kept: dict[str, Any] = {"history": np.array(lines)}
+        kept |= {f"now_{i}": variable.numpy() for i, variable in enumerate(self._all)}
+        kept |= {f"best_{i}": value for i, value in enumerate(self._best)}
         temporary = self._path.with_suffix(".new.npz")
-        np.savez(temporary, history=np.array(lines), **now, **kept)
+        np.savez(temporary, **kept)
         temporary.replace(self._path)
 
     def restore_best(self) -> None:

@@ -1,7 +1,7 @@
 """Runs both classifiers over every ad: vectors and probabilities, one pass per modality."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -51,9 +51,8 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
     its probabilities. What an earlier run made with the same classifier is kept, so that a new
     text model does not cost another pass over the photos. An interrupted run goes on where it was.
     """
-    asked = MODALITIES if settings.modality == "both" else (settings.modality,)
-    kept = [modality for modality in MODALITIES if _is_current(workspace, modality)]
-    made = [modality for modality in MODALITIES if modality in {*asked, *kept}]
+    kept: list[Modality] = [modality for modality in MODALITIES if _is_current(workspace, modality)]
+    made: list[Modality] = [m for m in MODALITIES if m in kept or settings.modality in (m, "both")]
     settings = dataclasses.replace(settings, modality="both" if len(made) == 2 else made[0])
     inputs = [workspace.split, *(_classifier(workspace, modality) for modality in made)]
     with workspace.features.write(settings, inputs, resume=True) as draft:
@@ -166,7 +165,7 @@ class _Rows:
         temporary.replace(self._path)
 
 
-def _report(workspace: Workspace, made: list[Modality], kept: list[Modality]) -> Report:
+def _report(workspace: Workspace, made: Sequence[Modality], kept: Sequence[Modality]) -> Report:
     features = Features(workspace.features)
     rows = [
         (part, modality, *features.vectors(part, modality).shape)
