@@ -15,7 +15,7 @@ from PIL import Image
 
 from adcat.image import classifier, inception
 from adcat.image.classifier import ImageModel
-from adcat.image.extraction import stream_features
+from adcat.image.extraction import Extractor, extractor, stream_features
 from adcat.quiet import seeded_tensorflow
 
 PHOTOS, SIZE = 256, (600, 450)
@@ -30,13 +30,14 @@ def main() -> None:
     rates = dict.fromkeys(ways, 0.0)
     with tempfile.TemporaryDirectory() as folder:
         paths = draw_photos(Path(folder))
-        model = random_model(paths)
+        model = extractor(random_model(paths))
         expected = predict(model, paths)
-        for _ in range(ROUNDS):
+        for measured in [False, *[True] * ROUNDS]:  # what is called first compiles
             for name, way in ways.items():
                 start = time.perf_counter()
                 probs = way(model, paths)
-                rates[name] = max(rates[name], PHOTOS / (time.perf_counter() - start))
+                rate = PHOTOS / (time.perf_counter() - start)
+                rates[name] = max(rates[name], rate * measured)
                 assert abs(probs - expected).max() < 1e-5
     print(f"{'':<18}{'photos/s':>10}")
     for name, rate in rates.items():
@@ -67,18 +68,18 @@ def read(model: ImageModel, paths: list[str]) -> np.ndarray:
     return np.stack([model.read(path) for path in paths])
 
 
-def predict(model: ImageModel, paths: list[str]) -> np.ndarray:
+def predict(model: Extractor, paths: list[str]) -> np.ndarray:
     """Keras with all photos in memory: probabilities [n, categories]."""
-    return model.network.predict(read(model, paths), batch_size=BATCH, verbose=0)
+    return model.model.network.predict(read(model.model, paths), batch_size=BATCH, verbose=0)
 
 
-def predict_batches(model: ImageModel, paths: list[str]) -> np.ndarray:
+def predict_batches(model: Extractor, paths: list[str]) -> np.ndarray:
     """Keras with a batch of photos in memory: probabilities [n, categories]."""
     batches = (paths[start : start + BATCH] for start in range(0, len(paths), BATCH))
     return np.concatenate([predict(model, batch) for batch in batches])
 
 
-def extract(model: ImageModel, paths: list[str]) -> np.ndarray:
+def extract(model: Extractor, paths: list[str]) -> np.ndarray:
     """What `extract-features` does: probabilities [n, categories], and the vectors beside them."""
     return np.concatenate([probs for _, probs in stream_features(model, paths, BATCH)])
 

@@ -19,6 +19,7 @@ NETWORK = "model.keras"
 AUXILIARY = "auxiliary.keras"  # mixed7 -> auxiliary logits; only where all layers were trained
 DEFINITION = "model.json"
 LAST_LAYER = "logits"
+PROBABILITIES = "probabilities"
 CENTRAL_FRACTION = 0.875  # TF-Slim's; the thesis does not state its own
 
 
@@ -63,7 +64,7 @@ def build(side: int, categories: int, weights: str | None) -> ImageModel:
     backbone = inception.build(side, weights)
     initializer = inception.truncated_normal()
     last = keras.layers.Dense(categories, kernel_initializer=initializer, name=LAST_LAYER)
-    probs = keras.layers.Softmax(name="probabilities")(last(backbone.output))
+    probs = keras.layers.Softmax(name=PROBABILITIES)(last(backbone.output))
     return ImageModel(keras.Model(backbone.input, probs, name="image_classifier"), side)
 
 

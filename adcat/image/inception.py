@@ -5,12 +5,10 @@ It is Keras' network as it is, so that its layers keep their names (`mixed0` .. 
 
 import contextlib
 import io
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adcat.errors import BadInputError
-from adcat.image.decoding import Photos
 from adcat.keras_files import load_network
 from adcat.quiet import import_tensorflow
 
@@ -42,7 +40,7 @@ def build(side: int, weights: str | None) -> "keras.Model":
     vectors = keras.layers.GlobalAveragePooling2D(name=VECTORS)(body.output)
     network = keras.Model(body.input, vectors, name=NAME)
     if weights not in (None, IMAGENET):
-        _load_weights(network, Path(weights))
+        load_weights(network, Path(weights))
     return network
 
 
@@ -63,7 +61,12 @@ def _imagenet(side: int) -> "keras.Model":
         ) from None
 
 
-def _load_weights(network: "keras.Model", path: Path) -> None:
+def load_weights(network: "keras.Model", path: Path) -> None:
+    """Gives what `build` returned the weights of a file.
+
+    Raises:
+      BadInputError: it holds none of Inception v3.
+    """
     try:
         if path.suffix == ".keras":
             _copy_weights(load_network(path), network)
@@ -120,20 +123,3 @@ def _convolution(maps, filters: int, kernel, initializer):
 def truncated_normal(spread: float = 0.01) -> "keras.Initializer":
     """N(0, spread), samples beyond 2 standard deviations drawn again (thesis, section 4.2)."""
     return import_tensorflow().keras.initializers.TruncatedNormal(0.0, spread)
-
-
-def calibrate(network: "keras.Model", batches: Iterable[Photos]) -> None:
-    """Sets the statistics of batch norm to the means over the given batches.
-
-    A random network whose batch norm takes every input for standardised loses the photo on its way
-    through ninety layers; calibrated, its vectors differ from photo to photo.
-    """
-    keras = import_tensorflow().keras
-    norms = [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
-    usual = [norm.momentum for norm in norms]
-    for k, photos in enumerate(batches):
-        for norm in norms:
-            norm.momentum = k / (k + 1)  # the running mean of k + 1 batches
-        network(photos, training=True)
-    for norm, momentum in zip(norms, usual, strict=True):
-        norm.momentum = momentum

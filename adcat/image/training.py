@@ -127,6 +127,7 @@ def _learning_step(network: "keras.Model", optimizer: "keras.Optimizer") -> Step
         with tf.GradientTape() as tape:
             losses, hits = _losses(network, inputs, labels, training=True)
             total = sum(weight * loss for weight, loss in zip(OUTPUT_WEIGHTS, losses, strict=False))
+            total += sum(network.losses)  # what regularisers add
         gradients = tape.gradient(total, network.trainable_variables)
         optimizer.apply(gradients, network.trainable_variables)
         return losses[0], hits

@@ -29,7 +29,7 @@ from adcat.text.cleaning import clean
 from adcat.workspace import Artifact, Draft, Workspace
 
 if TYPE_CHECKING:
-    from adcat.image.extraction import ImageModel
+    from adcat.image.extraction import Extractor
     from adcat.text.models import TextModel
 
 Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
@@ -119,7 +119,7 @@ def _extract(
 _UNITS = {"text": "ads", "image": "images"}
 
 
-def _load(workspace: Workspace, modality: Modality) -> "TextModel | ImageModel":
+def _load(workspace: Workspace, modality: Modality) -> "TextModel | Extractor":
     if modality == "text":
         from adcat.text.models import load
     else:
@@ -143,7 +143,7 @@ def _text_batches(
 
 
 def _image_batches(
-    split: Artifact, part: Part, model: "ImageModel", done: int, batch_size: int
+    split: Artifact, part: Part, model: "Extractor", done: int, batch_size: int
 ) -> Batches:
     from adcat.image.extraction import stream_features
 

@@ -74,8 +74,8 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     Inception v3 in two stages: its last layer, on vectors that the frozen network makes once; then
     all layers on random views of the photos, with an auxiliary head, the learning rate × 0.1 when
     the validation loss stalls. From random weights (--weights none) there is the second stage only
-    or, with --stage head, the last layer of a random network whose batch norm was fitted to some
-    training photos. An interrupted run goes on where it was.
+    or, with --stage head, the last layer of a network left random. An interrupted run goes on where
+    it was.
     """
     split = workspace.split
     split.check()
@@ -127,8 +127,6 @@ def _train(
     """Trains as the settings say; returns the history of each stage."""
     histories = {}
     parts, folder = (training, validation), draft.checkpoints
-    if settings.weights == RANDOM and settings.stage == "head":
-        stages.calibrate(model, training, settings.batch_size, settings.seed)
     if settings.weights != RANDOM or settings.stage == "head":
         schedule = _schedule(settings, HEAD_EPOCHS, HEAD_PATIENCE, decays=0)
         histories["head"] = stages.train_last_layer(

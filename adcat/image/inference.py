@@ -1,0 +1,63 @@
+"""A trained network made fast for photos it is not trained on any more."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.image.decoding import Photos
+from adcat.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+Forward: TypeAlias = Callable[[Photos], list[NDArray[np.float32]]]
+
+
+def compiled(network: "keras.Model", *layers: str) -> Forward:
+    """Compiles the way from photos to the outputs of some layers, with the weights of now."""
+    tf = import_tensorflow()
+    folded = fold_batch_norm(network)
+    outputs = [folded.get_layer(name).output for name in layers]
+    part = tf.keras.Model(folded.input, outputs)
+    photos = tf.TensorSpec(network.input.shape, tf.float32)
+    function = tf.function(lambda x: part(x, training=False), input_signature=[photos])
+    return lambda batch: [output.numpy() for output in tf.nest.flatten(function(batch))]
+
+
+def fold_batch_norm(network: "keras.Model") -> "keras.Model":
+    """Copies a network for inference, its batch norm now part of the convolutions before it.
+
+    With moving mean μ and variance σ², the norm β + (k * x - μ) / √(σ² + ε) of a convolution is a
+    convolution with kernel k / √(σ² + ε) and bias β - μ / √(σ² + ε).
+    """
+    keras = import_tensorflow().keras
+    norms = {
+        layer.input._keras_history.operation.name: layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+
+    def copy(layer):
+        bias = {"use_bias": True} if layer.name in norms else {}
+        return type(layer).from_config(layer.get_config() | bias)
+
+    def call(layer, inputs, *args, **kwargs):
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        return inputs if is_norm else layer(inputs, *args, **kwargs)
+
+    folded = keras.models.clone_model(network, clone_function=copy, call_function=call)
+    for layer in network.layers:
+        if layer.name in norms:
+            folded.get_layer(layer.name).set_weights(_folded_weights(layer, norms[layer.name]))
+        elif layer.weights and layer not in norms.values():
+            folded.get_layer(layer.name).set_weights(layer.get_weights())
+    return folded
+
+
+def _folded_weights(convolution, norm) -> list[NDArray[np.float32]]:
+    """Kernel and bias; Inception's batch norm has no γ."""
+    scale = 1 / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
+    kernel = convolution.kernel.numpy() * scale
+    return [kernel, norm.beta.numpy() - norm.moving_mean.numpy() * scale]
