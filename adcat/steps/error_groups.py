@@ -22,7 +22,11 @@ from adcat.artifacts import (
     read_labels,
 )
 from adcat.error_groups import (
+    ADS,
+    CATEGORIES,
     GROUPS,
+    PREDICTIONS,
+    SAMPLE,
     WRONG,
     Drawn,
     agreement_table,
@@ -32,9 +36,7 @@ from adcat.error_groups import (
     draw,
     in_words,
     misclassified_table,
-    most_misclassified,
     recovered,
-    recovered_table,
 )
 from adcat.errors import BadInputError, MissingArtifactError
 from adcat.figures import PHOTO_PIXELS, Example, gallery
@@ -42,15 +44,14 @@ from adcat.image.decoding import open_photo
 from adcat.manifest import write_json
 from adcat.metrics import Outcomes, outcomes
 from adcat.progress import Progress
+from adcat.report.models import Approach, kind_of
+from adcat.report.recovery import recovered_tables
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report, Table, write_table
 from adcat.workspace import Workspace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-MOST = 5  # misclassified categories in Table 4.2
-PREDICTIONS = 3  # of a classifier, shown with an ad in a gallery
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,9 +64,9 @@ class Settings:
         default=[],
     )
     part: Part = option("test", "The ads to look at; train exists for text and image only.")
-    sample: int = option(20_000, "Ads drawn at random for the galleries.", low=1)
-    categories: int = option(5, "Categories in each gallery.", low=1, high=50)
-    ads: int = option(4, "Ads of each category in a gallery.", low=1, high=20)
+    sample: int = option(SAMPLE, "Ads drawn at random for the galleries.", low=1)
+    categories: int = option(CATEGORIES, "Categories in each gallery.", low=1, high=50)
+    ads: int = option(ADS, "Ads of each category in a gallery.", low=1, high=20)
     seed: int = seed_option()
 
     @classmethod
@@ -99,7 +100,7 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
         analysis = _analyse(workspace, models, settings.part, progress)
         write_json(draft.folder / "summary.json", _document(analysis))
         _write_groups(draft.folder / "groups.parquet", workspace, analysis)
-        tables = _tables(analysis, read_categories(workspace.split))
+        tables = _tables(analysis, models, read_categories(workspace.split))
         (draft.folder / "tables").mkdir()
         for name, table in tables.items():
             write_table(draft.folder / "tables", name, table)
@@ -160,20 +161,21 @@ def _document(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _tables(analysis: Analysis, categories: Sequence[str]) -> dict[str, Table]:
+def _tables(
+    analysis: Analysis, models: Sequence[ModelProbs], categories: Sequence[str]
+) -> dict[str, Table]:
     """The tables by the names of their files."""
-    wrong = {
-        "image": ~analysis.baselines["image"].correct,
-        "text": ~analysis.baselines["text"].correct,
-        "both": analysis.groups == GROUPS.index("both_incorrect"),
-    }
-    part, labels = analysis.part, analysis.baselines["text"].labels
-    hardest = {name: most_misclassified(labels, ads, MOST) for name, ads in wrong.items()}
-    counts = count(analysis.groups)
+    part, text, image = analysis.part, analysis.baselines["text"], analysis.baselines["image"]
+    by_approach: dict[Approach, dict[str, Mapping[str, int]]] = {}
+    for model in models:
+        found = analysis.recovered[model.name]
+        by_approach.setdefault(kind_of(model).approach, {})[model.name] = found
     return {
-        "table-4.1": agreement_table(part, counts),
-        "table-4.2": misclassified_table(part, hardest, categories),
-        "recovered": recovered_table(part, analysis.recovered, counts),
+        "table-4.1": agreement_table(part, count(analysis.groups)),
+        "table-4.2": misclassified_table(
+            part, text.labels, text.correct, image.correct, categories
+        ),
+        **recovered_tables(part, by_approach, analysis.groups),
     }
 
 
