@@ -29,6 +29,8 @@ CATEGORIES = 5  # of each group
 ADS = 4  # of each category
 MOST = 5  # misclassified categories in Table 4.2
 PREDICTIONS = 3  # of a classifier, shown with an ad
+FIGURES: Mapping[str, str] = dict(zip(ERROR_GROUPS, ("4.3", "4.4", "4.5"), strict=True))
+ILLUSTRATING = 3  # ads in each of these figures
 
 WRONG: Mapping[str, Sequence[Modality]] = {  # the classifiers that err in each error group
     "text_correct_image_incorrect": ["image"],
@@ -102,6 +104,18 @@ def draw(
             for hard in most_misclassified(labels, here, categories)
         ]
     return drawn
+
+
+def illustrate(
+    groups: Groups, group: str, is_near: NDArray[np.bool_], ads: int, seed: int
+) -> list[int]:
+    """Draws ads that show what an error group is like (thesis, figures 4.3 to 4.5).
+
+    Ads come first whose classifiers nearly had the true category, as `is_near` [n] says.
+    """
+    here = np.flatnonzero(groups == GROUPS.index(group))
+    rows = np.random.default_rng(seed).permutation(here)
+    return rows[np.argsort(~is_near[rows], kind="stable")][:ads].tolist()
 
 
 def best(probs: Probs, top: int) -> list[tuple[int, float]]:

@@ -94,8 +94,17 @@ def test_the_most_misclassified_categories_by_hand():
     hardest = most_misclassified(labels, wrong, 5)
     assert hardest == [Misclassified(1, 2, 3), Misclassified(2, 2, 2), Misclassified(3, 1, 1)]
     assert most_misclassified(labels, wrong, 1) == hardest[:1]
-    table = misclassified_table("test", {"text": hardest[:2]}, ["a", "b", "c", "d"])
-    assert table.texts() == [["text", "b", "2", "3", "66.67%"], ["text", "c", "2", "2", "100.00%"]]
+    image_correct = np.array([YES, YES, YES, YES, YES, NO, NO])
+    table = misclassified_table("test", labels, ~wrong, image_correct, ["a", "b", "c", "d"])
+    assert table.texts() == [
+        ["image", "c", "1", "2", "50.00%"],
+        ["image", "d", "1", "1", "100.00%"],
+        ["text", "b", "2", "3", "66.67%"],
+        ["text", "c", "2", "2", "100.00%"],
+        ["text", "d", "1", "1", "100.00%"],
+        ["both", "c", "1", "2", "50.00%"],
+        ["both", "d", "1", "1", "100.00%"],
+    ]
 
 
 @given(groups_and_labels, st.integers(1, 80), st.integers(0, 9))
@@ -237,6 +246,7 @@ def test_the_artifact(workspace):
         "groups.parquet",
         "summary.json",
         *(f"galleries/{group}.png" for group in ERROR_GROUPS),
+        *(f"figures/figure-4.{i}.{form}" for i in (3, 4, 5) for form in ("png", "svg")),
         *(f"tables/{name}.{form}" for name in TABLES for form in ("csv", "md")),
     }
     for name in TABLES:
@@ -246,7 +256,7 @@ def test_the_artifact(workspace):
     assert all(title in result.stdout for title in ("Table 4.1", "Table 4.2", "Recovered"))
 
 
-TABLES = {"table-4.1": 6, "table-4.2": 3 + 2 + 2, "recovered": 3}
+TABLES = {"table-4.1": 6, "table-4.2": 3 + 2 + 2, "table-5.2": 1}
 
 
 def test_the_group_of_every_ad_is_filed_with_what_the_baselines_say(workspace):

@@ -59,7 +59,7 @@ def thesis_section(evaluation: Evaluation) -> Section:
 
 def effects(evaluation: Evaluation) -> list[Effect]:
     """Every effect whose models exist here; a policy trained with several settings counts once."""
-    models = {model.kind.policy: model for model in reversed(evaluation.models)}
+    models = {model.kind.policy: model for model in reversed(evaluation.of(*APPROACHES))}
     if not {"text", "image"} <= set(models):
         return []
     return [*_over_text(models), *_over_groups(evaluation, models)]

@@ -88,9 +88,9 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
     number = NUMBERS[approach].data_gain
     pairs = [
         (part, whole)
-        for part in evaluation.of(approach)
+        for part in evaluation.models
         for whole in evaluation.of(approach)
-        if part.kind.fraction < whole.kind.fraction == 1 and _recipe(part) == _recipe(whole)
+        if part.kind.fraction < 1 and _recipe(part) == _recipe(whole)
     ]
     if not pairs:
         return []

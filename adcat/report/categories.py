@@ -115,6 +115,7 @@ def _examples(workspace: Workspace, evaluation: Evaluation, pairs: list[Confused
             (f"{names[pair.first]} and {names[pair.second]}", [made[row] for row in rows])
             for pair, rows in zip(pairs, rows_of, strict=True)
         ],
+        is_open=True,
     )
 
 

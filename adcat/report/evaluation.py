@@ -95,8 +95,12 @@ class Evaluation:
         return assign(self.baselines["text"].correct, self.baselines["image"].correct)
 
     def of(self, *approaches: Approach) -> list[Measured]:
-        """The models of some approaches."""
-        return [model for model in self.models if model.kind.approach in approaches]
+        """The models of some approaches that learned from all of their ads."""
+        return [
+            model
+            for model in self.models
+            if model.kind.approach in approaches and model.kind.fraction == 1
+        ]
 
     @property
     def headline(self) -> list[Measured]:

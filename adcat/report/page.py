@@ -14,6 +14,7 @@ from adcat.tables import Cell, Column, Table, write_table
 
 PAGE = "page.html.jinja"
 TALL = 14  # rows from which on a table scrolls
+SHORT = 24  # letters up to which a cell is not broken into lines
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Gallery:
 
     title: str
     rows: Sequence[tuple[str, Sequence[Card]]]
+    is_open: bool = False  # so that a long one does not hide what follows
     kind: str = "gallery"
 
 
@@ -146,9 +148,15 @@ def render(heading: str, facts: str, sections: Sequence[Section], figures: Path)
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         image=image,
         zip=zip,
-        is_number=lambda cell: isinstance(cell, int | float),
+        is_number=_is_number,
+        has_numbers=lambda table, i: any(_is_number(row[i]) for row in table.rows),
         tall=TALL,
+        short=SHORT,
     )
+
+
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, int | float)
 
 
 def data_uri(media_type: str, content: bytes) -> str:
@@ -157,12 +165,10 @@ def data_uri(media_type: str, content: bytes) -> str:
 
 
 def adapted(svg: str) -> str:
-    """An SVG of matplotlib with ink that is light where the page is dark."""
+    """An SVG of matplotlib without its paper, and with ink that is light where the page is dark."""
     style = (
-        "<style>svg{color:#1b1b1b;font-family:system-ui,sans-serif}"
+        "<style>svg{color:#1b1b1b;fill:currentColor;font-family:system-ui,sans-serif}"
         "@media (prefers-color-scheme:dark){svg{color:#e8e8e8}}</style>"
     )
-    inked = re.sub(r"#000000|(?<=fill: )black", "currentColor", svg)
-    # text without a fill of its own is black
-    inked = inked.replace("<text ", '<text fill="currentColor" ')
-    return re.sub(r"(<svg [^>]*>)", r"\1" + style, inked, count=1)
+    inked = svg.replace("#000000", "currentColor").replace("fill: #ffffff", "fill: none")
+    return re.sub(r"(<svg [^>]*>)", rf"\1{style}", inked, count=1)

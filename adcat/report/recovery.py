@@ -132,7 +132,7 @@ def _galleries(
     return [
         _gallery(workspace, evaluation, group, categories)
         if categories
-        else Remark(f"No ads to show where {in_words(group)}: none among {size:,} drawn.")
+        else Remark(f"No ads to show with {in_words(group)}: none among {size:,} drawn.")
         for group, categories in drawn.items()
     ]
 
@@ -154,4 +154,4 @@ def _gallery(
         )
         for one in drawn
     ]
-    return Gallery(f"Ads where {in_words(group)}", rows)
+    return Gallery(f"Ads with {in_words(group)}", rows)

@@ -11,10 +11,11 @@ from adcat.confidence import (
 )
 from adcat.report.evaluation import Evaluation, Measured
 from adcat.report.page import Drawing, Section, Shown
-from adcat.report.words import share
+from adcat.report.words import many, points, share
 from adcat.tables import Cell, Column, Table, percent
 
 PRECISIONS = (0.9, 0.95, 0.98, 0.99)  # that a marketplace may ask for
+DRAWN = 5  # ads from which on a bin is worth a point in the chart
 ASKED = 0.95  # of them, the one that the conclusion is about
 
 
@@ -41,15 +42,14 @@ def reliability_section(evaluation: Evaluation) -> Section:
     )
     chosen = evaluation.chosen
     gap = float(chosen.outcomes.confidence.mean()) - chosen.scores.top1
+    error = found[chosen.name].expected_calibration_error
     too = "too sure of itself" if gap > 0 else "less sure of itself than it could be"
     return Section(
         "reliability",
         "Can the confidence be believed?",
-        f"{chosen.name} is on average {share(abs(gap))} {too}; where it names a confidence, the "
-        "share of right answers is off by "
-        f"{share(found[chosen.name].expected_calibration_error)} on average (expected calibration "
-        "error). A threshold has to be set by measuring, as below, not by taking confidence at "
-        "its word.",
+        f"{chosen.name} is on average {points(gap)} {too}; among ads of about the same confidence "
+        f"the share of right answers differs from it by {points(error)} (expected calibration "
+        "error). Set thresholds by measuring, as above, not by taking confidence at its word.",
         [Shown(table, "reliability", _NOTE), _reliability_chart(found)],
     )
 
@@ -61,18 +61,22 @@ _NOTE = (
 
 
 def _reliability_chart(found: dict[str, Reliability]) -> Drawing:
-    panels = [
-        Panel([Series("", (100 * one.confidence).tolist(), (100 * one.accuracy).tolist())], name)
-        for name, one in found.items()
-    ]
+    panels = [Panel([_percentages(one)], name) for name, one in found.items()]
     sides = ", ".join(f"{name} {share(one.expected_calibration_error)}" for name, one in
                       found.items())  # fmt: skip
     return Drawing(
         Chart(panels, "mean confidence of the ads in a bin (%)", "right answers (%)", True),
         "reliability",
-        "Reliability: on the grey line confidence is true, below it a model is too sure",
+        "Reliability: on the grey line confidence is true, below it a model is too sure; bins of "
+        f"fewer than {DRAWN} ads are not drawn",
         f"Accuracy against confidence, one panel for each model. Distance from the ideal: {sides}.",
     )
+
+
+def _percentages(found: Reliability) -> Series:
+    drawn = found.ads >= DRAWN
+    confidence, accuracy = 100 * found.confidence[drawn], 100 * found.accuracy[drawn]
+    return Series("", confidence.tolist(), accuracy.tolist())
 
 
 def automation_section(evaluation: Evaluation) -> Section:
@@ -101,11 +105,15 @@ def _conclusion(model: Measured) -> str:
             "have to look at every ad."
         )
     per_thousand = 1000 * found.errors / found.ads
-    return (
+    text = (
         f"Asked for {ASKED:.0%} precision, {model.name} can put {share(found.share)} of the ads "
         f"away alone, {share(found.precision)} of them rightly: {per_thousand:.0f} errors let "
         f"through per 1,000 ads, and {share(1 - found.share)} of the ads left to people."
     )
+    if found.precision >= ASKED:
+        return text
+    ads = many(len(model.on_validation.labels), "validation ad")
+    return f"{text} That is less precise than asked: the threshold comes from {ads} only."
 
 
 def at_precision(model: Measured, precision: float) -> Automation | None:

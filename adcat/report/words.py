@@ -27,8 +27,8 @@ def many(number: int, word: str) -> str:
 def compared(difference: PairedDifference, other: str) -> str:
     """How a model's top-1 differs from another's on the same ads, and whether that means much."""
     if difference.difference == 0:
-        return f"exactly as many as {other} alone"
-    more = "more" if difference.difference > 0 else "fewer"
+        return f"exactly as much as {other} alone"
+    more = "more" if difference.difference > 0 else "less"
     meaning = (
         "which chance alone hardly explains"
         if difference.p_value < CHANCE

@@ -24,7 +24,9 @@ from adcat.artifacts import (
 from adcat.error_groups import (
     ADS,
     CATEGORIES,
+    FIGURES,
     GROUPS,
+    ILLUSTRATING,
     PREDICTIONS,
     SAMPLE,
     WRONG,
@@ -34,9 +36,11 @@ from adcat.error_groups import (
     best,
     count,
     draw,
+    illustrate,
     in_words,
     misclassified_table,
     recovered,
+    recovered_table,
 )
 from adcat.errors import BadInputError, MissingArtifactError
 from adcat.figures import PHOTO_PIXELS, Example, gallery
@@ -104,12 +108,12 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
         (draft.folder / "tables").mkdir()
         for name, table in tables.items():
             write_table(draft.folder / "tables", name, table)
-        (draft.folder / "galleries").mkdir()
-        remarks = _draw_galleries(draft.folder / "galleries", workspace, settings, analysis)
+        remarks = _draw(draft.folder, workspace, settings, analysis)
         draft.notes["fitted_on"] = "nothing"
     written = workspace.error_groups
     lines = [*remarks, f"tables: {written / 'tables'}", f"galleries: {written / 'galleries'}"]
-    return Report(lines, list(tables.values()))
+    shown = [tables["table-4.1"], tables["table-4.2"], _recovered(analysis)]
+    return Report(lines, shown)
 
 
 def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -168,8 +172,10 @@ def _tables(
     part, text, image = analysis.part, analysis.baselines["text"], analysis.baselines["image"]
     by_approach: dict[Approach, dict[str, Mapping[str, int]]] = {}
     for model in models:
-        found = analysis.recovered[model.name]
-        by_approach.setdefault(kind_of(model).approach, {})[model.name] = found
+        kind = kind_of(model)
+        if kind.fraction == 1:
+            found = analysis.recovered[model.name]
+            by_approach.setdefault(kind.approach, {})[model.name] = found
     return {
         "table-4.1": agreement_table(part, count(analysis.groups)),
         "table-4.2": misclassified_table(
@@ -177,6 +183,12 @@ def _tables(
         ),
         **recovered_tables(part, by_approach, analysis.groups),
     }
+
+
+def _recovered(analysis: Analysis) -> Table:
+    """Every model in one table, for the terminal."""
+    title = f"Recovered: ads of each error group that a model gets right, {analysis.part} part"
+    return recovered_table(title, analysis.recovered, count(analysis.groups))
 
 
 def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
@@ -204,53 +216,76 @@ def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
             start += chunk.num_rows
 
 
-def _draw_galleries(
-    folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis
-) -> list[str]:
-    """Draws a gallery of each error group; returns a remark for each group without ads."""
+def _draw(folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis) -> list[str]:
+    """Draws a gallery and a figure of each error group; returns a remark for one without ads."""
     labels = analysis.baselines["text"].labels
     size = min(settings.sample, len(labels))
     drawn = draw(analysis.groups, labels, size, settings.categories, settings.ads, settings.seed)
-    paths = image_paths(workspace.split, settings.part)
+    for name in ("galleries", "figures"):
+        (folder / name).mkdir()
     remarks: list[str] = []
     for group, categories in drawn.items():
+        _draw_figure(folder / "figures", workspace, settings, analysis, group)
         if not categories:
             remarks.append(f"no gallery of {in_words(group)!r}: no such ad among {size:,} drawn")
             continue
         heading = f"{in_words(group)}: the categories with the most such ads among {size:,} drawn"
-        examples = _examples(workspace, settings.part, categories, WRONG[group], paths)
-        gallery(folder / f"{group}.png", heading, examples)
+        examples = _examples(workspace, settings.part, categories, WRONG[group])
+        gallery(folder / "galleries" / f"{group}.png", heading, examples)
     return remarks
 
 
+def _draw_figure(
+    folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis, group: str
+) -> None:
+    """Draws figure 4.3, 4.4 or 4.5; nothing where the group has no ads."""
+    ranks = [analysis.baselines[modality].rank for modality in WRONG[group]]
+    is_near = np.max(ranks, axis=0) < PREDICTIONS
+    rows = illustrate(analysis.groups, group, is_near, ILLUSTRATING, settings.seed)
+    if not rows:
+        return
+    examples = _read_examples(workspace, settings.part, rows, WRONG[group])
+    for form in ("png", "svg"):
+        path = folder / f"figure-{FIGURES[group]}.{form}"
+        gallery(path, in_words(group), [("", [examples[row] for row in rows])])
+
+
 def _examples(
-    workspace: Workspace,
-    part: Part,
-    drawn: Sequence[Drawn],
-    classifiers: Sequence[Modality],
-    paths: Sequence[str],
+    workspace: Workspace, part: Part, drawn: Sequence[Drawn], classifiers: Sequence[Modality]
 ) -> list[tuple[str, list[Example]]]:
     """A gallery's rows: each a category's heading and its ads."""
     names = read_categories(workspace.split)
     rows = [row for category in drawn for row in category.rows]
-    titles = [ad["title"] for ad in read_ads(workspace.split, part, ["title"], rows)]
-    title_of = dict(zip(rows, titles, strict=True))
+    examples = _read_examples(workspace, part, rows, classifiers)
+    return [
+        (
+            f"{names[hard.category]}: {hard.count:,} of {hard.total:,} ads drawn",
+            [examples[row] for row in category.rows],
+        )
+        for category in drawn
+        for hard in [category.misclassified]
+    ]
+
+
+def _read_examples(
+    workspace: Workspace, part: Part, rows: Sequence[int], classifiers: Sequence[Modality]
+) -> dict[int, Example]:
+    """Reads ads, what the classifiers take them for, and their photos."""
+    names, paths = read_categories(workspace.split), image_paths(workspace.split, part)
     baselines = _baselines(workspace)
     probs = {modality: baselines[modality].probs(part) for modality in classifiers}
 
-    def example(row: int, category: int) -> Example:
-        predictions = {
+    def predictions(row: int) -> dict[str, list[tuple[str, float]]]:
+        return {
             modality: [(names[c], p) for c, p in best(array[row], PREDICTIONS)]
             for modality, array in probs.items()
         }
-        return Example(_photo(paths[row]), title_of[row], names[category], predictions)
 
-    examples: list[tuple[str, list[Example]]] = []
-    for category in drawn:
-        hard = category.misclassified
-        heading = f"{names[hard.category]}: {hard.count:,} of {hard.total:,} ads drawn"
-        examples.append((heading, [example(row, hard.category) for row in category.rows]))
-    return examples
+    ads = read_ads(workspace.split, part, ["title", "category"], rows)
+    return {
+        row: Example(_photo(paths[row]), ad["title"], ad["category"], predictions(row))
+        for row, ad in zip(rows, ads, strict=True)
+    }
 
 
 def _photo(path: str) -> "Image | None":
