@@ -89,7 +89,7 @@ def pairs_section(evaluation: Evaluation) -> Section:
     elif differ:
         conclusion = (
             f"{differ:,} of {many(len(table.rows), 'pair')} of models differ by more than chance; "
-            "treat the others as equally good on these ads."
+            "which of the others is better these ads cannot tell."
         )
     else:
         conclusion = (

@@ -14,7 +14,7 @@ from adcat.tables import Cell, Column, Table, write_table
 
 PAGE = "page.html.jinja"
 TALL = 14  # rows from which on a table scrolls
-SHORT = 24  # letters up to which a cell is not broken into lines
+SHORT, SHORT_HEADING = 24, 14  # letters up to which a cell is not broken into lines
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -152,6 +152,7 @@ def render(heading: str, facts: str, sections: Sequence[Section], figures: Path)
         has_numbers=lambda table, i: any(_is_number(row[i]) for row in table.rows),
         tall=TALL,
         short=SHORT,
+        short_heading=SHORT_HEADING,
     )
 
 
