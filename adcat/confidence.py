@@ -34,9 +34,7 @@ class Reliability:
 
 def reliability(confidence: Confidence, correct: Correct, bins: int = BINS) -> Reliability:
     """Compares confidence with accuracy, bin by bin; a bin has its upper edge and not its lower."""
-    places = np.clip(
-        np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1
-    )
+    places = np.clip(np.ceil(confidence * np.float32(bins)).astype(np.int64) - 1, 0, bins - 1)
     ads = np.bincount(places, minlength=bins)
     here = ads > 0
     sums = np.bincount(places, weights=confidence, minlength=bins)
