@@ -98,6 +98,8 @@ _HOW = (
 
 
 def _conclusion(model: Measured) -> str:
+    if not len(model.on_validation.labels):
+        return "Without validation ads there is nothing to set a threshold by."
     found = at_precision(model, ASKED)
     if found is None or found.precision is None:
         return (
