@@ -21,6 +21,7 @@ from adcat.error_groups import (
     best,
     count,
     draw,
+    illustrate,
     misclassified_table,
     most_misclassified,
     recovered,
@@ -141,6 +142,18 @@ def test_every_ad_is_as_likely_to_be_drawn():
         times[one.rows] += 1
     assert times.min() > 150  # 200 expected; 50 is four standard deviations
     assert times.max() < 250
+
+
+def test_ads_that_illustrate_a_group_come_first_where_the_classifiers_were_near():
+    groups = np.array([3, 3, 1, 3, 3, 3], np.int8)
+    near = np.array([NO, YES, YES, NO, YES, NO])
+    drawn = illustrate(groups, "both_incorrect", near, 3, seed=0)
+    assert set(drawn[:2]) == {1, 4}
+    assert drawn[2] in (0, 3, 5)
+    assert illustrate(groups, "text_correct_image_incorrect", near, 3, seed=0) == [2]
+    assert illustrate(groups, "image_correct_text_incorrect", near, 3, seed=0) == []
+    thirds = {illustrate(groups, "both_incorrect", near, 3, seed)[2] for seed in range(30)}
+    assert thirds == {0, 3, 5}
 
 
 def test_the_best_predictions_with_ties():

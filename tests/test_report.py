@@ -255,6 +255,8 @@ def test_what_was_not_run_names_its_command(finished):
         r"Table 5\.6 .{30,60} evaluate/tables/table-5\.6 adcat fuse --policy pool", page
     )
     assert re.search(r"Table 5\.3 .{30,60} evaluate/tables/table-5\.3 Table 5\.4", page)
+    assert re.search(r"Table 5\.5 .{30,60} error-groups/tables/table-5\.5 Table 5\.6", page)
+    assert re.search(r"Table 5\.9 .{30,60} error-groups/tables/table-5\.9 adcat attend", page)
 
 
 def test_an_attention_model_has_its_tables(workspace):

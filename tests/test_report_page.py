@@ -42,8 +42,8 @@ class Text(HTMLParser):
 
 def make_page(folder, *blocks):
     sections = [Section("first", f"First {HOSTILE}", f"Conclusion {HOSTILE}", blocks)]
-    written = write_files(folder, sections)
-    return written, render(HOSTILE, HOSTILE, sections, folder / "figures")
+    write_files(folder, sections)
+    return render(HOSTILE, HOSTILE, sections, folder / "figures")
 
 
 def all_blocks():
@@ -60,7 +60,7 @@ def all_blocks():
 
 
 def test_whatever_is_shown_is_text(tmp_path):
-    _, page = make_page(tmp_path, *all_blocks())
+    page = make_page(tmp_path, *all_blocks())
     found = Text(page)
     tags = [tag for tag, _ in found.elements]
     assert tags.count("script") == 1
@@ -69,7 +69,7 @@ def test_whatever_is_shown_is_text(tmp_path):
 
 
 def test_a_page_needs_nothing_but_itself(tmp_path):
-    _, page = make_page(tmp_path, *all_blocks())
+    page = make_page(tmp_path, *all_blocks())
     addresses = Text(page).addresses
     assert addresses
     assert all(address.startswith(("data:", "#")) for address in addresses)
@@ -81,7 +81,7 @@ def test_a_page_needs_nothing_but_itself(tmp_path):
 def test_the_only_script_is_the_one_that_the_page_allows(tmp_path):
     import hashlib
 
-    _, page = make_page(tmp_path, Remark("nothing"))
+    page = make_page(tmp_path, Remark("nothing"))
     allowed = re.search(r"script-src 'sha256-([^']+)'", page)
     script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)
     assert allowed
@@ -90,8 +90,7 @@ def test_the_only_script_is_the_one_that_the_page_allows(tmp_path):
 
 
 def test_tables_and_charts_are_files_too_without_what_stands_beside_them(tmp_path):
-    written, page = make_page(tmp_path, *all_blocks())
-    assert written == ["table", "figure"]
+    page = make_page(tmp_path, *all_blocks())
     names = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file())
     assert names == ["figures/figure.png", "figures/figure.svg", "tables/table.csv",
                      "tables/table.md"]  # fmt: skip
@@ -100,7 +99,7 @@ def test_tables_and_charts_are_files_too_without_what_stands_beside_them(tmp_pat
 
 
 def test_headings_have_anchors_that_the_contents_name(tmp_path):
-    _, page = make_page(tmp_path, Remark("nothing"))
+    page = make_page(tmp_path, Remark("nothing"))
     found = Text(page)
     anchors = {attrs["id"] for _, attrs in found.elements if "id" in attrs}
     links = {a["href"][1:] for _, a in found.elements if a.get("href", "").startswith("#")}
@@ -130,5 +129,5 @@ def test_a_photo_that_cannot_be_opened_is_told(content, tmp_path):
     if content:
         (tmp_path / "photo.png").write_bytes(content)
     assert thumbnail(str(tmp_path / "photo.png")) == ""
-    _, page = make_page(tmp_path, Gallery("ads", [("", [Card("", "a", "b", {})])]))
+    page = make_page(tmp_path, Gallery("ads", [("", [Card("", "a", "b", {})])]))
     assert "the photo cannot be opened" in page

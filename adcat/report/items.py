@@ -1,9 +1,9 @@
 """Every table and figure of the thesis that a run can make: which command makes which file."""
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from adcat.report.page import Section, Shown
+from adcat.report.page import Drawing, Picture, Section, Shown
 from adcat.report.words import many
 from adcat.tables import Column, Table
 
@@ -21,11 +21,6 @@ class Item:
     command: str  # that writes the file
     file: str  # in the workspace, without its ending
     needs: str = ""  # the command that has to be run before, where `command` alone is not enough
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.file.rpartition("/")[2]
 
 
 def _evaluated(number: str, shows: str, needs: str = "") -> Item:
@@ -76,9 +71,10 @@ ITEMS: Sequence[Item] = (
 )  # fmt: skip
 
 
-def items_section(written: Collection[str]) -> Section:
+def items_section(sections: Sequence[Section]) -> Section:
     """Where each item of the thesis is to be found, and what makes those that are not there."""
-    absent = [item for item in ITEMS if item.command == EVALUATE and item.name not in written]
+    present = _numbers(sections)
+    absent = [item for item in ITEMS if item.needs and item.number not in present]
     table = Table(
         "Tables and figures of the thesis",
         [*map(Column, ("item", "what it shows", "command", "file", "not run yet"))],
@@ -88,15 +84,23 @@ def items_section(written: Collection[str]) -> Section:
         ],
     )
     conclusion = (
-        f"{many(len(absent), 'item')} of {len(ITEMS)} cannot be made from what this workspace has "
+        f"{len(absent)} of {many(len(ITEMS), 'item')} cannot be made from what this workspace has "
         "run; the last column names the command that is missing."
         if absent
-        else "Everything that the thesis draws from a run is there."
+        else "Everything that the thesis draws from a run can be had from this workspace."
     )
     note = (
-        "Tables are CSV and Markdown, figures PNG and SVG. adcat error-groups draws more ads than "
-        "this page shows and files the group of every ad."
+        "Tables are CSV and Markdown, figures PNG and SVG. adcat error-groups also files the group "
+        "of every ad."
     )
     return Section(
         "items", "Where is each item of the thesis?", conclusion, [Shown(table, "", note)]
     )
+
+
+def _numbers(sections: Sequence[Section]) -> set[str]:
+    """The items that are on the page, as their titles say."""
+    blocks = [block for section in sections for block in section.blocks]
+    titles = [block.table.title for block in blocks if isinstance(block, Shown)]
+    titles += [block.caption for block in blocks if isinstance(block, Drawing | Picture)]
+    return {title.partition(":")[0] for title in titles}

@@ -98,19 +98,15 @@ class Section:
     blocks: Sequence[Block]
 
 
-def write_files(folder: Path, sections: Sequence[Section]) -> list[str]:
-    """Writes every table into `tables` and every chart into `figures`; returns their names."""
-    written: list[str] = []
+def write_files(folder: Path, sections: Sequence[Section]) -> None:
+    """Writes every table that has a file's name into `tables` and every chart into `figures`."""
     for name in ("tables", "figures"):
         (folder / name).mkdir()
     for block in (block for section in sections for block in section.blocks):
         if isinstance(block, Shown) and block.file:
             write_table(folder / "tables", block.file, block.table)
-            written.append(block.file)
         elif isinstance(block, Drawing):
             save(block.chart, folder / "figures", block.file)
-            written.append(block.file)
-    return written
 
 
 def render(heading: str, facts: str, sections: Sequence[Section], figures: Path) -> str:

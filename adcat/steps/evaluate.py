@@ -103,7 +103,7 @@ def _sections(workspace: Workspace, evaluation: Evaluation, settings: Settings) 
 
 
 def _write_page(folder: Path, evaluation: Evaluation, sections: list[Section]) -> None:
-    written = write_files(folder, sections)
+    write_files(folder, sections)
     write_table(folder / "tables", "categories", categories_table(evaluation))
     facts = (
         f"{many(len(evaluation.models), 'model')} on {many(evaluation.ads, 'ad')} of the "
@@ -113,7 +113,7 @@ def _write_page(folder: Path, evaluation: Evaluation, sections: list[Section]) -
     page = render(
         "How well are ads put into categories?",
         facts,
-        [*sections, items_section(written)],
+        [*sections, items_section(sections)],
         folder / "figures",
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
