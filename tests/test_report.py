@@ -131,7 +131,7 @@ def test_tables_of_each_approach(finished):
         ("baseline", "text"),
         ("baseline", "image"),
         ("heuristic policy", "max"),
-        ("network", "nn"),  # and not the one that learned from a tenth
+        ("network policy", "nn"),  # and not the one that learned from a tenth
     ]
     assert float(late[2]["top-1"]) == pytest.approx(6 / 8)
     assert [row["model"] for row in read_table(finished, "table-5.4")][2:] == ["pool"]

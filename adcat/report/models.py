@@ -47,7 +47,11 @@ class Kind:
         """What the thesis' tables call the model's type."""
         if self.approach in ("baseline", "attention"):
             return self.approach
-        return "heuristic policy" if self.policy in POLICIES else "network"
+        if self.policy not in POLICIES:
+            return "network policy" if self.approach == "late fusion" else self.approach
+        return (
+            "heuristic policy" if POLICIES[self.policy].fitted_on == "nothing" else "fitted policy"
+        )
 
     @property
     def fraction(self) -> float:

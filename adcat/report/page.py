@@ -14,7 +14,7 @@ from adcat.tables import Cell, Column, Table, write_table
 
 PAGE = "page.html.jinja"
 TALL = 14  # rows from which on a table scrolls
-SHORT, SHORT_HEADING = 24, 14  # letters up to which a cell is not broken into lines
+SHORT, SHORT_HEADING = 24, 10  # letters up to which a cell is not broken into lines
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

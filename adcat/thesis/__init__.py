@@ -5,7 +5,7 @@ import importlib.resources
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
-Name: TypeAlias = Literal["results", "error_groups", "data_gain", "top_misclassified"]
+Name: TypeAlias = Literal["results", "error_groups", "data_gain"]
 
 # What the thesis calls a policy or a model of adcat.
 NAMES: Mapping[str, str] = {
