@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 Photos: TypeAlias = NDArray[np.float32]  # [n, height, width, 3] or one of them, in [-1, 1]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-BATCHES_AHEAD = 2  # decoded while the network works on another
+THREADS = min(8, 1 + (os.cpu_count() or 1))  # each holds a batch; one waits while others work
 
 
 def open_photo(path: Path | str, side: int = 0) -> "Image":
@@ -91,24 +92,25 @@ def resized(image: "Image", side: int, box: Box) -> NDArray[np.uint8]:
 def stream_batches(
     read: Callable[[Item], Photos], batches: Iterable[Iterable[Item]]
 ) -> Iterator[Photos]:
-    """Reads photos in threads, a few batches ahead of their use: [n, height, width, 3] each.
+    """Reads batches of photos in threads, ahead of their use: [n, height, width, 3] each.
 
     Args:
       read: reads one photo, such as `central_view` of a path.
       batches: what it is called with; the photos come in this order.
     """
-    threads = ThreadPoolExecutor(os.cpu_count())
-    waiting: collections.deque[list[Future[Photos]]] = collections.deque()
+    return map_ahead(lambda batch: np.stack([read(item) for item in batch]), batches)
+
+
+def map_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yields what `work` makes of the items, in their order; threads do it ahead of its use."""
+    threads = ThreadPoolExecutor(THREADS)
+    waiting: collections.deque[Future[Result]] = collections.deque()
     try:
-        for batch in batches:
-            waiting.append([threads.submit(read, item) for item in batch])
-            if len(waiting) > BATCHES_AHEAD:
-                yield _stacked(waiting.popleft())
+        for item in items:
+            waiting.append(threads.submit(work, item))
+            if len(waiting) > THREADS:
+                yield waiting.popleft().result()
         while waiting:
-            yield _stacked(waiting.popleft())
+            yield waiting.popleft().result()
     finally:
         threads.shutdown(cancel_futures=True)
-
-
-def _stacked(photos: list[Future[Photos]]) -> Photos:
-    return np.stack([photo.result() for photo in photos])
