@@ -9,10 +9,10 @@ BIN   := $(VENV)/bin
 ADCAT := $(BIN)/adcat -w $(WORKSPACE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock pipeline check format test bench clean
+.PHONY: help install lock pipeline check format test test-browser bench clean
 
 help:      ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 install: $(VENV)/installed  ## Make .venv from the locked dependencies
 
@@ -50,6 +50,9 @@ format: install  ## Rewrite the code in the project's style
 
 test: install  ## Run the tests
 	$(BIN)/pytest
+
+test-browser: install  ## Look at the report in Chromium (chromium and chromium-driver installed)
+	$(BIN)/pytest tests_browser
 
 bench: install  ## Measure speed against the plain tools, as ratios
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done

@@ -6,6 +6,7 @@ text says more, one whose image says more, and one that needs both.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,17 @@ GROUPS = (
     "both_incorrect",
 )
 ERROR_GROUPS = GROUPS[1:]
+Groups: TypeAlias = NDArray[np.int8]  # [n], indices of `GROUPS`
+
+# What the thesis draws for its galleries (appendix A.2).
+SAMPLE = 20_000  # ads at random
+CATEGORIES = 5  # of each group
+ADS = 4  # of each category
+MOST = 5  # misclassified categories in Table 4.2
+PREDICTIONS = 3  # of a classifier, shown with an ad
+FIGURES: Mapping[str, str] = dict(zip(ERROR_GROUPS, ("4.3", "4.4", "4.5"), strict=True))
+ILLUSTRATING = 3  # ads in each of these figures
+
 WRONG: Mapping[str, Sequence[Modality]] = {  # the classifiers that err in each error group
     "text_correct_image_incorrect": ["image"],
     "image_correct_text_incorrect": ["text"],
@@ -27,17 +39,17 @@ WRONG: Mapping[str, Sequence[Modality]] = {  # the classifiers that err in each 
 }
 
 
-def assign(text_correct: NDArray[np.bool_], image_correct: NDArray[np.bool_]) -> NDArray[np.int8]:
+def assign(text_correct: NDArray[np.bool_], image_correct: NDArray[np.bool_]) -> Groups:
     """The group of each ad, as an index of `GROUPS`: [n]."""
     return 2 * (~text_correct).astype(np.int8) + ~image_correct
 
 
-def count(groups: NDArray[np.int8]) -> dict[str, int]:
+def count(groups: Groups) -> dict[str, int]:
     """How many ads each group has."""
     return dict(zip(GROUPS, np.bincount(groups, minlength=len(GROUPS)).tolist(), strict=True))
 
 
-def recovered(groups: NDArray[np.int8], correct: NDArray[np.bool_]) -> dict[str, int]:
+def recovered(groups: Groups, correct: NDArray[np.bool_]) -> dict[str, int]:
     """How many ads of each error group a model gets right."""
     return {name: n for name, n in count(groups[correct]).items() if name in ERROR_GROUPS}
 
@@ -73,7 +85,7 @@ class Drawn:
 
 
 def draw(
-    groups: NDArray[np.int8], labels: Labels, sample: int, categories: int, ads: int, seed: int
+    groups: Groups, labels: Labels, sample: int, categories: int, ads: int, seed: int
 ) -> dict[str, list[Drawn]]:
     """Draws the ads that stand for each error group (thesis, appendix A.2).
 
@@ -92,6 +104,18 @@ def draw(
             for hard in most_misclassified(labels, here, categories)
         ]
     return drawn
+
+
+def illustrate(
+    groups: Groups, group: str, is_near: NDArray[np.bool_], ads: int, seed: int
+) -> list[int]:
+    """Draws ads that show what an error group is like (thesis, figures 4.3 to 4.5).
+
+    Ads come first whose classifiers nearly had the true category, as `is_near` [n] says.
+    """
+    here = np.flatnonzero(groups == GROUPS.index(group))
+    rows = np.random.default_rng(seed).permutation(here)
+    return rows[np.argsort(~is_near[rows], kind="stable")][:ads].tolist()
 
 
 def best(probs: Probs, top: int) -> list[tuple[int, float]]:
@@ -119,9 +143,19 @@ def agreement_table(part: Part, counts: Mapping[str, int]) -> Table:
 
 
 def misclassified_table(
-    part: Part, hardest: Mapping[str, Sequence[Misclassified]], names: Sequence[str]
+    part: Part,
+    labels: Labels,
+    text_correct: NDArray[np.bool_],
+    image_correct: NDArray[np.bool_],
+    names: Sequence[str],
 ) -> Table:
     """Table 4.2: by classifier, the categories with the most misclassified ads."""
+    wrong = {
+        "image": ~image_correct,
+        "text": ~text_correct,
+        "both": ~text_correct & ~image_correct,
+    }
+    hardest = {name: most_misclassified(labels, ads, MOST) for name, ads in wrong.items()}
     return Table(
         f"Table 4.2: the categories with the most misclassified ads, {part} part",
         [
@@ -140,14 +174,14 @@ def misclassified_table(
 
 
 def recovered_table(
-    part: Part, models: Mapping[str, Mapping[str, int]], counts: Mapping[str, int]
+    title: str, models: Mapping[str, Mapping[str, int]], counts: Mapping[str, int]
 ) -> Table:
     """Tables 5.2, 5.5 and 5.9: how many ads of each error group every model gets right."""
     columns = [Column("model")]
     for group in ERROR_GROUPS:
         columns += [Column(in_words(group), "{:,}"), percent(f"share of {in_words(group)}")]
     return Table(
-        f"Recovered: ads of each error group that a model gets right, {part} part",
+        title,
         columns,
         [[model, *_with_shares(ads, counts)] for model, ads in models.items()],
     )

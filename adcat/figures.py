@@ -43,7 +43,7 @@ def gallery(path: Path, heading: str, rows: Sequence[tuple[str, Sequence[Example
     """Draws rows of ads with their photos and predictions (thesis, appendix A.2).
 
     Args:
-      path: the PNG to write.
+      path: the PNG or SVG to write.
       heading: what all the ads have in common.
       rows: each has a heading and ads, all with as many predictions.
     """
@@ -55,7 +55,7 @@ def gallery(path: Path, heading: str, rows: Sequence[tuple[str, Sequence[Example
     lines = 1 + TITLE_LINES + 1 + predictions  # the row's heading, title, true category
     row_height = PHOTO_HEIGHT + lines * LINE_HEIGHT + 5 * GAP
     width, height = columns * CELL_WIDTH + GAP, len(rows) * row_height + 5 * GAP
-    with style.context("default"):
+    with style.context(["default", {"svg.hashsalt": path.stem}]):  # by default a random one
         figure = Figure((width, height), DOTS_PER_INCH)
         # one set of axes for everything: inches from the upper left corner
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
@@ -68,7 +68,7 @@ def gallery(path: Path, heading: str, rows: Sequence[tuple[str, Sequence[Example
             _write(axes, (GAP, y + GAP), row_heading, width, size=11, weight="bold")
             for j, example in enumerate(examples):
                 _draw_example(axes, GAP + j * CELL_WIDTH, y + 2 * GAP + LINE_HEIGHT, example)
-        figure.savefig(path)
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def _draw_example(axes: "Axes", x: float, y: float, example: Example) -> None:

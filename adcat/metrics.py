@@ -7,6 +7,7 @@ The probabilities are read once, a block of ads at a time. What is kept of each 
 import dataclasses
 import math
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -177,3 +178,16 @@ def mcnemar(gained: int, lost: int) -> float:
 
     discordant = gained + lost
     return float(binomtest(gained, discordant, 0.5).pvalue) if discordant else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of several tests, corrected so that chance seldom wins any of them.
+
+    Holm, 1979, Scandinavian Journal of Statistics 6:65.
+    """
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for place, i in enumerate(np.argsort(p_values, kind="stable")):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[i]))
+        corrected[i] = highest
+    return corrected

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from adcat.tables import write_records
+
 
 @dataclasses.dataclass(frozen=True)
 class Made:
@@ -46,18 +48,29 @@ def make_features(workspace, probs):
     write_arrays(workspace.features, [workspace.split], arrays)
 
 
-def make_fused(workspace, name, probs):
-    """`probs`: part -> [n, categories]."""
+def make_fused(workspace, name, probs, policy="max", reads="probs", history=(), **settings):
+    """`probs`: part -> [n, categories]; `history`: what a network's training has filed."""
     arrays = {f"{part}/probs": array for part, array in probs.items()}
-    write_arrays(workspace.fused(name), [workspace.features], arrays)
+    made = dataclasses.make_dataclass("Made", {**settings, "seed": 0})(**settings, seed=0)
+    with workspace.fused(name).write(made, [workspace.features]) as draft:
+        write_files(draft, arrays)
+        reads = [f"{modality}_{reads}" for modality in ("image", "text")]
+        params = {"policy": policy, "reads": reads, "parameters": {}}
+        (draft.folder / "params.json").write_text(json.dumps(params))
+        if history:
+            write_records(draft.folder / "history.csv", history)
 
 
 def write_arrays(artifact, inputs, arrays):
     with artifact.write(Made(), inputs) as draft:
-        for name, array in arrays.items():
-            path = draft.folder / f"{name}.npy"
-            path.parent.mkdir(exist_ok=True)
-            np.save(path, np.asarray(array, np.float32))
+        write_files(draft, arrays)
+
+
+def write_files(draft, arrays):
+    for name, array in arrays.items():
+        path = draft.folder / f"{name}.npy"
+        path.parent.mkdir(exist_ok=True)
+        np.save(path, np.asarray(array, np.float32))
 
 
 def certain(predicted, categories):

@@ -21,6 +21,7 @@ from adcat.error_groups import (
     best,
     count,
     draw,
+    illustrate,
     misclassified_table,
     most_misclassified,
     recovered,
@@ -94,8 +95,17 @@ def test_the_most_misclassified_categories_by_hand():
     hardest = most_misclassified(labels, wrong, 5)
     assert hardest == [Misclassified(1, 2, 3), Misclassified(2, 2, 2), Misclassified(3, 1, 1)]
     assert most_misclassified(labels, wrong, 1) == hardest[:1]
-    table = misclassified_table("test", {"text": hardest[:2]}, ["a", "b", "c", "d"])
-    assert table.texts() == [["text", "b", "2", "3", "66.67%"], ["text", "c", "2", "2", "100.00%"]]
+    image_correct = np.array([YES, YES, YES, YES, YES, NO, NO])
+    table = misclassified_table("test", labels, ~wrong, image_correct, ["a", "b", "c", "d"])
+    assert table.texts() == [
+        ["image", "c", "1", "2", "50.00%"],
+        ["image", "d", "1", "1", "100.00%"],
+        ["text", "b", "2", "3", "66.67%"],
+        ["text", "c", "2", "2", "100.00%"],
+        ["text", "d", "1", "1", "100.00%"],
+        ["both", "c", "1", "2", "50.00%"],
+        ["both", "d", "1", "1", "100.00%"],
+    ]
 
 
 @given(groups_and_labels, st.integers(1, 80), st.integers(0, 9))
@@ -132,6 +142,18 @@ def test_every_ad_is_as_likely_to_be_drawn():
         times[one.rows] += 1
     assert times.min() > 150  # 200 expected; 50 is four standard deviations
     assert times.max() < 250
+
+
+def test_ads_that_illustrate_a_group_come_first_where_the_classifiers_were_near():
+    groups = np.array([3, 3, 1, 3, 3, 3], np.int8)
+    near = np.array([NO, YES, YES, NO, YES, NO])
+    drawn = illustrate(groups, "both_incorrect", near, 3, seed=0)
+    assert set(drawn[:2]) == {1, 4}
+    assert drawn[2] in (0, 3, 5)
+    assert illustrate(groups, "text_correct_image_incorrect", near, 3, seed=0) == [2]
+    assert illustrate(groups, "image_correct_text_incorrect", near, 3, seed=0) == []
+    thirds = {illustrate(groups, "both_incorrect", near, 3, seed)[2] for seed in range(30)}
+    assert thirds == {0, 3, 5}
 
 
 def test_the_best_predictions_with_ties():
@@ -237,6 +259,7 @@ def test_the_artifact(workspace):
         "groups.parquet",
         "summary.json",
         *(f"galleries/{group}.png" for group in ERROR_GROUPS),
+        *(f"figures/figure-4.{i}.{form}" for i in (3, 4, 5) for form in ("png", "svg")),
         *(f"tables/{name}.{form}" for name in TABLES for form in ("csv", "md")),
     }
     for name in TABLES:
@@ -246,7 +269,7 @@ def test_the_artifact(workspace):
     assert all(title in result.stdout for title in ("Table 4.1", "Table 4.2", "Recovered"))
 
 
-TABLES = {"table-4.1": 6, "table-4.2": 3 + 2 + 2, "recovered": 3}
+TABLES = {"table-4.1": 6, "table-4.2": 3 + 2 + 2, "table-5.2": 1}
 
 
 def test_the_group_of_every_ad_is_filed_with_what_the_baselines_say(workspace):

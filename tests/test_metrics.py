@@ -13,6 +13,7 @@ from adcat.metrics import (
     BLOCK,
     accuracy_interval,
     count_categories,
+    holm,
     mcnemar,
     outcomes,
     paired_difference,
@@ -183,3 +184,24 @@ def test_the_interval_of_the_difference_covers_the_truth_about_as_often_as_it_sa
         low, high = paired_difference(fused, text).interval
         covered += low <= truth <= high
     assert 0.93 <= covered / 1000 <= 0.97
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_lies_between_no_correction_and_bonferronis(p_values):
+    corrected = holm(p_values)
+    for p, q in zip(p_values, corrected, strict=True):
+        assert p <= q <= min(1, len(p_values) * p)
+    order = np.argsort(p_values, kind="stable")
+    assert (np.diff(np.array(corrected)[order]) >= 0).all()
+    for alpha in (0.01, 0.05, 0.2):  # what Holm's procedure itself rejects, step by step
+        rejected = set()
+        for place, i in enumerate(order):
+            if p_values[i] * (len(p_values) - place) > alpha:
+                break
+            rejected.add(int(i))
+        assert rejected == {i for i, q in enumerate(corrected) if q <= alpha}

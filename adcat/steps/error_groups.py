@@ -22,7 +22,13 @@ from adcat.artifacts import (
     read_labels,
 )
 from adcat.error_groups import (
+    ADS,
+    CATEGORIES,
+    FIGURES,
     GROUPS,
+    ILLUSTRATING,
+    PREDICTIONS,
+    SAMPLE,
     WRONG,
     Drawn,
     agreement_table,
@@ -30,9 +36,9 @@ from adcat.error_groups import (
     best,
     count,
     draw,
+    illustrate,
     in_words,
     misclassified_table,
-    most_misclassified,
     recovered,
     recovered_table,
 )
@@ -42,15 +48,14 @@ from adcat.image.decoding import open_photo
 from adcat.manifest import write_json
 from adcat.metrics import Outcomes, outcomes
 from adcat.progress import Progress
+from adcat.report.models import Approach, kind_of
+from adcat.report.recovery import recovered_tables
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report, Table, write_table
 from adcat.workspace import Workspace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-MOST = 5  # misclassified categories in Table 4.2
-PREDICTIONS = 3  # of a classifier, shown with an ad in a gallery
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,9 +68,9 @@ class Settings:
         default=[],
     )
     part: Part = option("test", "The ads to look at; train exists for text and image only.")
-    sample: int = option(20_000, "Ads drawn at random for the galleries.", low=1)
-    categories: int = option(5, "Categories in each gallery.", low=1, high=50)
-    ads: int = option(4, "Ads of each category in a gallery.", low=1, high=20)
+    sample: int = option(SAMPLE, "Ads drawn at random for the galleries.", low=1)
+    categories: int = option(CATEGORIES, "Categories in each gallery.", low=1, high=50)
+    ads: int = option(ADS, "Ads of each category in a gallery.", low=1, high=20)
     seed: int = seed_option()
 
     @classmethod
@@ -99,16 +104,16 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
         analysis = _analyse(workspace, models, settings.part, progress)
         write_json(draft.folder / "summary.json", _document(analysis))
         _write_groups(draft.folder / "groups.parquet", workspace, analysis)
-        tables = _tables(analysis, read_categories(workspace.split))
+        tables = _tables(analysis, models, read_categories(workspace.split))
         (draft.folder / "tables").mkdir()
         for name, table in tables.items():
             write_table(draft.folder / "tables", name, table)
-        (draft.folder / "galleries").mkdir()
-        remarks = _draw_galleries(draft.folder / "galleries", workspace, settings, analysis)
+        remarks = _draw(draft.folder, workspace, settings, analysis)
         draft.notes["fitted_on"] = "nothing"
     written = workspace.error_groups
     lines = [*remarks, f"tables: {written / 'tables'}", f"galleries: {written / 'galleries'}"]
-    return Report(lines, list(tables.values()))
+    shown = [tables["table-4.1"], tables["table-4.2"], _recovered(analysis)]
+    return Report(lines, shown)
 
 
 def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -160,21 +165,30 @@ def _document(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _tables(analysis: Analysis, categories: Sequence[str]) -> dict[str, Table]:
+def _tables(
+    analysis: Analysis, models: Sequence[ModelProbs], categories: Sequence[str]
+) -> dict[str, Table]:
     """The tables by the names of their files."""
-    wrong = {
-        "image": ~analysis.baselines["image"].correct,
-        "text": ~analysis.baselines["text"].correct,
-        "both": analysis.groups == GROUPS.index("both_incorrect"),
-    }
-    part, labels = analysis.part, analysis.baselines["text"].labels
-    hardest = {name: most_misclassified(labels, ads, MOST) for name, ads in wrong.items()}
-    counts = count(analysis.groups)
+    part, text, image = analysis.part, analysis.baselines["text"], analysis.baselines["image"]
+    by_approach: dict[Approach, dict[str, Mapping[str, int]]] = {}
+    for model in models:
+        kind = kind_of(model)
+        if kind.fraction == 1:
+            found = analysis.recovered[model.name]
+            by_approach.setdefault(kind.approach, {})[model.name] = found
     return {
-        "table-4.1": agreement_table(part, counts),
-        "table-4.2": misclassified_table(part, hardest, categories),
-        "recovered": recovered_table(part, analysis.recovered, counts),
+        "table-4.1": agreement_table(part, count(analysis.groups)),
+        "table-4.2": misclassified_table(
+            part, text.labels, text.correct, image.correct, categories
+        ),
+        **recovered_tables(part, by_approach, analysis.groups),
     }
+
+
+def _recovered(analysis: Analysis) -> Table:
+    """Every model in one table, for the terminal."""
+    title = f"Recovered: ads of each error group that a model gets right, {analysis.part} part"
+    return recovered_table(title, analysis.recovered, count(analysis.groups))
 
 
 def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
@@ -202,53 +216,76 @@ def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
             start += chunk.num_rows
 
 
-def _draw_galleries(
-    folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis
-) -> list[str]:
-    """Draws a gallery of each error group; returns a remark for each group without ads."""
+def _draw(folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis) -> list[str]:
+    """Draws a gallery and a figure of each error group; returns a remark for one without ads."""
     labels = analysis.baselines["text"].labels
     size = min(settings.sample, len(labels))
     drawn = draw(analysis.groups, labels, size, settings.categories, settings.ads, settings.seed)
-    paths = image_paths(workspace.split, settings.part)
+    for name in ("galleries", "figures"):
+        (folder / name).mkdir()
     remarks: list[str] = []
     for group, categories in drawn.items():
+        _draw_figure(folder / "figures", workspace, settings, analysis, group)
         if not categories:
             remarks.append(f"no gallery of {in_words(group)!r}: no such ad among {size:,} drawn")
             continue
         heading = f"{in_words(group)}: the categories with the most such ads among {size:,} drawn"
-        examples = _examples(workspace, settings.part, categories, WRONG[group], paths)
-        gallery(folder / f"{group}.png", heading, examples)
+        examples = _examples(workspace, settings.part, categories, WRONG[group])
+        gallery(folder / "galleries" / f"{group}.png", heading, examples)
     return remarks
 
 
+def _draw_figure(
+    folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis, group: str
+) -> None:
+    """Draws figure 4.3, 4.4 or 4.5; nothing where the group has no ads."""
+    ranks = [analysis.baselines[modality].rank for modality in WRONG[group]]
+    is_near = np.max(ranks, axis=0) < PREDICTIONS
+    rows = illustrate(analysis.groups, group, is_near, ILLUSTRATING, settings.seed)
+    if not rows:
+        return
+    examples = _read_examples(workspace, settings.part, rows, WRONG[group])
+    for form in ("png", "svg"):
+        path = folder / f"figure-{FIGURES[group]}.{form}"
+        gallery(path, in_words(group), [("", [examples[row] for row in rows])])
+
+
 def _examples(
-    workspace: Workspace,
-    part: Part,
-    drawn: Sequence[Drawn],
-    classifiers: Sequence[Modality],
-    paths: Sequence[str],
+    workspace: Workspace, part: Part, drawn: Sequence[Drawn], classifiers: Sequence[Modality]
 ) -> list[tuple[str, list[Example]]]:
     """A gallery's rows: each a category's heading and its ads."""
     names = read_categories(workspace.split)
     rows = [row for category in drawn for row in category.rows]
-    titles = [ad["title"] for ad in read_ads(workspace.split, part, ["title"], rows)]
-    title_of = dict(zip(rows, titles, strict=True))
+    examples = _read_examples(workspace, part, rows, classifiers)
+    return [
+        (
+            f"{names[hard.category]}: {hard.count:,} of {hard.total:,} ads drawn",
+            [examples[row] for row in category.rows],
+        )
+        for category in drawn
+        for hard in [category.misclassified]
+    ]
+
+
+def _read_examples(
+    workspace: Workspace, part: Part, rows: Sequence[int], classifiers: Sequence[Modality]
+) -> dict[int, Example]:
+    """Reads ads, what the classifiers take them for, and their photos."""
+    names, paths = read_categories(workspace.split), image_paths(workspace.split, part)
     baselines = _baselines(workspace)
     probs = {modality: baselines[modality].probs(part) for modality in classifiers}
 
-    def example(row: int, category: int) -> Example:
-        predictions = {
+    def predictions(row: int) -> dict[str, list[tuple[str, float]]]:
+        return {
             modality: [(names[c], p) for c, p in best(array[row], PREDICTIONS)]
             for modality, array in probs.items()
         }
-        return Example(_photo(paths[row]), title_of[row], names[category], predictions)
 
-    examples: list[tuple[str, list[Example]]] = []
-    for category in drawn:
-        hard = category.misclassified
-        heading = f"{names[hard.category]}: {hard.count:,} of {hard.total:,} ads drawn"
-        examples.append((heading, [example(row, hard.category) for row in category.rows]))
-    return examples
+    ads = read_ads(workspace.split, part, ["title", "category"], rows)
+    return {
+        row: Example(_photo(paths[row]), ad["title"], ad["category"], predictions(row))
+        for row, ad in zip(rows, ads, strict=True)
+    }
 
 
 def _photo(path: str) -> "Image | None":

@@ -1,43 +1,34 @@
-"""Measures models on the ads of a part: accuracy, recall and precision (thesis, chapter 5)."""
+"""Measures models on the ads of a part and makes a page of it (thesis, chapter 5)."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from adcat.artifacts import (
-    Labels,
-    ModelProbs,
-    Part,
-    all_models,
-    models_to_report,
-    read_categories,
-    read_labels,
-)
-from adcat.errors import BadInputError
+from adcat.artifacts import Part, models_to_report
 from adcat.manifest import write_json
-from adcat.metrics import (
-    CategoryCounts,
-    Interval,
-    PairedDifference,
-    Scores,
-    accuracy_interval,
-    count_categories,
-    outcomes,
-    paired_difference,
-    score,
-)
+from adcat.metrics import PairedDifference
 from adcat.progress import Progress
+from adcat.report.against_thesis import thesis_section
+from adcat.report.approaches import approach_section, best_section
+from adcat.report.categories import confusion_section, data_section, size_section
+from adcat.report.comparison import categories_table, models_section, pairs_section
+from adcat.report.evaluation import Evaluation, measure_models
+from adcat.report.items import items_section
+from adcat.report.models import APPROACHES
+from adcat.report.page import Section, render, write_files
+from adcat.report.recovery import error_groups_section
+from adcat.report.trust import automation_section, reliability_section
+from adcat.report.words import many
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Cell, Column, Report, Table, percent, write_table
 from adcat.workspace import Workspace
 
+PAGE = "report.html"
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Which models are measured on which ads."""
+    """Which models are measured on which ads, and what they are shown beside."""
 
     models: list[str] = argument(
         "Models to measure: text, image, a policy's or an attention model's name; "
@@ -45,7 +36,8 @@ class Settings:
         default=[],
     )
     part: Part = option("test", "The ads to measure on; train exists for text and image only.")
-    seed: int = seed_option()  # as every command has; nothing is drawn at random here
+    compare: Literal["thesis"] | None = option(None, "Show the thesis' own numbers beside.")
+    seed: int = seed_option()  # of the ads that are shown
 
     @classmethod
     def thesis(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -54,106 +46,30 @@ class Settings:
         return {}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Measured:
-    """One model's metrics."""
-
-    model: str
-    scores: Scores
-    interval: Interval  # of top-1
-    over_baseline: PairedDifference | None  # of top-1; None for the baseline itself
-    counts: CategoryCounts
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Every model's metrics on the ads of one part."""
-
-    part: Part
-    ads: int
-    categories: list[str]
-    baseline: str  # that the others are compared with
-    reason: str  # why it is that one
-    models: list[Measured]
-
-
 def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Measure how well models put ads into categories.
+    """Measure how well models put ads into categories, and make a page to read.
 
-    Top-1 and top-5 accuracy, recall and precision as means over the categories, a 95 % interval
-    of top-1, and the difference to the better baseline, compared on the same ads. The better
-    baseline is chosen on the validation ads.
+    Writes report.html, one file that needs no network, and the tables and figures on it:
+    accuracy, recall and precision, which differences are more than chance, what each model gets
+    right that text or image alone does not, how far confidence can be believed, how much can be
+    automated, and which categories are mixed up. Whatever has to be chosen, such as the better
+    baseline or a threshold, is chosen on the validation ads.
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
     inputs = [workspace.split, workspace.features, *(model.artifact for model in models)]
     with workspace.evaluation.write(settings, dict.fromkeys(inputs)) as draft:
-        evaluation = _evaluate(workspace, models, settings.part, progress)
+        evaluation = measure_models(workspace, models, settings.part, progress)
         write_json(draft.folder / "metrics.json", _document(evaluation))
-        tables = draft.folder / "tables"
-        tables.mkdir()
-        write_table(tables, "models", _models_table(evaluation))
-        write_table(tables, "categories", _categories_table(evaluation))
-        draft.notes["fitted_on"] = "nothing; the baseline compared with is chosen on validation"
+        _write_page(draft.folder, evaluation, _sections(workspace, evaluation, settings))
+        draft.notes["fitted_on"] = "nothing; whatever is chosen is chosen on validation"
     return _report(evaluation, workspace)
 
 
 def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
     """What `--json` prints."""
     models = models_to_report(workspace, settings.models, settings.part, progress)
-    return _document(_evaluate(workspace, models, settings.part, progress))
-
-
-def _evaluate(
-    workspace: Workspace, models: Sequence[ModelProbs], part: Part, progress: Progress
-) -> Evaluation:
-    labels = read_labels(workspace.split, part)
-    if not len(labels):
-        raise BadInputError(f"the {part} part has no ads; use another --part, or split again")
-    categories = read_categories(workspace.split)
-    baseline, reason = _choose_baseline(workspace)
-    reference = outcomes(baseline.probs(part), labels, baseline.path(part)).correct
-    measured: list[Measured] = []
-    with progress.task(f"evaluate {part}", len(labels) * len(models), "ads") as task:
-        for model in models:
-            against = None if model == baseline else reference
-            measured.append(_measure(model, part, labels, against, len(categories)))
-            task.advance(len(labels), model.name)
-    return Evaluation(part, len(labels), categories, baseline.name, reason, measured)
-
-
-def _choose_baseline(workspace: Workspace) -> tuple[ModelProbs, str]:
-    """The baseline that the others are compared with, and why; the test part has no say."""
-    baselines = [model for model in all_models(workspace) if model.is_baseline]
-    labels = read_labels(workspace.split, "validation")
-    if len(baselines) == 1:
-        return baselines[0], "the only baseline"
-    if not len(labels):
-        return baselines[0], "the baseline named first: no validation ads tell the better one"
-
-    def hits(model: ModelProbs) -> int:
-        found = outcomes(model.probs("validation"), labels, model.path("validation"))
-        return int(found.correct.sum())
-
-    return max(baselines, key=hits), "the better baseline on the validation part"
-
-
-def _measure(
-    model: ModelProbs,
-    part: Part,
-    labels: Labels,
-    reference: NDArray[np.bool_] | None,
-    categories: int,
-) -> Measured:
-    found = outcomes(model.probs(part), labels, model.path(part))
-    counts = count_categories(found, categories)
-    return Measured(
-        model=model.name,
-        scores=score(found, counts),
-        interval=accuracy_interval(found.correct),
-        over_baseline=None if reference is None else paired_difference(found.correct, reference),
-        counts=counts,
-    )
+    return _document(measure_models(workspace, models, settings.part, progress))
 
 
 def _document(evaluation: Evaluation) -> dict[str, Any]:
@@ -161,61 +77,46 @@ def _document(evaluation: Evaluation) -> dict[str, Any]:
         "part": evaluation.part,
         "ads": evaluation.ads,
         "models": [
-            {"model": measured.model, **dataclasses.asdict(measured.scores)}
+            {"model": measured.name, **dataclasses.asdict(measured.scores)}
             for measured in evaluation.models
         ],
     }
 
 
-def _models_table(evaluation: Evaluation) -> Table:
-    """Every number of every model."""
-    over = f"over {evaluation.baseline}"
-    change = "{:+.2%}"
-    columns = [
-        Column("model"),
-        *map(percent, ("top-1", "top-1 low", "top-1 high", "top-5")),
-        *map(percent, ("mean recall", "mean precision")),
-        *(Column(heading, change) for heading in (over, f"{over} low", f"{over} high")),
-        Column("p", "{:.2g}"),
+def _sections(workspace: Workspace, evaluation: Evaluation, settings: Settings) -> list[Section]:
+    """The page's parts in their order, without the last one."""
+    compare = settings.compare == "thesis"
+    approaches = (approach_section(evaluation, name, compare) for name in APPROACHES[1:])
+    return [
+        models_section(evaluation),
+        pairs_section(evaluation),
+        best_section(evaluation, compare),
+        *([thesis_section(evaluation)] if compare else []),
+        automation_section(evaluation),
+        reliability_section(evaluation),
+        error_groups_section(workspace, evaluation, settings.seed, compare),
+        confusion_section(workspace, evaluation),
+        size_section(evaluation),
+        data_section(workspace, evaluation),
+        *(section for section in approaches if section),
     ]
-    rows = [
-        [
-            *(measured.model, measured.scores.top1, *measured.interval, measured.scores.top5),
-            *(measured.scores.mean_recall, measured.scores.mean_precision),
-            *_difference_cells(measured.over_baseline),
-        ]
-        for measured in evaluation.models
-    ]
-    return Table(f"Models on the {evaluation.part} part", columns, rows)
 
 
-def _difference_cells(difference: PairedDifference | None) -> list[Cell]:
-    if difference is None:
-        return [None] * 4
-    return [difference.difference, *difference.interval, difference.p_value]
-
-
-def _categories_table(evaluation: Evaluation) -> Table:
-    """Recall and precision by category; 0 in `predicted` tells why a precision is 0."""
-    columns = [Column("model"), Column("category"), Column("ads"), Column("predicted")]
-    columns += [Column("correct"), percent("recall"), percent("precision")]
-    rows = [
-        [measured.model, name, *cells]
-        for measured in evaluation.models
-        for name, *cells in _category_rows(evaluation.categories, measured.counts)
-    ]
-    return Table(f"Categories on the {evaluation.part} part", columns, rows)
-
-
-def _category_rows(categories: Sequence[str], counts: CategoryCounts) -> Iterator[list[Cell]]:
-    for c, name in enumerate(categories):
-        recall = float(counts.recall[c]) if counts.scored[c] else None
-        ads, predicted, correct = (
-            int(counts.ads[c]),
-            int(counts.predicted[c]),
-            int(counts.correct[c]),
-        )
-        yield [name, ads, predicted, correct, recall, float(counts.precision[c])]
+def _write_page(folder: Path, evaluation: Evaluation, sections: list[Section]) -> None:
+    write_files(folder, sections)
+    write_table(folder / "tables", "categories", categories_table(evaluation))
+    facts = (
+        f"{many(len(evaluation.models), 'model')} on {many(evaluation.ads, 'ad')} of the "
+        f"{evaluation.part} part, in {many(len(evaluation.categories), 'category')}; learned from "
+        f"{many(int(evaluation.training_ads.sum()), 'ad')}."
+    )
+    page = render(
+        "How well are ads put into categories?",
+        facts,
+        [*sections, items_section(sections)],
+        folder / "figures",
+    )
+    (folder / PAGE).write_text(page, encoding="utf-8")
 
 
 def _report(evaluation: Evaluation, workspace: Workspace) -> Report:
@@ -229,7 +130,7 @@ def _report(evaluation: Evaluation, workspace: Workspace) -> Report:
         means,
         f"over {evaluation.baseline}: in top-1, on the same ads; {evaluation.baseline} is "
         f"{evaluation.reason}",
-        f"tables: {workspace.evaluation / 'tables'}",
+        f"report: {workspace.evaluation / PAGE}",
     ]
     return Report(lines, [_overview(evaluation)])
 
@@ -248,7 +149,7 @@ def _overview(evaluation: Evaluation) -> Table:
         ],
         [
             [
-                measured.model,
+                measured.name,
                 measured.scores.top1,
                 "{:.1%} to {:.1%}".format(*measured.interval),
                 measured.scores.top5,

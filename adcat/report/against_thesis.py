@@ -1,0 +1,108 @@
+"""The thesis' findings beside a run's: does each effect go the same way, and how far?"""
+
+import dataclasses
+
+from adcat import thesis
+from adcat.error_groups import count, recovered
+from adcat.report.evaluation import Evaluation, Measured
+from adcat.report.models import APPROACHES
+from adcat.report.page import Section, Shown
+from adcat.report.words import many
+from adcat.tables import Column, Table
+
+EFFECTS = "effects"
+IMAGE_GROUP, NEITHER = "image_correct_text_incorrect", "both_incorrect"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Effect:
+    """A difference that the thesis found, there and here, as fractions."""
+
+    words: str
+    source: str
+    thesis: float
+    here: float
+
+    @property
+    def same_direction(self) -> bool:
+        """Whether it goes the same way here."""
+        return self.here * self.thesis > 0
+
+
+def thesis_section(evaluation: Evaluation) -> Section:
+    """The direction and size of each effect, side by side."""
+    found = effects(evaluation)
+    same = sum(effect.same_direction for effect in found)
+    conclusion = (
+        f"{same:,} of {many(len(found), 'effect')} of the thesis point the same way here. It "
+        "measured 179,201 Swedish ads in 193 categories with 717,605 to learn from: compare the "
+        "directions first, the sizes with care."
+        if found
+        else "No model here is one of the thesis', or a baseline is missing: nothing to compare."
+    )
+    points = "{:+.2%}"
+    table = Table(
+        "Effects of the thesis, there and here",
+        [
+            *(Column("effect"), Column("thesis has it in")),
+            *(Column("thesis", points), Column("here", points), Column("same direction")),
+        ],
+        [
+            [one.words, one.source, one.thesis, one.here, "yes" if one.same_direction else "no"]
+            for one in found
+        ],
+    )
+    note = "Differences in percentage points; of an error group, in points of its ads."
+    shown = [Shown(table, EFFECTS, note)] if found else []
+    return Section("thesis", "Does it come out as in the thesis?", conclusion, shown)
+
+
+def effects(evaluation: Evaluation) -> list[Effect]:
+    """Every effect whose models exist here; a policy trained with several settings counts once."""
+    models = {model.kind.policy: model for model in reversed(evaluation.of(*APPROACHES))}
+    if not {"text", "image"} <= set(models):
+        return []
+    return [*_over_text(models), *_over_groups(evaluation, models)]
+
+
+def _over_text(models: dict[str, Measured]) -> list[Effect]:
+    """What every model that combines has over text, in top-1."""
+    text = models["text"]
+    return [
+        Effect(
+            f"{policy} over text, top-1",
+            "Tables 5.1, 5.4, 5.8",
+            thesis.results(policy)["top1"] - thesis.results("text")["top1"],
+            model.scores.top1 - text.scores.top1,
+        )
+        for approach in APPROACHES[1:]
+        for policy, model in models.items()
+        if model.kind.approach == approach and thesis.results(policy)
+    ]
+
+
+def _over_groups(evaluation: Evaluation, models: dict[str, Measured]) -> list[Effect]:
+    """What is recovered of an error group by one kind of model and less by another."""
+    groups = evaluation.groups
+    if groups is None:
+        return []
+    sizes = count(groups)
+
+    def share(policy: str, group: str) -> float:
+        return recovered(groups, models[policy].outcomes.correct)[group] / sizes[group]
+
+    wanted = [("nn-validation", "nn", IMAGE_GROUP, "Table 5.2")] + [
+        (early, "product-max", NEITHER, "Tables 5.2, 5.5")
+        for early in ("concat", "pool", "pool-aux")
+    ]
+    names = {IMAGE_GROUP: "ads only the image gets right", NEITHER: "ads neither gets right"}
+    return [
+        Effect(
+            f"{one} over {other}, {names[group]}",
+            source,
+            thesis.recovered(one)[group] - thesis.recovered(other)[group],
+            share(one, group) - share(other, group),
+        )
+        for one, other, group, source in wanted
+        if {one, other} <= set(models) and sizes[group]
+    ]

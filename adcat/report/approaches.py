@@ -1,0 +1,191 @@
+"""Late fusion, early fusion and attention: the thesis' tables and curves of each approach."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from adcat import thesis
+from adcat.charts import Chart, Panel, Series
+from adcat.report.evaluation import Evaluation, Measured
+from adcat.report.models import APPROACHES, Approach
+from adcat.report.page import Block, Drawing, Section, Shown
+from adcat.report.words import praise, share
+from adcat.tables import Cell, Column, Table, percent
+
+HISTORY = "history.csv"
+METRICS = ("top1", "top5", "mean_recall", "mean_precision")
+HEADINGS = ("top-1", "top-5", "mean recall", "mean precision")
+EPOCHS = 2  # that the thesis draws
+
+
+class Numbers(NamedTuple):
+    """How the thesis numbers what it shows of an approach."""
+
+    metrics: str
+    data_gain: str = ""
+    accuracy: str = ""  # figure
+    loss: str = ""  # figure
+
+
+NUMBERS: Mapping[Approach, Numbers] = {
+    "late fusion": Numbers("5.1", "5.3", "5.1", "5.2"),
+    "early fusion": Numbers("5.4", "5.6", "5.3", "5.4"),
+    "attention": Numbers("5.8"),
+}
+SHOWN: Mapping[Approach, str] = {
+    "late fusion": "Late fusion combines the answers of text and image",
+    "early fusion": "Early fusion combines the features that text and image found",
+    "attention": "Attention looks at the photo with the text in mind",
+}
+
+
+def approach_section(evaluation: Evaluation, approach: Approach, compare: bool) -> Section | None:
+    """The tables and curves of an approach; None where no such model is there."""
+    models = evaluation.of(approach)
+    if not models:
+        return None
+    best = max(models, key=lambda model: model.validation_top1)
+    return Section(
+        approach.replace(" ", "-"),
+        approach.capitalize(),
+        f"{SHOWN[approach]}. Chosen on the validation ads, {praise(best, evaluation.baseline)}.",
+        [
+            _metrics(evaluation, approach, compare),
+            *_data_gain(evaluation, approach, compare),
+            *_curves(models, approach),
+        ],
+    )
+
+
+def _metrics(evaluation: Evaluation, approach: Approach, compare: bool) -> Shown:
+    """Tables 5.1, 5.4 and 5.8."""
+    number = NUMBERS[approach].metrics
+    models = evaluation.of("baseline", approach)
+    table = Table(
+        f"Table {number}: {approach} and the baselines on the {evaluation.part} part",
+        [Column("type"), Column("model"), *map(percent, HEADINGS)],
+        [[model.kind.form, model.name, *metrics_of(model)] for model in models],
+    )
+    return Shown(table, f"table-{number}", beside=printed(models) if compare else ())
+
+
+def metrics_of(model: Measured) -> list[Cell]:
+    """The thesis' four metrics of a model."""
+    return [getattr(model.scores, name) for name in METRICS]
+
+
+def printed(models: Sequence[Measured]) -> list[tuple[Column, list[Cell]]]:
+    """The thesis' own numbers of these models, as columns."""
+    found = [thesis.results(model.kind.policy) for model in models]
+    return [
+        (percent(f"thesis: {heading}"), [row.get(name) for row in found])
+        for name, heading in zip(METRICS, HEADINGS, strict=True)
+    ]
+
+
+def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> list[Shown]:
+    """Tables 5.3 and 5.6: what more training ads bring."""
+    number = NUMBERS[approach].data_gain
+    pairs = [
+        (part, whole)
+        for part in evaluation.models
+        for whole in evaluation.of(approach)
+        if part.kind.fraction < 1 and _recipe(part) == _recipe(whole)
+    ]
+    if not pairs:
+        return []
+    table = Table(
+        f"Table {number}: what more ads to learn from bring, top-1 on the {evaluation.part} part",
+        [
+            *(Column("model"), Column("share of the ads", "{:.0%}"), percent("with that share")),
+            *(percent("with all"), Column("gain", "{:+.2%}")),
+        ],
+        [
+            [whole.name, part.kind.fraction, part.scores.top1, whole.scores.top1,
+             whole.scores.top1 - part.scores.top1]
+            for part, whole in pairs
+        ],
+    )  # fmt: skip
+    thesis_gains = [thesis.data_gain(whole.kind.policy) for _, whole in pairs]
+    names = {"part": "thesis: with 10 %", "whole": "thesis: with all", "gain": "thesis: gain"}
+    beside = [
+        (Column(heading, "{:+.2%}" if name == "gain" else "{:.2%}"),
+         [row.get(name) for row in thesis_gains])
+        for name, heading in names.items()
+    ]  # fmt: skip
+    return [Shown(table, f"table-{number}", beside=beside if compare else ())]
+
+
+def _recipe(model: Measured) -> dict[str, object]:
+    """What two trainings have in common that differ in nothing but the share of the ads."""
+    different = ("name", "fraction")
+    return {name: v for name, v in model.kind.settings.items() if name not in different}
+
+
+def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
+    """Figures 5.1 to 5.4: how networks learn at first."""
+    histories = {model.name: first_epochs(model) for model in models}
+    histories = {name: points for name, points in histories.items() if points}
+    numbers = NUMBERS[approach]
+    if not histories or not numbers.accuracy:
+        return []
+
+    def drawing(number: str, column: str, label: str, scale: float) -> Drawing:
+        series = [
+            Series(name, [x for x, _ in points], [scale * point[column] for _, point in points])
+            for name, points in histories.items()
+        ]
+        ends = "; ".join(f"{one.name} ends at {one.y[-1]:.3g}" for one in series)
+        return Drawing(
+            Chart([Panel(series)], "epochs", label),
+            f"figure-{number}",
+            f"Figure {number}: {label} of {approach} networks in their first {EPOCHS} epochs",
+            f"Line chart of {label} over the first {EPOCHS} epochs: {ends}.",
+        )
+
+    return [
+        drawing(numbers.accuracy, "validation_top1", "validation accuracy (%)", 100),
+        drawing(numbers.loss, "validation_loss", "validation loss (nats per ad)", 1),
+    ]
+
+
+def first_epochs(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
+    """The history of a network's first epochs, each point with the epochs passed by then."""
+    path = model.source.artifact / HISTORY
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        points = [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file)]
+    steps_per_epoch = max(point["step"] for point in points if point["epoch"] == 1)
+    return [
+        (point["step"] / steps_per_epoch, point) for point in points if point["epoch"] <= EPOCHS
+    ]
+
+
+def best_section(evaluation: Evaluation, compare: bool) -> Section:
+    """Table 5.10: the best of each approach, chosen on the validation ads."""
+    rows = evaluation.of("baseline")
+    for approach in APPROACHES[1:]:
+        models = evaluation.of(approach)
+        rows += list(dict.fromkeys(max(models, key=key) for key in _CRITERIA if models))
+    table = Table(
+        f"Table 5.10: the best of each approach on the {evaluation.part} part",
+        [Column("approach"), Column("model"), *map(percent, HEADINGS[:2])],
+        [[model.kind.approach, model.name, model.scores.top1, model.scores.top5] for model in rows],
+    )
+    note = "Of each approach: the model with the best top-1, and the one with the best top-5."
+    best = evaluation.chosen
+    return Section(
+        "best",
+        "Which approach is best?",
+        f"Chosen on the validation ads, the best model is {best.name} ({best.kind.approach}); its "
+        f"first suggestion is right for {share(best.scores.top1)} of the ads and one of its first "
+        f"five for {share(best.scores.top5)}.",
+        [Shown(table, "table-5.10", note, printed(rows)[:2] if compare else ())],
+    )
+
+
+_CRITERIA: Sequence[Callable[[Measured], float]] = (
+    lambda model: model.validation_top1,
+    lambda model: model.validation_top5,
+)

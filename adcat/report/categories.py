@@ -1,0 +1,168 @@
+"""Where the errors are: small categories, and categories that are taken for each other."""
+
+import dataclasses
+
+import numpy as np
+
+from adcat.artifacts import PARTS, read_labels
+from adcat.confusion import ConfusedPair, SizeClass, most_confused, size_classes
+from adcat.report.comparison import category_rows
+from adcat.report.evaluation import Evaluation
+from adcat.report.page import Block, Gallery, Picture, Section, Shown
+from adcat.report.photos import cards
+from adcat.report.words import many, share
+from adcat.splitting import class_counts
+from adcat.tables import Cell, Column, Table, percent
+from adcat.workspace import Workspace
+
+PAIRS = 10  # of confused categories in the table
+ILLUSTRATED = 5  # of them, with ads
+EXAMPLES = 4  # ads of each
+DISTRIBUTION = "figure-4.1.svg"  # that `split` draws
+
+
+def size_section(evaluation: Evaluation) -> Section:
+    """Accuracy by the size of the true category."""
+    classes = size_classes(evaluation.training_ads)
+    models = evaluation.headline
+    rows: list[list[Cell]] = []
+    for one in classes:
+        ads = int(models[0].counts.ads[one.categories].sum())
+        hits = [int(model.counts.correct[one.categories].sum()) for model in models]
+        shares = [hit / ads if ads else None for hit in hits]
+        rows.append([_in_words(one), len(one.categories), ads, *shares])
+    table = Table(
+        f"Top-1 by size of the true category on the {evaluation.part} part",
+        [
+            Column("training ads of the category"),
+            *(Column("categories", "{:,}"), Column("ads", "{:,}")),
+            *(percent(model.name) for model in models),
+        ],
+        rows,
+    )
+    return Section(
+        "size",
+        "Do small categories suffer?",
+        _size_conclusion(evaluation, classes),
+        [Shown(table, "size")],
+    )
+
+
+def _in_words(one: SizeClass) -> str:
+    if one.high is None:
+        return f"{one.low:,} or more"
+    return f"{one.low:,}" if one.low == one.high else f"{one.low:,} to {one.high:,}"
+
+
+def _size_conclusion(evaluation: Evaluation, classes: list[SizeClass]) -> str:
+    chosen = evaluation.chosen
+    found = [
+        (one, chosen.counts.correct[one.categories].sum() / ads)
+        for one in classes
+        if (ads := chosen.counts.ads[one.categories].sum())
+    ]
+    (small, low), (large, high) = found[0], found[-1]
+    if small is large:
+        return f"All categories have about as many training ads ({_in_words(small)} each)."
+    verdict = "small categories need more ads, or people" if low < high else "size does no harm"
+    return (
+        f"In categories with {_in_words(small)} training ads {chosen.name} is right for "
+        f"{share(low)} of the ads, in those with {_in_words(large)} for {share(high)}: {verdict}."
+    )
+
+
+def confusion_section(workspace: Workspace, evaluation: Evaluation) -> Section:
+    """The pairs of categories that the chosen model takes for each other, with ads."""
+    found = evaluation.chosen.outcomes
+    pairs = most_confused(found.labels, found.predicted, found.confidence, PAIRS)
+    wrong = int((~found.correct).sum())
+    names = evaluation.categories
+    if not pairs:
+        conclusion = f"{evaluation.chosen.name} makes no error on these ads."
+        return Section("confusion", "What is taken for what?", conclusion, [])
+    both = sum(pair.first_as_second + pair.second_as_first for pair in pairs)
+    conclusion = (
+        f"{many(len(pairs), 'pair')} of categories make up {share(both / wrong)} of the "
+        f"{many(wrong, 'error')} of {evaluation.chosen.name}, first of all {names[pairs[0].first]} "
+        f"and {names[pairs[0].second]}: look whether such categories can be told apart at all."
+    )
+    table = Table(
+        f"Categories that {evaluation.chosen.name} takes for each other, {evaluation.part} part",
+        [
+            *(Column("category"), Column("other category")),
+            *(Column("taken for the other", "{:,}"), Column("the other taken for it", "{:,}")),
+        ],
+        [
+            [names[pair.first], names[pair.second], pair.first_as_second, pair.second_as_first]
+            for pair in pairs
+        ],
+    )
+    gallery = _examples(workspace, evaluation, pairs[:ILLUSTRATED])
+    return Section(
+        "confusion", "What is taken for what?", conclusion, [Shown(table, "confusion"), gallery]
+    )
+
+
+def _examples(workspace: Workspace, evaluation: Evaluation, pairs: list[ConfusedPair]) -> Gallery:
+    chosen, names = evaluation.chosen, evaluation.categories
+    probs = {chosen.name: chosen.source.probs(evaluation.part)}
+    rows_of = [pair.rows[:EXAMPLES].tolist() for pair in pairs]
+    wanted = {row: probs for rows in rows_of for row in rows}
+    made = cards(workspace, evaluation.part, wanted)
+    return Gallery(
+        "The mistakes that it was surest of",
+        [
+            (f"{names[pair.first]} and {names[pair.second]}", [made[row] for row in rows])
+            for pair, rows in zip(pairs, rows_of, strict=True)
+        ],
+        is_open=True,
+    )
+
+
+def data_section(workspace: Workspace, evaluation: Evaluation) -> Section:
+    """Table A.1 and Figure 4.1, and the chosen model's numbers in every category."""
+    names = evaluation.categories
+    chosen = evaluation.chosen
+    rows = list(category_rows(evaluation, chosen))
+    missed = sum(bool(ads) and not correct for _, ads, _, correct, *_ in rows)
+    table = Table(
+        f"{chosen.name} by category on the {evaluation.part} part",
+        [
+            Column("category"),
+            *(Column(heading, "{:,}") for heading in ("ads", "predicted", "correct")),
+            *map(percent, ("recall", "precision")),
+        ],
+        rows,
+    )
+    blocks: list[Block] = [Shown(table)]
+    counts = category_counts(workspace, evaluation)
+    blocks.append(Shown(counts, "table-A.1"))
+    largest = counts.rows[0]
+    if (workspace.split / DISTRIBUTION).exists():
+        svg = (workspace.split / DISTRIBUTION).read_text("utf-8")
+        caption = "Figure 4.1: shares of the categories by rank, and their sum"
+        blocks.append(Picture(svg, caption, _alt(counts)))
+    conclusion = (
+        f"The largest of {many(len(names), 'category')}, {largest[1]}, has {largest[3]:.1f} % of "
+        f"the ads; {chosen.name} finds no ad at all of {many(missed, 'category')}."
+    )
+    return Section("categories", "How does each category fare?", conclusion, blocks)
+
+
+def category_counts(workspace: Workspace, evaluation: Evaluation) -> Table:
+    """Table A.1: ads of each category, by part."""
+    of_parts = [read_labels(workspace.split, part) for part in PARTS]
+    parts = np.repeat(np.arange(len(PARTS)), [len(labels) for labels in of_parts])
+    table = class_counts(np.concatenate(of_parts), parts, list(evaluation.categories))
+    return dataclasses.replace(table, title="Table A.1: ads of each category")
+
+
+def _alt(counts: Table) -> str:
+    half = 0.0
+    for rank, _, _, percentage, *_ in counts.rows:
+        half += float(percentage or 0)
+        if half >= 50:
+            return (
+                f"The {rank} largest of {len(counts.rows)} categories hold {half:.0f} % of the ads."
+            )
+    return ""

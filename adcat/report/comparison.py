@@ -1,0 +1,146 @@
+"""Every model's numbers side by side, and which differences are more than chance."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from adcat.metrics import PairedDifference, holm, mcnemar
+from adcat.report.evaluation import Evaluation, Measured
+from adcat.report.page import Section, Shown
+from adcat.report.words import CHANCE, many, praise
+from adcat.tables import Cell, Column, Table, percent
+
+CHANGE = "{:+.2%}"
+P_VALUE = "{:.2g}"
+
+
+def models_section(evaluation: Evaluation) -> Section:
+    """Every number of every model."""
+    chosen = evaluation.chosen
+    if chosen.name == evaluation.baseline:
+        verdict = "no way of combining text and photo did better on the validation ads"
+        conclusion = f"{praise(chosen, '')}; {verdict}."
+    else:
+        conclusion = f"{praise(chosen, evaluation.baseline)}."
+    return Section(
+        "models",
+        "How good is each model?",
+        f"{conclusion} It is the model with the best accuracy on the validation ads; the "
+        f"{evaluation.part} ads had no say in choosing it.",
+        [
+            Shown(models_table(evaluation), "models", _how_to_read(evaluation)),
+            Shown(_glossary(evaluation)),
+        ],
+    )
+
+
+def models_table(evaluation: Evaluation) -> Table:
+    """Every number of every model."""
+    over = f"over {evaluation.baseline}"
+    columns = [
+        Column("model"),
+        *map(percent, ("top-1", "top-1 low", "top-1 high", "top-5")),
+        *map(percent, ("mean recall", "mean precision")),
+        *(Column(heading, CHANGE) for heading in (over, f"{over} low", f"{over} high")),
+        Column("p", P_VALUE),
+    ]
+    rows = [
+        [
+            *(measured.name, measured.scores.top1, *measured.interval, measured.scores.top5),
+            *(measured.scores.mean_recall, measured.scores.mean_precision),
+            *_difference_cells(measured.over_baseline),
+        ]
+        for measured in evaluation.models
+    ]
+    return Table(f"Models on the {evaluation.part} part", columns, rows)
+
+
+def _difference_cells(difference: PairedDifference | None) -> list[Cell]:
+    if difference is None:
+        return [None] * 4
+    return [difference.difference, *difference.interval, difference.p_value]
+
+
+def _how_to_read(evaluation: Evaluation) -> str:
+    return (
+        "Top-1: the first suggestion is right; top-5: one of the first five is. Low and high "
+        "bound a 95 % interval. Mean recall and mean precision give every category the same "
+        f"weight, however few ads it has. Over {evaluation.baseline}: the difference in top-1 on "
+        f"the same ads ({evaluation.baseline} is {evaluation.reason}), and the p-value of "
+        "McNemar's exact test."
+    )
+
+
+def _glossary(evaluation: Evaluation) -> Table:
+    return Table(
+        "What the models do",
+        [Column("model"), Column("approach"), Column("how it decides")],
+        [[model.name, model.kind.approach, model.kind.in_words] for model in evaluation.models],
+    )
+
+
+def pairs_section(evaluation: Evaluation) -> Section:
+    """Which models differ by more than chance."""
+    table = pairs_table(evaluation)
+    differ = sum(float(row[-1] or 0) < CHANCE for row in table.rows)
+    if not table.rows:
+        conclusion = "There is only one model, hence nothing to compare."
+    elif differ:
+        conclusion = (
+            f"{differ:,} of {many(len(table.rows), 'pair')} of models differ by more than chance; "
+            "which of the others is better these ads cannot tell."
+        )
+    else:
+        conclusion = (
+            f"On {many(evaluation.ads, 'ad')} no two models differ by more than chance: measure on "
+            "more ads before preferring one."
+        )
+    note = (
+        "Both models judge the same ads. What counts are the ads that only one of them gets right; "
+        "p is that of McNemar's exact test, corrected for the number of pairs by Holm's method."
+    )
+    return Section(
+        "differences", "Which differences are real?", conclusion, [Shown(table, "pairs", note)]
+    )
+
+
+def pairs_table(evaluation: Evaluation) -> Table:
+    """Each pair of models on the same ads, the better one first."""
+    rows: list[list[Cell]] = []
+    for one, other in itertools.combinations(evaluation.models, 2):
+        if one.scores.top1 < other.scores.top1:
+            one, other = other, one
+        gained = int(np.count_nonzero(one.outcomes.correct & ~other.outcomes.correct))
+        lost = int(np.count_nonzero(other.outcomes.correct & ~one.outcomes.correct))
+        difference = (gained - lost) / evaluation.ads
+        rows.append([one.name, other.name, gained, lost, difference, mcnemar(gained, lost)])
+    corrected = holm([float(row[-1] or 0) for row in rows])
+    columns = [
+        *(Column("better"), Column("worse")),
+        *(Column(f"only the {which} is right", "{:,}") for which in ("better", "worse")),
+        *(Column("difference", CHANGE), Column("p", P_VALUE), Column("p, corrected", P_VALUE)),
+    ]
+    rows = [[*row, p] for row, p in zip(rows, corrected, strict=True)]
+    return Table(f"Pairs of models on the {evaluation.part} part", columns, rows)
+
+
+def categories_table(evaluation: Evaluation) -> Table:
+    """Recall and precision by category; 0 in `predicted` tells why a precision is 0."""
+    columns = [Column("model"), Column("category"), Column("ads"), Column("predicted")]
+    columns += [Column("correct"), percent("recall"), percent("precision")]
+    rows = [
+        [measured.name, name, *cells]
+        for measured in evaluation.models
+        for name, *cells in category_rows(evaluation, measured)
+    ]
+    return Table(f"Categories on the {evaluation.part} part", columns, rows)
+
+
+def category_rows(evaluation: Evaluation, measured: Measured) -> Iterator[list[Cell]]:
+    """Name, ads, predicted, correct, recall and precision of each category."""
+    counts = measured.counts
+    for c, name in enumerate(evaluation.categories):
+        recall = float(counts.recall[c]) if counts.scored[c] else None
+        numbers = (int(array[c]) for array in (counts.ads, counts.predicted, counts.correct))
+        yield [name, *numbers, recall, float(counts.precision[c])]

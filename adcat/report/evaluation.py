@@ -1,0 +1,196 @@
+"""Every model measured on the ads of one part: what tables, figures and page are made from."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.artifacts import (
+    MODALITIES,
+    Labels,
+    Modality,
+    ModelProbs,
+    Part,
+    all_models,
+    read_categories,
+    read_labels,
+)
+from adcat.error_groups import Groups, assign
+from adcat.errors import BadInputError
+from adcat.metrics import (
+    CategoryCounts,
+    Interval,
+    Outcomes,
+    PairedDifference,
+    Scores,
+    accuracy_interval,
+    count_categories,
+    outcomes,
+    paired_difference,
+    score,
+)
+from adcat.progress import Progress
+from adcat.report.models import APPROACHES, Approach, Kind, kind_of
+from adcat.workspace import Workspace
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)  # arrays have no one answer to ==
+class Measured:
+    """One model's answers and metrics."""
+
+    source: ModelProbs
+    kind: Kind
+    outcomes: Outcomes
+    on_validation: Outcomes  # out-of-fold where the model was fitted on validation ads
+    scores: Scores
+    interval: Interval  # of top-1
+    over_baseline: PairedDifference | None  # of top-1; None for the baseline itself
+    counts: CategoryCounts
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.source.name
+
+    @property
+    def validation_top1(self) -> float:
+        """What models are chosen by; 0 without validation ads."""
+        return _share(self.on_validation.rank < 1)
+
+    @property
+    def validation_top5(self) -> float:
+        """Likewise, with five suggestions."""
+        return _share(self.on_validation.rank < 5)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """Every model's metrics on the ads of one part."""
+
+    part: Part
+    labels: Labels  # [n]
+    categories: Sequence[str]
+    training_ads: Labels  # [categories]
+    baseline: str  # that the others are compared with
+    reason: str  # why it is that one
+    models: Sequence[Measured]
+    baselines: Mapping[Modality, Outcomes]  # that exist, whether they are to be reported or not
+
+    @property
+    def ads(self) -> int:
+        """How many the part has."""
+        return len(self.labels)
+
+    @property
+    def chosen(self) -> Measured:
+        """The model with the best validation top-1; ties: the first. The test part has no say."""
+        return max(self.models, key=lambda model: model.validation_top1)
+
+    @property
+    def groups(self) -> Groups | None:
+        """Each ad's error group: [n]; None unless both baselines exist."""
+        if len(self.baselines) < len(MODALITIES):
+            return None
+        return assign(self.baselines["text"].correct, self.baselines["image"].correct)
+
+    def of(self, *approaches: Approach) -> list[Measured]:
+        """The models of some approaches that learned from all of their ads."""
+        return [
+            model
+            for model in self.models
+            if model.kind.approach in approaches and model.kind.fraction == 1
+        ]
+
+    @property
+    def headline(self) -> list[Measured]:
+        """The baselines and the best of each other approach, by validation top-1."""
+        found = self.of("baseline")
+        for approach in APPROACHES[1:]:
+            found += sorted(self.of(approach), key=lambda model: -model.validation_top1)[:1]
+        return found
+
+
+def measure_models(
+    workspace: Workspace, models: Sequence[ModelProbs], part: Part, progress: Progress
+) -> Evaluation:
+    """Reads every model's probabilities once and measures them.
+
+    Raises:
+      BadInputError: the part has no ads, or a file holds no probabilities.
+    """
+    labels = read_labels(workspace.split, part)
+    if not len(labels):
+        raise BadInputError(f"the {part} part has no ads; use another --part, or split again")
+    known = [model for model in all_models(workspace) if model.is_baseline]
+    every = [*known, *(model for model in models if not model.is_baseline)]
+    of_validation = read_labels(workspace.split, "validation")
+    found: dict[str, Outcomes] = {}
+    with progress.task(f"evaluate {part}", len(labels) * len(every), "ads") as task:
+        for model in every:
+            found[model.name] = outcomes(model.probs(part), labels, model.path(part))
+            task.advance(len(labels), model.name)
+    on_validation = {
+        model.name: found[model.name]
+        if part == "validation"
+        else outcomes(model.probs("validation"), of_validation, model.path("validation"))
+        for model in every
+    }
+    categories = read_categories(workspace.split)
+    baseline, reason = _choose_baseline(known, on_validation)
+    return Evaluation(
+        part=part,
+        labels=labels,
+        categories=categories,
+        training_ads=np.bincount(read_labels(workspace.split, "train"), minlength=len(categories)),
+        baseline=baseline,
+        reason=reason,
+        models=[
+            _measure(
+                model,
+                found[model.name],
+                on_validation[model.name],
+                len(categories),
+                None if model.name == baseline else found[baseline],
+            )
+            for model in models
+        ],
+        baselines={name: found[name] for name in MODALITIES if name in found},
+    )
+
+
+def _share(true: NDArray[np.bool_]) -> float:
+    return float(true.mean()) if len(true) else 0.0
+
+
+def _choose_baseline(
+    baselines: Sequence[ModelProbs], on_validation: Mapping[str, Outcomes]
+) -> tuple[str, str]:
+    """The baseline that the others are compared with, and why; the test part has no say."""
+    first = baselines[0].name
+    if len(baselines) == 1:
+        return first, "the only baseline"
+    if not len(on_validation[first].labels):
+        return first, "the baseline named first: no validation ads tell the better one"
+    best = max(baselines, key=lambda model: np.count_nonzero(on_validation[model.name].correct))
+    return best.name, "the better baseline on the validation part"
+
+
+def _measure(
+    model: ModelProbs,
+    found: Outcomes,
+    on_validation: Outcomes,
+    categories: int,
+    reference: Outcomes | None,
+) -> Measured:
+    counts = count_categories(found, categories)
+    return Measured(
+        source=model,
+        kind=kind_of(model),
+        outcomes=found,
+        on_validation=on_validation,
+        scores=score(found, counts),
+        interval=accuracy_interval(found.correct),
+        over_baseline=reference and paired_difference(found.correct, reference.correct),
+        counts=counts,
+    )

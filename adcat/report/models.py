@@ -1,0 +1,78 @@
+"""What a model is: its approach, its policy, and how it works in plain words."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from adcat.artifacts import ModelProbs
+from adcat.fusion.model import PARAMETERS
+from adcat.fusion.policies import POLICIES
+
+Approach: TypeAlias = Literal["baseline", "late fusion", "early fusion", "attention"]
+APPROACHES: Sequence[Approach] = ("baseline", "late fusion", "early fusion", "attention")
+
+EXPLAINED: Mapping[str, str] = {
+    "text": "reads title and description only",
+    "image": "looks at the photo only",
+    "max": "believes whichever of text and image is more confident",
+    "sum-max": "adds the confidences of text and image",
+    "product-max": "multiplies the confidences of text and image",
+    "product-prior": "multiplies them and allows for how frequent each category is",
+    "log-linear": "multiplies them with weights that are fitted on validation ads",
+    "nn": "a small network that weighs both answers, learned from the training ads",
+    "nn-validation": "the same network, learned from validation ads that text and image never saw",
+    "image-boost": "as nn, with another weight on ads whose photo was understood",
+    "image-boost-prop": "as image-boost, the more so the less sure the text was",
+    "temperature": "as nn, with the answers of text and image sharpened or smoothed first",
+    "top3": "a network that only chooses between the answers of text and image",
+    "image-only": "a network on the photo's features: what early fusion makes of the photo alone",
+    "text-only": "a network on the text's features: what early fusion makes of the text alone",
+    "concat": "a network on the features of text and photo side by side",
+    "pool": "a network on the average of both kinds of features in one common space",
+    "pool-aux": "as pool, trained to bring text and photo of an ad together in that space",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kind:
+    """What a model is."""
+
+    approach: Approach
+    policy: str  # or the baseline's or the attention model's own name
+    settings: Mapping[str, Any]  # that it was made with
+
+    @property
+    def form(self) -> str:
+        """What the thesis' tables call the model's type."""
+        if self.approach in ("baseline", "attention"):
+            return self.approach
+        if self.policy not in POLICIES:
+            return "network policy" if self.approach == "late fusion" else self.approach
+        return (
+            "heuristic policy" if POLICIES[self.policy].fitted_on == "nothing" else "fitted policy"
+        )
+
+    @property
+    def fraction(self) -> float:
+        """The share of the ads that it learned from."""
+        return float(self.settings.get("fraction", 1))
+
+    @property
+    def in_words(self) -> str:
+        """How it works."""
+        if self.approach == "attention":
+            return "looks at the photo where the text says it matters"
+        return EXPLAINED.get(self.policy, "")
+
+
+def kind_of(model: ModelProbs) -> Kind:
+    """Reads what a model is from its artifact."""
+    if model.is_baseline:
+        return Kind("baseline", model.name, {})
+    settings = model.artifact.manifest().settings
+    if model.artifact.name.startswith("attend/"):
+        return Kind("attention", model.name, settings)
+    content = json.loads((model.artifact / PARAMETERS).read_text(encoding="utf-8"))
+    is_early = any(name.endswith("_vectors") for name in content["reads"])
+    return Kind("early fusion" if is_early else "late fusion", content["policy"], settings)

@@ -1,0 +1,53 @@
+"""Ads as cards on the page, with thumbnails that are part of it."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+from adcat.artifacts import Part, Probs, image_paths, read_ads, read_categories
+from adcat.error_groups import PREDICTIONS, best
+from adcat.errors import BadInputError
+from adcat.image.decoding import open_photo
+from adcat.report.page import Card, data_uri
+from adcat.workspace import Workspace
+
+THUMBNAIL = (160, 120)  # pixels
+QUALITY = 60  # of JPEG
+
+
+def cards(
+    workspace: Workspace, part: Part, wanted: Mapping[int, Mapping[str, Probs]]
+) -> dict[int, Card]:
+    """Makes cards of some ads.
+
+    Args:
+      workspace: where the ads are.
+      part: that they belong to.
+      wanted: the ads' rows in the part, and the classifiers whose first predictions are shown.
+    """
+    rows = list(wanted)
+    ads = read_ads(workspace.split, part, ["title", "category"], rows)
+    paths = image_paths(workspace.split, part) if rows else []
+    names = read_categories(workspace.split)
+
+    def predictions(row: int) -> dict[str, Sequence[tuple[str, float]]]:
+        return {
+            classifier: [(names[c], p) for c, p in best(probs[row], PREDICTIONS)]
+            for classifier, probs in wanted[row].items()
+        }
+
+    return {
+        row: Card(thumbnail(paths[row]), ad["title"], ad["category"], predictions(row))
+        for row, ad in zip(rows, ads, strict=True)
+    }
+
+
+def thumbnail(path: str) -> str:
+    """A photo as a small JPEG in a data URI; empty where it cannot be opened."""
+    try:
+        photo = open_photo(path, max(THUMBNAIL))
+    except BadInputError:
+        return ""
+    photo.thumbnail(THUMBNAIL)
+    content = io.BytesIO()
+    photo.save(content, "JPEG", quality=QUALITY, optimize=True)
+    return data_uri("image/jpeg", content.getvalue())

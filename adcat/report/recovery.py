@@ -1,0 +1,157 @@
+"""Which ads text or image gets wrong, and which of them other models get right."""
+
+from collections.abc import Mapping, Sequence
+
+from adcat import thesis
+from adcat.artifacts import Part
+from adcat.error_groups import (
+    ADS,
+    CATEGORIES,
+    ERROR_GROUPS,
+    SAMPLE,
+    WRONG,
+    Drawn,
+    Groups,
+    agreement_table,
+    count,
+    draw,
+    in_words,
+    misclassified_table,
+    recovered,
+    recovered_table,
+)
+from adcat.report.evaluation import Evaluation, Measured
+from adcat.report.models import Approach
+from adcat.report.page import Block, Gallery, Remark, Section, Shown
+from adcat.report.photos import cards
+from adcat.report.words import share
+from adcat.tables import Cell, Column, Table, percent
+from adcat.workspace import Workspace
+
+RECOVERED: Mapping[Approach, str] = {
+    "late fusion": "5.2",
+    "early fusion": "5.5",
+    "attention": "5.9",
+}
+
+
+def recovered_tables(
+    part: Part, models: Mapping[Approach, Mapping[str, Mapping[str, int]]], groups: Groups
+) -> dict[str, Table]:
+    """Tables 5.2, 5.5 and 5.9, by the names of their files; no table of an absent approach."""
+    counts = count(groups)
+    return {
+        f"table-{number}": recovered_table(
+            f"Table {number}: ads of each error group that {approach} gets right, {part} part",
+            models[approach],
+            counts,
+        )
+        for approach, number in RECOVERED.items()
+        if models.get(approach)
+    }
+
+
+def error_groups_section(
+    workspace: Workspace, evaluation: Evaluation, seed: int, compare: bool
+) -> Section:
+    """What the baselines get wrong, which models mend it, and ads that show it."""
+    heading = "What do text and image miss?"
+    groups = evaluation.groups
+    if groups is None:
+        absent = "It takes both classifiers to tell which ads only one of them gets right."
+        return Section("error-groups", heading, absent, [])
+    part, names = evaluation.part, evaluation.categories
+    text, image = (evaluation.baselines[name].correct for name in ("text", "image"))
+    agreement = agreement_table(part, count(groups))
+    known = thesis.agreement()
+    printed = [known.get(str(row[0]).replace(",", "")) for row in agreement.rows]
+    blocks: list[Block] = [
+        Shown(agreement, beside=[(percent("thesis"), printed)] if compare else ()),
+        *_recovered(evaluation, groups, compare),
+        Shown(misclassified_table(part, evaluation.labels, text, image, names)),
+        *_galleries(workspace, evaluation, groups, seed),
+    ]
+    return Section("error-groups", heading, _conclusion(evaluation, groups), blocks)
+
+
+def _conclusion(evaluation: Evaluation, groups: Groups) -> str:
+    counts = count(groups)
+    at_stake = counts["image_correct_text_incorrect"] + counts["text_correct_image_incorrect"]
+    neither = counts["both_incorrect"] / evaluation.ads
+    text = (
+        f"For {share(at_stake / evaluation.ads)} of the ads only one of text and image is right: "
+        f"that is what combining them can win; for {share(neither)} neither is right."
+    )
+    chosen = evaluation.chosen
+    if chosen.kind.approach == "baseline":
+        return text
+    won = recovered(groups, chosen.outcomes.correct)
+    return (
+        f"{text} {chosen.name} gets {share_of(won, counts, 'image_correct_text_incorrect')} of the "
+        "ads that only the image gets right, keeps "
+        f"{share_of(won, counts, 'text_correct_image_incorrect')} of those that only the text "
+        f"gets right, and finds {share_of(won, counts, 'both_incorrect')} of those that neither "
+        "does."
+    )
+
+
+def share_of(ads: Mapping[str, int], counts: Mapping[str, int], group: str) -> str:
+    """The share of an error group's ads; of an empty group it is nothing."""
+    return share(ads[group] / counts[group]) if counts[group] else "none (there are none)"
+
+
+def _recovered(evaluation: Evaluation, groups: Groups, compare: bool) -> list[Shown]:
+    found: dict[Approach, dict[str, Mapping[str, int]]] = {
+        approach: {
+            model.name: recovered(groups, model.outcomes.correct)
+            for model in evaluation.of(approach)
+        }
+        for approach in RECOVERED
+    }
+    return [
+        Shown(table, beside=_printed(evaluation.models, table) if compare else ())
+        for table in recovered_tables(evaluation.part, found, groups).values()
+    ]
+
+
+def _printed(models: Sequence[Measured], table: Table) -> list[tuple[Column, list[Cell]]]:
+    policies = {model.name: model.kind.policy for model in models}
+    shares = [thesis.recovered(policies[str(row[0])]) for row in table.rows]
+    return [
+        (percent(f"thesis: {in_words(group)}"), [row.get(group) for row in shares])
+        for group in ERROR_GROUPS
+    ]
+
+
+def _galleries(
+    workspace: Workspace, evaluation: Evaluation, groups: Groups, seed: int
+) -> list[Gallery | Remark]:
+    """Random ads of the categories with the most errors in each group (thesis, appendix A.2)."""
+    size = min(SAMPLE, evaluation.ads)
+    drawn = draw(groups, evaluation.labels, size, CATEGORIES, ADS, seed)
+    return [
+        _gallery(workspace, evaluation, group, categories)
+        if categories
+        else Remark(f"No ads to show with {in_words(group)}: none among {size:,} drawn.")
+        for group, categories in drawn.items()
+    ]
+
+
+def _gallery(
+    workspace: Workspace, evaluation: Evaluation, group: str, drawn: Sequence[Drawn]
+) -> Gallery:
+    sources = {
+        model.name: model.source for model in evaluation.models if model.name in WRONG[group]
+    }
+    probs = {name: source.probs(evaluation.part) for name, source in sources.items()}
+    wanted = {row: probs for category in drawn for row in category.rows}
+    made = cards(workspace, evaluation.part, wanted)
+    rows = [
+        (
+            f"{evaluation.categories[one.misclassified.category]}: {one.misclassified.count:,} of "
+            f"{one.misclassified.total:,} ads drawn",
+            [made[row] for row in one.rows],
+        )
+        for one in drawn
+    ]
+    return Gallery(f"Ads with {in_words(group)}", rows)

@@ -1,0 +1,165 @@
+"""Whether a model's confidence is true, and how many ads it can put away without anyone looking."""
+
+from adcat.charts import Chart, Panel, Series
+from adcat.confidence import (
+    Automation,
+    Reliability,
+    automate,
+    automation_curve,
+    reliability,
+    threshold_for,
+)
+from adcat.report.evaluation import Evaluation, Measured
+from adcat.report.page import Drawing, Section, Shown
+from adcat.report.words import many, points, share
+from adcat.tables import Cell, Column, Table, percent
+
+PRECISIONS = (0.9, 0.95, 0.98, 0.99)  # that a marketplace may ask for
+DRAWN = 5  # ads from which on a bin is worth a point in the chart
+ASKED = 0.95  # of them, the one that the conclusion is about
+
+
+def reliability_section(evaluation: Evaluation) -> Section:
+    """How far confidence and accuracy are apart."""
+    found = {
+        model.name: reliability(model.outcomes.confidence, model.outcomes.correct)
+        for model in evaluation.models
+    }
+    rows: list[list[Cell]] = []
+    for model in evaluation.models:
+        confidence = float(model.outcomes.confidence.mean())
+        error = found[model.name].expected_calibration_error
+        rows.append([model.name, confidence, model.scores.top1, confidence - model.scores.top1,
+                     error])  # fmt: skip
+    table = Table(
+        f"Confidence and accuracy on the {evaluation.part} part",
+        [
+            Column("model"),
+            *map(percent, ("mean confidence", "top-1")),
+            *(Column("too sure by", "{:+.2%}"), percent("expected calibration error")),
+        ],
+        rows,
+    )
+    chosen = evaluation.chosen
+    gap = float(chosen.outcomes.confidence.mean()) - chosen.scores.top1
+    error = found[chosen.name].expected_calibration_error
+    too = "too sure of itself" if gap > 0 else "less sure of itself than it could be"
+    return Section(
+        "reliability",
+        "Can the confidence be believed?",
+        f"{chosen.name} is on average {points(gap)} {too}; among ads of about the same confidence "
+        f"the share of right answers differs from it by {points(error)} (expected calibration "
+        "error). Set thresholds by measuring, as above, not by taking confidence at its word.",
+        [Shown(table, "reliability", _NOTE), _reliability_chart(found)],
+    )
+
+
+_NOTE = (
+    "Expected calibration error: ads put into ten bins by confidence, the distance between mean "
+    "confidence and accuracy in each, averaged over the ads. 0 is ideal."
+)
+
+
+def _reliability_chart(found: dict[str, Reliability]) -> Drawing:
+    panels = [Panel([_percentages(one)], name) for name, one in found.items()]
+    sides = ", ".join(f"{name} {share(one.expected_calibration_error)}" for name, one in
+                      found.items())  # fmt: skip
+    return Drawing(
+        Chart(panels, "mean confidence of the ads in a bin (%)", "right answers (%)", True),
+        "reliability",
+        "Reliability: on the grey line confidence is true, below it a model is too sure; bins of "
+        f"fewer than {DRAWN} ads are not drawn",
+        f"Accuracy against confidence, one panel for each model. Distance from the ideal: {sides}.",
+    )
+
+
+def _percentages(found: Reliability) -> Series:
+    drawn = found.ads >= DRAWN
+    confidence, accuracy = 100 * found.confidence[drawn], 100 * found.accuracy[drawn]
+    return Series("", confidence.tolist(), accuracy.tolist())
+
+
+def automation_section(evaluation: Evaluation) -> Section:
+    """How many ads need nobody to look at them, at which precision."""
+    table = automation_table(evaluation)
+    return Section(
+        "automation",
+        "How much can be automated?",
+        _conclusion(evaluation.chosen),
+        [Shown(table, "automation", _HOW), _automation_chart(evaluation)],
+    )
+
+
+_HOW = (
+    "The threshold is the lowest confidence from which on the validation ads reach the wanted "
+    "precision; what it brings is measured on the ads of this report. An error let through is an "
+    "accepted ad in a wrong category."
+)
+
+
+def _conclusion(model: Measured) -> str:
+    if not len(model.on_validation.labels):
+        return "Without validation ads there is nothing to set a threshold by."
+    found = at_precision(model, ASKED)
+    if found is None or found.precision is None:
+        return (
+            f"No threshold gives {model.name} {ASKED:.0%} precision on the validation ads: people "
+            "have to look at every ad."
+        )
+    per_thousand = 1000 * found.errors / found.ads
+    text = (
+        f"Asked for {ASKED:.0%} precision, {model.name} can put {share(found.share)} of the ads "
+        f"away alone, {share(found.precision)} of them rightly: {per_thousand:.0f} errors let "
+        f"through per 1,000 ads, and {share(1 - found.share)} of the ads left to people."
+    )
+    if found.precision >= ASKED:
+        return text
+    ads = many(len(model.on_validation.labels), "validation ad")
+    return f"{text} That is less precise than asked: the threshold comes from {ads} only."
+
+
+def at_precision(model: Measured, precision: float) -> Automation | None:
+    """What the threshold brings that validation ads call for; None where none reaches it."""
+    seen, judged = model.on_validation, model.outcomes
+    if not len(seen.labels):
+        return None
+    threshold = threshold_for(seen.confidence, seen.correct, precision)
+    if threshold is None:
+        return None
+    return automate(judged.confidence, judged.correct, threshold)
+
+
+def automation_table(evaluation: Evaluation) -> Table:
+    """By model and wanted precision, what is accepted and what is let through."""
+    rows: list[list[Cell]] = []
+    for model in evaluation.models:
+        for precision in PRECISIONS:
+            found = at_precision(model, precision)
+            cells: list[Cell] = [None] * 4
+            if found:
+                errors = 1000 * found.errors / found.ads
+                cells = [found.threshold, found.share, found.precision, errors]
+            rows.append([model.name, precision, *cells])
+    return Table(
+        f"Accepting confident predictions on the {evaluation.part} part",
+        [
+            *(Column("model"), Column("wanted precision", "{:.0%}")),
+            *(Column("threshold", "{:.3f}"), percent("share accepted"), percent("precision")),
+            Column("errors let through per 1,000 ads", "{:.1f}"),
+        ],
+        rows,
+    )
+
+
+def _automation_chart(evaluation: Evaluation) -> Drawing:
+    series: list[Series] = []
+    for model in evaluation.headline:
+        accepted, precision = automation_curve(model.outcomes.confidence, model.outcomes.correct)
+        series.append(Series(model.name, (100 * accepted).tolist(), (100 * precision).tolist()))
+    ends = ", ".join(f"{one.name} {one.y[-1]:.1f} %" for one in series)
+    return Drawing(
+        Chart([Panel(series)], "share of the ads accepted (%)", "right among them (%)"),
+        "automation",
+        "Precision against the share automated: the baselines and the best of each approach",
+        f"Line chart: precision falls as more ads are accepted; with all of them it is {ends}.",
+    )

@@ -1,0 +1,77 @@
+"""The thesis' own results, to be shown beside a run's: the numbers of its tables as printed."""
+
+import csv
+import importlib.resources
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+Name: TypeAlias = Literal["results", "error_groups", "data_gain"]
+
+# What the thesis calls a policy or a model of adcat.
+NAMES: Mapping[str, str] = {
+    "image": "Image",
+    "text": "Text",
+    "max": "max policy",
+    "sum-max": "sum-max policy",
+    "product-max": "product-max policy",
+    "nn": "NN (training data)",
+    "nn-validation": "NN (validation data)",
+    "image-boost": "image-boost NN",
+    "image-boost-prop": "image-boost-prop NN",
+    "temperature": "temperature NN",
+    "image-only": "Image only",
+    "text-only": "Text only",
+    "concat": "Concatenation",
+    "pool": "Pooling",
+    "pool-aux": "Pooling + AUX",
+    "attend-c-wh": "TBVA c) W/H",
+}
+
+
+def read(name: Name) -> Sequence[Mapping[str, str]]:
+    """Reads one of the thesis' tables; percentages as printed, e.g. 87.04."""
+    file = importlib.resources.files("adcat.thesis") / f"{name}.csv"
+    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+
+
+def results(policy: str) -> Mapping[str, float]:
+    """top1, top5, mean_recall and mean_precision of a model on the test part, as fractions.
+
+    Empty for a model that the thesis does not have. Tables 5.1, 5.4 and 5.8.
+    """
+    for row in read("results"):
+        if row["model"] == NAMES.get(policy) and row["split"] == "test":
+            names = ("top1", "top5", "mean_recall", "mean_precision")
+            return {name: float(row[name]) / 100 for name in names}
+    return {}
+
+
+def recovered(policy: str) -> Mapping[str, float]:
+    """Shares of the error groups that a model gets right, by group (tables 5.2, 5.5 and 5.9)."""
+    return {
+        _as_adcat_names(row["group"]): int(row["count"]) / int(row["group_total"])
+        for row in read("error_groups")
+        if row["model"] == NAMES.get(policy)
+    }
+
+
+def agreement() -> Mapping[str, float]:
+    """Shares of the test part by what the baselines get right (table 4.1)."""
+    return {
+        row["group"]: int(row["count"]) / int(row["group_total"])
+        for row in read("error_groups")
+        if row["table"] == "4.1"
+    }
+
+
+def data_gain(policy: str) -> Mapping[str, float]:
+    """Top-1 with 10 % and with all of the training data, as fractions (tables 5.3 and 5.6)."""
+    for row in read("data_gain"):
+        if row["model"] == NAMES.get(policy):
+            part, whole = float(row["acc_10pct_data"]) / 100, float(row["acc_100pct_data"]) / 100
+            return {"part": part, "whole": whole, "gain": whole - part}
+    return {}
+
+
+def _as_adcat_names(group: str) -> str:
+    return group.replace(" ", "_")

@@ -1,0 +1,45 @@
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adcat.charts import COLORS, Chart, Panel, Series, save
+
+
+def chart(panels=1, series=3):
+    curves = [Series(f"model {i} $x_1$", [0, 1, 2], [i, i + 1, i]) for i in range(series)]
+    return Chart([Panel(curves, f"panel {k}") for k in range(panels)], "ads (%)", "right (%)")
+
+
+@pytest.mark.parametrize("panels", [1, 5])
+def test_a_chart_has_its_labels_in_both_files_and_is_the_same_again(panels, tmp_path):
+    again = tmp_path / "again"
+    again.mkdir()
+    for folder in (tmp_path, again):
+        save(chart(panels), folder, "figure")
+    svg = (tmp_path / "figure.svg").read_text()
+    assert all(text in svg for text in ("ads (%)", "right (%)", "model 2", "panel 0"))
+    assert svg.count("panel ") == panels * (1 if panels else 0)
+    for form in ("svg", "png"):
+        name = f"figure.{form}"
+        assert (tmp_path / name).read_bytes() == (again / name).read_bytes()
+    with Image.open(tmp_path / "figure.png") as drawn:
+        assert drawn.width > 800
+
+
+def test_curves_differ_without_their_colour(tmp_path):
+    save(chart(series=5), tmp_path, "figure")
+    svg = (tmp_path / "figure.svg").read_text()
+    dashes = set(re.findall(r"stroke-dasharray: ([^;\"]+)", svg))
+    assert len(dashes) >= 4  # and one solid
+    lightness = [
+        np.dot([int(color[i : i + 2], 16) for i in (1, 3, 5)], (0.299, 0.587, 0.114))
+        for color in COLORS
+    ]
+    assert np.abs(np.diff(lightness)).min() > 30  # of 255, between neighbours
+
+
+def test_one_curve_needs_no_legend(tmp_path):
+    save(chart(series=1), tmp_path, "figure")
+    assert "model 0" not in (tmp_path / "figure.svg").read_text()

@@ -1,0 +1,301 @@
+"""What `evaluate` puts on the page, on ads worked by hand."""
+
+import csv
+import re
+from html import unescape
+
+import numpy as np
+import pytest
+from handmade import certain, make_features, make_fused, make_split, write_arrays
+from PIL import Image
+from typer.testing import CliRunner
+
+from adcat.cli import app
+from adcat.report.items import ITEMS
+from adcat.workspace import Workspace
+
+CATEGORIES = ["bikes", "cars", "sofas"]
+VALIDATION = [0, 1, 2, 0, 1, 2]
+TEST = [0, 0, 1, 1, 2, 2, 2, 1]
+TEXT = [0, 0, 0, 0, 1, 2, 2, 1]  # 5 of 8
+IMAGE = [0, 1, 1, 2, 0, 2, 0, 1]  # 4 of 8
+BEST = [0, 0, 1, 0, 1, 2, 2, 1]  # 6 of 8: what text knows, and one ad that image alone knows
+EARLY = [0, 1, 0, 1, 2, 2, 2, 1]  # 6 of 8: both ads that neither knows
+HISTORY = [
+    {"epoch": e, "step": s, "learning_rate": 0.1, "validation_top1": t, "validation_loss": 1 - t}
+    for e, s, t in [(1, 5, 0.25), (1, 10, 0.5), (2, 15, 0.5), (2, 20, 0.75), (3, 30, 1.0)]
+]
+
+
+def both(predicted, steering=VALIDATION):
+    return {"validation": certain(steering, 3), "test": certain(predicted, 3)}
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A workspace to change and evaluate."""
+    return make_workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A workspace that is evaluated without any option."""
+    made = make_workspace(tmp_path_factory.mktemp("finished"))
+    run(made)
+    return made
+
+
+def make_workspace(tmp_path):
+    """`max` is best on the validation ads, `nn` learned from all of the ads and from a tenth."""
+    made = Workspace(tmp_path / "w")
+    for i in range(4):  # the other photos are missing
+        Image.new("RGB", (40, 30), (200, 60 * i, 0)).save(tmp_path / f"test-{i}.png")
+    labels = {"train": [0] * 40 + [1] * 4 + [2], "validation": VALIDATION, "test": TEST}
+    make_split(made, CATEGORIES, labels, tmp_path)
+    steering = {"text": certain([0, 1, 2, 0, 0, 0], 3), "image": certain([0, 1, 2, 1, 2, 0], 3)}
+    make_features(
+        made,
+        {"validation": steering, "test": {"text": certain(TEXT, 3), "image": certain(IMAGE, 3)}},
+    )
+    make_fused(made, "max", both(BEST))
+    nearly = [0, 1, 2, 0, 1, 0]
+    shared = {"policy": "nn", "history": HISTORY}
+    make_fused(made, "nn", both(TEXT, nearly), **shared, fraction=1.0, learning_rate=0.1)
+    make_fused(made, "nn-10", both(IMAGE, nearly), **shared, fraction=0.1, learning_rate=0.1)
+    make_fused(made, "pool", both(EARLY, nearly), "pool", "vectors", HISTORY)
+    return made
+
+
+def run(workspace, *words):
+    result = CliRunner().invoke(app, ["-w", str(workspace.root), "evaluate", *words])
+    assert result.exit_code == 0, result.output
+    return read_page(workspace)
+
+
+def read_page(workspace):
+    page = (workspace.evaluation / "report.html").read_text()
+    return " ".join(unescape(re.sub("<[^>]*>", " ", page)).split())
+
+
+def read_table(workspace, name):
+    with (workspace.evaluation / f"tables/{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def names(workspace, folder):
+    return {path.stem for path in (workspace.evaluation / folder).iterdir()}
+
+
+def test_the_files(finished):
+    measured = {"automation", "categories", "confusion", "models", "pairs", "reliability", "size"}
+    printed = {"table-5.1", "table-5.3", "table-5.4", "table-5.10", "table-A.1"}
+    assert names(finished, "tables") == measured | printed
+    drawn = {"automation", "reliability", *(f"figure-5.{i}" for i in (1, 2, 3, 4))}
+    assert names(finished, "figures") == drawn
+    files = finished.evaluation.check().files
+    assert all(f"figures/{name}.{form}" in files for name in drawn for form in ("png", "svg"))
+    assert all(f"tables/{name}.{form}" in files for name in printed for form in ("csv", "md"))
+
+
+def test_the_first_sentence_is_about_the_model_chosen_on_validation(finished):
+    page = read_page(finished)
+    assert (
+        "max puts 75.0% of the ads into the right category: 12.5 points more than text alone, "
+        "which chance alone could explain." in page
+    )
+    assert "nothing; whatever is chosen is chosen on validation" in str(
+        finished.evaluation.manifest().notes
+    )
+
+
+def test_where_text_alone_is_chosen_the_page_says_so(workspace):
+    page = run(workspace, "text", "image")
+    assert "text puts 62.5% of the ads into the right category" in page
+    assert "no way of combining text and photo did better on the validation ads" in page
+    assert "Late fusion" not in page
+
+
+def test_pairs_by_hand(workspace):
+    run(workspace, "text", "image", "max")
+    rows = {(row["better"], row["worse"]): row for row in read_table(workspace, "pairs")}
+    assert set(rows) == {("text", "image"), ("max", "text"), ("max", "image")}
+    row = rows["max", "image"]
+    assert (row["only the better is right"], row["only the worse is right"]) == ("2", "0")
+    assert float(row["p"]) == pytest.approx(0.5)
+    assert float(row["p, corrected"]) == 1
+
+
+def test_tables_of_each_approach(finished):
+    late = read_table(finished, "table-5.1")
+    assert [(row["type"], row["model"]) for row in late] == [
+        ("baseline", "text"),
+        ("baseline", "image"),
+        ("heuristic policy", "max"),
+        ("network policy", "nn"),  # and not the one that learned from a tenth
+    ]
+    assert float(late[2]["top-1"]) == pytest.approx(6 / 8)
+    assert [row["model"] for row in read_table(finished, "table-5.4")][2:] == ["pool"]
+    best = [(row["approach"], row["model"]) for row in read_table(finished, "table-5.10")]
+    assert best == [
+        ("baseline", "text"),
+        ("baseline", "image"),
+        ("late fusion", "max"),
+        ("early fusion", "pool"),
+    ]
+
+
+def test_more_data_is_compared_where_nothing_else_differs(workspace):
+    run(workspace)
+    (row,) = read_table(workspace, "table-5.3")
+    assert (row["model"], float(row["share of the ads"])) == ("nn", 0.1)
+    assert float(row["with that share"]) == pytest.approx(4 / 8)
+    assert float(row["gain"]) == pytest.approx(1 / 8)
+    other = {"policy": "nn", "history": HISTORY, "fraction": 0.1, "learning_rate": 0.2}
+    make_fused(workspace, "nn-10", both(IMAGE), **other)
+    run(workspace)
+    assert "table-5.3" not in names(workspace, "tables")
+
+
+def test_curves_have_the_first_two_epochs(finished):
+    page = read_page(finished)
+    svg = (finished.evaluation / "figures/figure-5.1.svg").read_text()
+    assert "validation accuracy (%)" in svg
+    assert "epochs" in svg
+    alt = (finished.evaluation / "report.html").read_text()
+    assert "Line chart of validation accuracy (%) over the first 2 epochs: nn ends at 75." in alt
+    assert "Figure 5.2: validation loss (nats per ad) of late fusion networks" in page
+
+
+def test_error_groups_in_a_sentence(finished):
+    assert (
+        "For 37.5% of the ads only one of text and image is right: that is what combining them "
+        "can win; for 25.0% neither is right. max gets 100.0% of the ads that only the image "
+        "gets right, keeps 100.0% of those that only the text gets right, and finds 0.0% of "
+        "those that neither does." in read_page(finished)
+    )
+
+
+def test_thresholds_come_from_validation_and_are_measured_on_test(workspace):
+    sure = certain(BEST, 3)
+    sure[3] = [0.4, 0.3, 0.3]  # the two errors of `max` are less sure than the rest
+    sure[4] = [0.3, 0.4, 0.3]
+    steering = certain(VALIDATION, 3)
+    steering[0] = [0.3, 0.4, 0.3]  # as is its only error in validation
+    make_fused(workspace, "max", {"validation": steering, "test": sure})
+    run(workspace, "text", "image", "max")
+    rows = [row for row in read_table(workspace, "automation") if row["model"] == "max"]
+    assert [float(row["wanted precision"]) for row in rows] == [0.9, 0.95, 0.98, 0.99]
+    assert {round(float(row["threshold"]), 3) for row in rows} == {0.8}
+    assert {float(row["share accepted"]) for row in rows} == {0.75}
+    assert {float(row["precision"]) for row in rows} == {1}
+    assert {float(row["errors let through per 1,000 ads"]) for row in rows} == {0}
+
+
+def test_a_precision_that_is_not_reached_is_told(finished):
+    page = read_page(finished)
+    assert (
+        "Asked for 95% precision, max can put 100.0% of the ads away alone, 75.0% of them "
+        "rightly: 250 errors let through per 1,000 ads, and 0.0% of the ads left to people. That "
+        "is less precise than asked: the threshold comes from 6 validation ads only." in page
+    )
+
+
+def test_confused_categories_with_their_ads(finished):
+    page = read_page(finished)
+    first, second = read_table(finished, "confusion")
+    assert (first["category"], first["other category"]) == ("cars", "bikes")
+    assert first["taken for the other"] == "1"
+    assert (second["category"], second["other category"]) == ("sofas", "cars")
+    assert "The mistakes that it was surest of cars and bikes test 3 true: cars" in page
+
+
+def test_accuracy_by_size(finished):
+    page = read_page(finished)
+    rows = read_table(finished, "size")
+    assert [row["training ads of the category"] for row in rows] == ["1 to 2", "3 to 9", "30 to 99"]
+    assert [float(row["max"]) for row in rows] == pytest.approx([2 / 3, 2 / 3, 1])
+    assert "small categories need more ads, or people" in page
+
+
+def test_the_thesis_numbers_stand_beside_on_the_page_only(workspace):
+    page = run(workspace, "--compare", "thesis")
+    assert "thesis: top-1" in page
+    assert "86.07%" in page  # max, Table 5.1
+    assert "43.25%" in page  # max, Table 5.2
+    assert "86.05%" in page  # nn with all of the data, Table 5.3
+    assert "thesis: top-1" not in read_table(workspace, "table-5.1")[0]
+    effects = {row["effect"]: row for row in read_table(workspace, "effects")}
+    assert float(effects["max over text, top-1"]["thesis"]) == pytest.approx(0.0120)
+    assert float(effects["max over text, top-1"]["here"]) == pytest.approx(1 / 8)
+    assert effects["max over text, top-1"]["same direction"] == "yes"
+    assert effects["nn over text, top-1"]["same direction"] == "no"
+    assert "pool over product-max, ads neither gets right" not in effects
+    make_fused(workspace, "product-max", both(BEST), "product-max")
+    make_fused(workspace, "nn-validation", both(BEST), "nn-validation")
+    run(workspace, "--compare", "thesis")
+    effects = {row["effect"]: row for row in read_table(workspace, "effects")}
+    neither = effects["pool over product-max, ads neither gets right"]
+    assert float(neither["thesis"]) == pytest.approx((2750 - 1455) / 18290)
+    assert float(neither["here"]) == 1
+    regimes = effects["nn-validation over nn, ads only the image gets right"]
+    assert float(regimes["thesis"]) == pytest.approx((4900 - 2671) / 8817)
+    assert float(regimes["here"]) == 1
+
+
+def test_without_being_asked_the_thesis_is_not_shown(finished):
+    page = read_page(finished)
+    assert "thesis: top-1" not in page
+    assert "effects" not in names(finished, "tables")
+
+
+def test_what_was_not_run_names_its_command(finished):
+    page = read_page(finished)
+    assert re.search(r"Table 5\.8 attention adcat evaluate \S+ adcat attend --insert-at c", page)
+    assert re.search(
+        r"Table 5\.6 .{30,60} evaluate/tables/table-5\.6 adcat fuse --policy pool", page
+    )
+    assert re.search(r"Table 5\.3 .{30,60} evaluate/tables/table-5\.3 Table 5\.4", page)
+    assert re.search(r"Table 5\.5 .{30,60} error-groups/tables/table-5\.5 Table 5\.6", page)
+    assert re.search(r"Table 5\.9 .{30,60} error-groups/tables/table-5\.9 adcat attend", page)
+
+
+def test_an_attention_model_has_its_tables(workspace):
+    arrays = {f"{part}/probs": array for part, array in both(EARLY, [0, 0, 0, 0, 0, 0]).items()}
+    write_arrays(workspace.attention("c-wh"), [workspace.features], arrays)
+    page = run(workspace, "--compare", "thesis")
+    assert [row["model"] for row in read_table(workspace, "table-5.8")][2:] == ["attend-c-wh"]
+    assert "Table 5.9: ads of each error group that attention gets right" in page
+    assert "85.08%" in page
+
+
+def test_every_item_of_the_thesis_is_listed_once():
+    numbers = [item.number for item in ITEMS]
+    assert len(set(numbers)) == len(numbers)
+    assert {n for n in numbers if n.startswith("Table 5")} == {f"Table 5.{i}" for i in range(1, 11)}
+    assert {n for n in numbers if n.startswith("Figure 5")} == {
+        f"Figure 5.{i}" for i in range(1, 12)
+    }
+    assert {item.file.partition("/")[0] for item in ITEMS} == {"split", "evaluate", "error-groups"}
+
+
+def test_equal_runs_give_equal_pages_and_no_path_is_in_them(workspace):
+    run(workspace)
+    first = workspace.evaluation.check().digest
+    run(workspace, "--preset", "thesis")
+    assert workspace.evaluation.check().digest == first
+    for path in workspace.evaluation.path.rglob("*"):
+        if path.is_file() and path.name != "manifest.json":
+            assert str(workspace.root).encode() not in path.read_bytes()
+
+
+def test_one_model_alone_has_a_page(tmp_path):
+    made = Workspace(tmp_path)
+    make_split(made, CATEGORIES, {"train": [0, 1, 2], "validation": [], "test": TEST})
+    make_features(
+        made, {"validation": {"text": np.zeros((0, 3))}, "test": {"text": certain(TEST, 3)}}
+    )
+    page = run(made)
+    assert "There is only one model, hence nothing to compare." in page
+    assert "It takes both classifiers to tell" in page
+    assert "text makes no error on these ads." in page
+    assert "Without validation ads there is nothing to set a threshold by" in page

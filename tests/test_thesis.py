@@ -1,0 +1,40 @@
+import pytest
+
+from adcat import thesis
+from adcat.error_groups import ERROR_GROUPS
+from adcat.report.models import EXPLAINED
+from adcat.steps.fuse import Choice
+
+
+def test_the_thesis_best_models():
+    assert thesis.results("product-max") == pytest.approx(
+        {"top1": 0.8704, "top5": 0.9731, "mean_recall": 0.6884, "mean_precision": 0.7591}
+    )
+    assert thesis.results("text")["top1"] == pytest.approx(0.8487)
+    assert thesis.results("attend-c-wh")["top1"] == pytest.approx(0.8508)
+    assert thesis.results("log-linear") == {}  # which the thesis does not have
+
+
+def test_shares_of_error_groups():
+    found = thesis.recovered("nn-validation")
+    assert set(found) == set(ERROR_GROUPS)
+    assert found["image_correct_text_incorrect"] == pytest.approx(4900 / 8817)
+    assert thesis.agreement()["both correct"] == pytest.approx(0.7003, abs=5e-5)
+
+
+def test_what_more_data_brought():
+    found = thesis.data_gain("concat")
+    assert (found["part"], found["whole"]) == pytest.approx((0.8321, 0.8542))
+    assert found["gain"] == pytest.approx(0.0221)
+
+
+@pytest.mark.parametrize("policy", sorted(thesis.NAMES))
+def test_every_name_has_numbers(policy):
+    assert len(thesis.results(policy)) == 4
+    if policy not in ("text", "image"):
+        assert len(thesis.recovered(policy)) == 3
+
+
+def test_every_policy_is_explained():
+    policies = set(Choice.__annotations__["policy"].__args__)
+    assert policies | {"text", "image"} == set(EXPLAINED)
