@@ -71,5 +71,5 @@ class FastTextSettings(NoiseSettings):
         """The settings of A.3.1, and the noise of section 4.3.1."""
         del given
         defaults = {field.name: field.default for field in dataclasses.fields(FastTextSettings)}
-        follow = {"epochs": 3, "bucket": 2_000_000, "min_count": 1}
-        return {**defaults, **follow, "threads": 12, "augment_noise": 0.2}
+        own = {"epochs": 3, "bucket": 2_000_000, "min_count": 1, "minn": 3}
+        return {**defaults, **own, "threads": 12, "augment_noise": 0.2}
