@@ -4,6 +4,7 @@ An array of photos is float32 [n, height, width, 3] in [-1, 1], as Inception v3 
 """
 
 import collections
+import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -22,26 +23,45 @@ if TYPE_CHECKING:
 Photos: TypeAlias = NDArray[np.float32]  # [n, height, width, 3] or one of them, in [-1, 1]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 BATCHES_AHEAD = 2  # decoded while the network works on another
+# What cameras and sites write. Pillow would try far more: an EPS, whatever its name, starts
+# Ghostscript, a WMF reads the system's fonts.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM")
+
+
+@contextlib.contextmanager
+def opened(path: Path | str) -> "Iterator[Image]":
+    """Opens an image file of which only the first bytes are read yet.
+
+    Raises:
+      OSError: it is missing, of none of `FORMATS`, or so large that it is meant to fill the memory.
+    """
+    from PIL import Image
+
+    with Image.open(path, formats=FORMATS) as image:
+        if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
+            raise OSError(f"{image.width} x {image.height} pixels are too many")
+        yield image
 
 
 def open_photo(path: Path | str, side: int = 0) -> "Image":
     """Decodes a photo as people see it: RGB, upright, its first frame, on white if transparent.
 
     Args:
-      path: a file in any format that Pillow reads.
+      path: a file in one of `FORMATS`.
       side: the side in pixels that the photo will be resized to, if known: a far larger JPEG is
         then decoded at 1/2, 1/4 or 1/8 of its size, never below twice the side.
 
     Raises:
       BadInputError: the file is missing or cannot be decoded.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata, sound pixels
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             if side:
                 image.draft(None, (2 * side, 2 * side))
             ImageOps.exif_transpose(image, in_place=True)
@@ -97,18 +117,21 @@ def stream_batches(
       read: reads one photo, such as `central_view` of a path.
       batches: what it is called with; the photos come in this order.
     """
+    return (np.stack(photos) for photos in read_ahead(read, batches, BATCHES_AHEAD))
+
+
+def read_ahead(
+    read: Callable[[Item], Result], batches: Iterable[Iterable[Item]], ahead: int
+) -> Iterator[list[Result]]:
+    """Calls `read` in threads; yields a batch's results once `ahead` more batches wait."""
     threads = ThreadPoolExecutor(os.cpu_count())
-    waiting: collections.deque[list[Future[Photos]]] = collections.deque()
+    waiting: collections.deque[list[Future[Result]]] = collections.deque()
     try:
         for batch in batches:
             waiting.append([threads.submit(read, item) for item in batch])
-            if len(waiting) > BATCHES_AHEAD:
-                yield _stacked(waiting.popleft())
+            if len(waiting) > ahead:
+                yield [future.result() for future in waiting.popleft()]
         while waiting:
-            yield _stacked(waiting.popleft())
+            yield [future.result() for future in waiting.popleft()]
     finally:
         threads.shutdown(cancel_futures=True)
-
-
-def _stacked(photos: list[Future[Photos]]) -> Photos:
-    return np.stack([photo.result() for photo in photos])

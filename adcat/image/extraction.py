@@ -16,7 +16,15 @@ from adcat.quiet import import_tensorflow
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["ImageModel", "append_rows", "frozen", "in_batches", "load", "stream_features"]
+__all__ = [
+    "ImageModel",
+    "append_rows",
+    "frozen",
+    "in_batches",
+    "load",
+    "stream_features",
+    "vectors_and_probs",
+]
 
 Forward: TypeAlias = Callable[[Photos], list[NDArray[np.float32]]]
 
@@ -29,11 +37,16 @@ def stream_features(
     Raises:
       BadInputError: a photo is missing or cannot be decoded.
     """
-    network = model.network
-    forward = frozen(network, [network.get_layer(VECTORS).output, network.output])
+    forward = vectors_and_probs(model)
     for photos in stream_batches(model.read, in_batches(paths, batch_size)):
         vectors, probs = forward(photos)
         yield vectors, probs
+
+
+def vectors_and_probs(model: ImageModel) -> Forward:
+    """Compiles the way from photos to vectors [b, dimension] and probabilities [b, categories]."""
+    network = model.network
+    return frozen(network, [network.get_layer(VECTORS).output, network.output])
 
 
 def in_batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
