@@ -12,15 +12,12 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from adcat import manifest
 from adcat.errors import BadInputError, BusyError
 from adcat.manifest import Manifest, write_json
 from adcat.prediction.ads import in_batches
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Record: TypeAlias = dict[str, Any]  # an answer as `Answer.record` gives it
 
@@ -115,47 +112,41 @@ def _write_jsonl(lines: Path, path: Path) -> None:
 
 def _write_csv(lines: Path, path: Path) -> None:
     """One row for an ad: its best category in columns of its own, all of them as JSON."""
+    names = ["row", "id", "category", "probability", "modality", "text", "image", "problems"]
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        for number, record in enumerate(_records(lines)):
+        writer = csv.DictWriter(
+            file, [*names, "categories", "accepted"], extrasaction="ignore", lineterminator="\n"
+        )
+        writer.writeheader()
+        for record in _records(lines):
             flat = {
                 **record,
                 **record["categories"][0],
-                "categories": json.dumps(record["categories"], ensure_ascii=False),
-                "text": record["contributions"]["text"],
-                "image": record["contributions"]["image"],
+                **record["contributions"],
                 "problems": "; ".join(record["problems"]),
+                "categories": json.dumps(record["categories"], ensure_ascii=False),
             }
-            del flat["contributions"]
-            if not number:
-                writer.writerow(flat)
-            writer.writerow(flat.values())
+            writer.writerow(flat)
 
 
 def _write_parquet(lines: Path, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(path, _schema(next(_records(lines))), compression="zstd") as writer:
-        for batch in in_batches(_records(lines), ROWS_PER_BATCH):
-            writer.write_batch(pa.RecordBatch.from_pylist(batch, writer.schema))
-
-
-def _schema(record: Record) -> "pa.Schema":
-    import pyarrow as pa
-
-    types: dict[str, pa.DataType] = {
+    text, number = pa.string(), pa.float64()
+    suggestion = pa.struct({"category": text, "probability": number})
+    schema = pa.schema({
         "row": pa.int64(),
-        "id": pa.string(),
-        "categories": pa.list_(
-            pa.struct({"category": pa.string(), "probability": pa.float64()}.items())
-        ),
-        "modality": pa.string(),
-        "contributions": pa.struct({"text": pa.float64(), "image": pa.float64()}.items()),
-        "problems": pa.list_(pa.string()),
+        "id": text,
+        "categories": pa.list_(suggestion),
+        "modality": text,
+        "contributions": pa.struct({"text": number, "image": number}),
+        "problems": pa.list_(text),
         "accepted": pa.bool_(),
-    }
-    return pa.schema({name: types[name] for name in record})
+    })  # fmt: skip
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in in_batches(_records(lines), ROWS_PER_BATCH):
+            writer.write_batch(pa.RecordBatch.from_pylist(batch, schema))
 
 
 FORMATS: Mapping[str, Callable[[Path, Path], None]] = {

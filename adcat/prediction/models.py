@@ -32,22 +32,23 @@ def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
       MissingArtifactError: there is none yet.
       StaleArtifactError: every model is stale.
     """
+    models = all_models(workspace)
+    if not models:
+        workspace.features.check()  # raises
     labels = read_labels(workspace.split, "validation")
-    best, highest = None, -1.0
-    for model in all_models(workspace):
+    top1: dict[str, float] = {}
+    for model in models:
         try:
             model.artifact.check()
         except AdcatError as error:
             progress.say(f"warning: left out {model.name}: {error}")
             continue
         found = outcomes(model.probs("validation"), labels, model.path("validation"))
-        top1 = float(found.correct.mean())
-        if top1 > highest:
-            best, highest = model, top1
-    if best is None:
-        workspace.features.check()
-        raise BadInputError(f"{workspace.root} has no sound model; make one again: adcat fuse")
-    progress.say(f"model {best.name}: the best on the validation ads, top-1 {highest:.2%}")
+        top1[model.name] = float(found.correct.mean())
+    if not top1:
+        models[0].artifact.check()  # raises
+    best = max((model for model in models if model.name in top1), key=lambda m: top1[m.name])
+    progress.say(f"model {best.name}: the best on the validation ads, top-1 {top1[best.name]:.2%}")
     return best
 
 
