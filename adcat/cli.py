@@ -32,6 +32,7 @@ COMMANDS = (
     "evaluate",
     "error-groups",
     "predict",
+    "export",
 )
 
 app = typer.Typer(

@@ -77,7 +77,7 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
     """
     model.artifact.check()
     labels = read_labels(workspace.split, "validation")
-    shares = _prior(workspace)
+    shares = read_prior(workspace)
     rules: dict[Kind, Rule] = {}
 
     def add(rule: Rule, probs: Probs) -> Rule:
@@ -101,7 +101,8 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
     )
 
 
-def _prior(workspace: Workspace) -> Probs:
+def read_prior(workspace: Workspace) -> Probs:
+    """The prior of the categories: what an ad that has nothing is answered with: [categories]."""
     labels = read_labels(workspace.split, "train")
     return prior(labels, len(read_categories(workspace.split))).astype(np.float32)
 
