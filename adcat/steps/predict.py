@@ -96,13 +96,15 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     categories = read_categories(workspace.split)
 
     def records(done: int = 0) -> Iterator[Record]:
-        counts: Counter[str] = Counter()
+        kinds, problems = Counter[str](), Counter[str]()
         batches = source.batches(islice(source.ads, done, None), settings.batch_size)
         for answers in predictor.stream(batches, source.images, settings.top, source.ahead):
-            counts.update(answer.kind for answer in answers)
+            kinds.update(answer.kind for answer in answers)
+            problems.update(problem for answer in answers for problem in answer.problems)
             yield from (answer.record(categories, settings.accept_above) for answer in answers)
-        rests = ", ".join(f"{counts[kind]:,} {kind}" for kind in counts)
-        progress.say(f"answers by what they rest on: {rests or 'none'}")
+        progress.say(f"answers by what they rest on: {_listed(kinds)}")
+        if problems:
+            progress.say(f"problems: {_listed(problems)}")
 
     if settings.output is None:
         return (json.dumps(record, ensure_ascii=False) for record in records())
@@ -223,6 +225,10 @@ def _shard_file(settings: Settings) -> Path:
     if shard == Shard():
         return path
     return path.with_name(f"{path.stem}-{shard.number}-of-{shard.of}{path.suffix}")
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common()) or "none"
 
 
 def _save(path: Path, about: Manifest, records: Callable[[int], Iterator[Record]]) -> Report:
