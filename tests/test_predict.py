@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -164,6 +167,28 @@ def test_lines_that_are_no_ads_get_answers_too(made):
     assert len(answers) == 7
     assert all(answer["problems"] == ["malformed row"] for answer in answers[:6])
     assert (answers[6]["id"], answers[6]["modality"]) == ("7", "text")
+
+
+def test_a_service_is_ended_by_an_interruption(made):
+    """A process that waits for the next line, as it would behind a service."""
+    words = [sys.executable, "-m", "adcat", "-w", made.root, "predict", "--model", "text"]
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write('{"id": 1, "title": "volvo"}\n')
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["modality"] == "text"
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert process.stderr
+        assert process.stderr.read() == "interrupted; run the same command again to go on\n"
 
 
 def test_one_ad_from_the_command_line(made, folder):

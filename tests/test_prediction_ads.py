@@ -1,49 +1,47 @@
-import queue
-import threading
+import io
+import os
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adcat.errors import BadInputError
 from adcat.input_table import InputTable
-from adcat.prediction.ads import Shard, as_they_come, in_batches, json_ads
+from adcat.prediction.ads import Shard, arriving_ads, in_batches
+
+TABLE = InputTable(Path("stdin"), {"title": "rubrik"})
 
 
 def test_an_ad_does_not_wait_for_the_next_one():
     """A line that comes only after the answer to the line before it."""
-    lines: queue.Queue[str | None] = queue.Queue()
-    batches = as_they_come(iter(lines.get, None), size=8)
-    for line in ("a", "b", "c"):
-        lines.put(line)
-        assert next(batches) == [line]
-    lines.put(None)
-    assert list(batches) == []
+    end, start = os.pipe()
+    with os.fdopen(end, "rb") as file, os.fdopen(start, "wb", buffering=0) as writer:
+        batches = arriving_ads(file, TABLE, 8)
+        for number in (1, 2, 3):
+            writer.write(b'{"id": %d}\n{"id": "half' % number)
+            assert [ad.id for ad in next(batches)] == [str(number)]
+            writer.write(b'"}\n')
+            assert [ad.id for ad in next(batches)] == ["half"]
+        writer.write(b'{"id": "without an end"}')
+        writer.close()
+        assert [[ad.id for ad in batch] for batch in batches] == [["without an end"]]
 
 
-def test_what_is_there_is_taken_together_in_order():
-    arrived = threading.Event()
-
-    def ads():
-        yield from range(20)
-        arrived.set()
-        yield from range(20, 50)
-
-    batches = as_they_come(ads(), size=8)
-    first = next(batches)
-    arrived.wait()
-    found = [first, *batches]
-    assert [ad for batch in found for ad in batch] == list(range(50))
-    assert max(map(len, found)) <= 8
+@given(st.lists(st.sampled_from(["a", "bb", ""]), max_size=40), st.integers(1, 9))
+def test_every_line_is_one_ad_in_order(ids, size):
+    lines = "\n".join(f'{{"id": "{id}"}}' if id else " " for id in ids).encode()
+    batches = list(arriving_ads(io.BytesIO(lines), TABLE, size))
+    found = [ad for batch in batches for ad in batch]
+    assert [ad.id for ad in found] == [id for id in ids if id]
+    assert [ad.row for ad in found] == list(range(1, len(found) + 1))
+    assert all(0 < len(batch) <= size for batch in batches)
 
 
-def test_an_error_comes_after_the_ads_before_it():
-    def ads():
-        yield 1
-        raise BadInputError("no more")
-
-    batches = as_they_come(ads(), size=8)
-    assert next(batches) == [1]
-    with pytest.raises(BadInputError, match="no more"):
-        next(batches)
+def test_a_line_with_keys_of_its_own():
+    line = '{"id": 7, "rubrik": "Fin SOFFA!", "description": null, "image": " a "}'
+    ((ad,),) = arriving_ads(io.BytesIO(line.encode()), TABLE, 8)
+    assert (ad.row, ad.id, ad.text, ad.image) == (1, "7", "fin soffa", "a")
 
 
 def test_batches():
@@ -61,11 +59,3 @@ def test_shards_deal_out_every_row_once():
 def test_what_is_no_shard(text):
     with pytest.raises(BadInputError, match="expected a share"):
         Shard.parse(text)
-
-
-def test_a_line_of_json_with_its_own_keys():
-    table = InputTable("stdin", {"title": "rubrik"})
-    (ad,) = json_ads(
-        ['{"id": 7, "rubrik": "Fin SOFFA!", "description": null, "image": " a "}'], table
-    )
-    assert (ad.row, ad.id, ad.text, ad.image) == (1, "7", "fin soffa", "a")

@@ -1,10 +1,8 @@
 """New ads as a stream of batches: from a table, from lines of JSON, or one alone."""
 
 import dataclasses
-import queue
-import threading
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from adcat.errors import BadInputError
 from adcat.input_table import COLUMNS, InputTable
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 NEEDED = ("id",)  # of a table's columns: an ad may lack any of the others
+ARRIVING = 1 << 16  # bytes taken at once, if there are as many
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,19 +71,36 @@ def _batch_ads(batch: "pa.RecordBatch") -> Iterator[Ad]:
         yield Ad(row, id, clean(title, description), image, malformed)
 
 
-def json_ads(lines: Iterable[str], table: InputTable) -> Iterator[Ad]:
-    """Streams the ads of lines of JSON, with the keys that a table has as headers.
+def arriving_ads(file: BinaryIO, table: InputTable, size: int) -> Iterator[list[Ad]]:
+    """Batches of the ads that have arrived as lines of JSON, `size` at most; none waits for more.
 
-    Blank lines are no ads; a line that is no object is a malformed one.
+    Args:
+      file: the lines; blank ones are no ads, one that is no object is a malformed ad.
+      table: whose headers are the objects' keys.
+      size: of a batch at most.
     """
-    headers = [table.header(column) for column in COLUMNS]
-    for row, ad in enumerate(json_objects(iter(lines)), 1):
-        values = [json_text(ad.get(header)) for header in headers]
-        id, title, description, _, image = (value or "" for value in values)
-        if not ad or None in values:
-            yield Ad(row, id.strip(), "", "", is_malformed=True)
-        else:
-            yield Ad(row, id.strip(), clean(title, description), image.strip())
+    rows = 0
+    for lines in _arriving_lines(file):
+        ads = [_json_ad(rows + i, ad, table) for i, ad in enumerate(json_objects(iter(lines)), 1)]
+        rows += len(ads)
+        yield from in_batches(ads, size)
+
+
+def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
+    """The lines that are whole whenever something arrives; a byte that is no UTF-8 is kept."""
+    rest = b""
+    while arrived := file.read1(ARRIVING):  # pyright: ignore[reportAttributeAccessIssue]
+        *lines, rest = (rest + arrived).split(b"\n")
+        yield [f"{line.decode(errors='surrogateescape')}\n" for line in lines]
+    yield [rest.decode(errors="surrogateescape") or "\n"]
+
+
+def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable) -> Ad:
+    values = [json_text(ad.get(table.header(column))) for column in COLUMNS]
+    id, title, description, _, image = (value or "" for value in values)
+    if not ad or None in values:
+        return Ad(row, id.strip(), "", "", is_malformed=True)
+    return Ad(row, id.strip(), clean(title, description), image.strip())
 
 
 def in_batches(ads: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -97,32 +113,3 @@ def in_batches(ads: Iterable[Item], size: int) -> Iterator[list[Item]]:
             batch = []
     if batch:
         yield batch
-
-
-def as_they_come(ads: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Batches of what is there, `size` at most: one ad does not wait for the next.
-
-    A thread reads ahead, a few batches at most.
-    """
-    waiting: queue.Queue[Item | None] = queue.Queue(4 * size)
-    failures: list[Exception] = []
-
-    def read() -> None:
-        try:
-            for ad in ads:
-                waiting.put(ad)
-        except Exception as error:
-            failures.append(error)
-        waiting.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    batch: list[Item] = []
-    while (ad := waiting.get()) is not None:
-        batch.append(ad)
-        if len(batch) == size or waiting.empty():
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-    if failures:
-        raise failures[0]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import io
 import json
 import math
 import sys
@@ -18,7 +17,7 @@ from adcat.errors import BadInputError
 from adcat.image.decoding import BATCHES_AHEAD
 from adcat.input_table import InputTable, parse_headers
 from adcat.manifest import Manifest
-from adcat.prediction.ads import NEEDED, Ad, Shard, as_they_come, in_batches, json_ads, table_ads
+from adcat.prediction.ads import NEEDED, Ad, Shard, arriving_ads, in_batches, table_ads
 from adcat.prediction.calibration import with_temperature
 from adcat.prediction.files import Record, check_format, is_done, write_answers
 from adcat.prediction.models import best_model, load_predictor
@@ -97,7 +96,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
 
     def records(done: int = 0) -> Iterator[Record]:
         kinds, problems = Counter[str](), Counter[str]()
-        batches = source.batches(islice(source.ads, done, None), settings.batch_size)
+        batches = source.batches(done)
         for answers in predictor.stream(batches, source.images, settings.top, source.ahead):
             kinds.update(answer.kind for answer in answers)
             problems.update(problem for answer in answers for problem in answer.problems)
@@ -116,9 +115,8 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
 class Source:
     """Where the ads come from."""
 
-    ads: Iterator[Ad]
+    batches: Callable[[int], Iterator[list[Ad]]]  # called with the number of ads to pass over
     images: Path  # the folder that photos' names are relative to, resolved
-    batches: Callable[[Iterator[Ad], int], Iterator[list[Ad]]] = in_batches
     ahead: int = 0  # batches whose photos are decoded before one is answered
 
 
@@ -140,20 +138,20 @@ def _source(settings: Settings, progress: Progress) -> Source:
     images = (settings.images or (settings.ads.parent if settings.ads else Path())).resolve()
     if not images.is_dir():
         raise BadInputError(f"{images} is no folder; give the photos' with --images DIR")
+    size = settings.batch_size
     if settings.ads:
-        return Source(table_ads(table, shard, progress), images, ahead=BATCHES_AHEAD)
+        ads = table_ads(table, shard, progress)
+        return Source(lambda done: in_batches(islice(ads, done, None), size), images, BATCHES_AHEAD)
     if sys.stdin.isatty():
         progress.say("reading ads from the terminal, one JSON object on a line")
-    # A byte that is no UTF-8 spoils its own line only.
-    lines = io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", "surrogateescape", newline="\n")
-    return Source(json_ads(lines, table), images, as_they_come)
+    return Source(lambda _: arriving_ads(sys.stdin.buffer, table, size), images)
 
 
 def _one_ad(settings: Settings) -> Source:
     text = clean(settings.title or "", settings.description or "")
     image = settings.image or Path()
     folder = (settings.images or Path()) / image.parent
-    return Source(iter([Ad(1, "", text, image.name)]), folder.resolve())
+    return Source(lambda _: iter([[Ad(1, "", text, image.name)]]), folder.resolve())
 
 
 def _tell(
