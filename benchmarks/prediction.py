@@ -19,6 +19,7 @@ from pathlib import Path
 
 from adcat.artifacts import PARTS, find_models, image_paths, iterate_ads, read_categories
 from adcat.image import classifier
+from adcat.image.decoding import THREADS
 from adcat.image.extraction import stream_features
 from adcat.prediction.ads import Ad, in_batches
 from adcat.prediction.models import load_predictor
@@ -27,6 +28,7 @@ from adcat.text.cleaning import clean
 from adcat.workspace import Workspace
 
 TABLE = Path(__file__).parent.parent / "sample_data/ads.csv"
+FOLDER = TABLE.parent.resolve()
 SIDE, BATCH, ROUNDS, ASKED = 299, 32, 3, 200
 COLUMNS = ("id", "title", "description", "image")
 
@@ -82,7 +84,7 @@ def throughput(workspace: Workspace) -> None:
     categories = read_categories(workspace.split)
 
     def answers() -> Iterable[object]:
-        for batch in predictor.stream(in_batches(ads, BATCH), TABLE.parent.resolve(), 5, 2):
+        for batch in predictor.stream(in_batches(ads, -(-BATCH // THREADS)), FOLDER, 5, THREADS):
             yield [json.dumps(answer.record(categories, None)) for answer in batch]
 
     image = predictor.image()

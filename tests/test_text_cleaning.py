@@ -40,3 +40,8 @@ def test_no_punctuation_no_control_character_and_no_label_is_left(title, descrip
     kinds = {unicodedata.category(character) for character in cleaned}
     assert not {kind for kind in kinds if kind[0] == "P" or kind in ("Cc", "Cs", "Zl", "Zp")}
     assert "__label__" not in cleaned
+
+
+@given(st.text(st.characters(max_codepoint=255)))
+def test_a_letter_beyond_latin_1_changes_nothing_else(text):
+    assert clean(f"Ж {text}", "") == f"ж {clean(text, '')}".strip()

@@ -224,6 +224,11 @@ def test_fewer_than_two_categories_are_an_error(tmp_path, ads, changes, found):
         trained(tmp_path, ads=ads, **changes)
 
 
+def test_too_little_memory_is_an_error(tmp_path):
+    with pytest.raises(BadInputError, match="not enough memory for vectors of length 10000"):
+        trained(tmp_path, bucket=2**31 - 100, dim=10_000)  # 86 TB
+
+
 def test_a_rare_category_can_be_left_out(tmp_path):
     model = trained(tmp_path, min_count_label=2)
     assert (model.features(TEXTS)[1][:, 3] == 0).all()

@@ -78,7 +78,7 @@ def test_it_reports_training_and_validation_accuracy(workspace):
 
 def test_what_follows_from_the_data_is_told_and_recorded(workspace):
     result = run(workspace)
-    assert "on 90 ads: --epochs 50 --bucket 10000 --min-count 1\n" in result.stderr
+    assert "on 90 ads --epochs 50 --bucket 10000 --min-count 1\n" in result.stderr
     settings = workspace.text_model.manifest().settings
     assert (settings["epochs"], settings["bucket"], settings["min_count"]) == (50, 10_000, 1)
     assert (settings["augment_noise"], settings["threads"]) == (0, 1)

@@ -25,7 +25,7 @@ Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom i
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-BATCHES_AHEAD = 2  # decoded while the network works on another
+THREADS = min(8, 1 + (os.cpu_count() or 1))  # each holds a batch; one waits while others work
 # What cameras and sites write. Pillow would try far more: an EPS, whatever its name, starts
 # Ghostscript, a WMF reads the system's fonts.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM")
@@ -111,27 +111,27 @@ def resized(image: "Image", side: int, box: Box) -> NDArray[np.uint8]:
 def stream_batches(
     read: Callable[[Item], Photos], batches: Iterable[Iterable[Item]]
 ) -> Iterator[Photos]:
-    """Reads photos in threads, a few batches ahead of their use: [n, height, width, 3] each.
+    """Reads batches of photos in threads, ahead of their use: [n, height, width, 3] each.
 
     Args:
       read: reads one photo, such as `central_view` of a path.
       batches: what it is called with; the photos come in this order.
     """
-    return (np.stack(photos) for photos in read_ahead(read, batches, BATCHES_AHEAD))
+    return map_ahead(lambda batch: np.stack([read(item) for item in batch]), batches)
 
 
-def read_ahead(
-    read: Callable[[Item], Result], batches: Iterable[Iterable[Item]], ahead: int
-) -> Iterator[list[Result]]:
-    """Calls `read` in threads; yields a batch's results once `ahead` more batches wait."""
-    threads = ThreadPoolExecutor(os.cpu_count())
-    waiting: collections.deque[list[Future[Result]]] = collections.deque()
+def map_ahead(
+    work: Callable[[Item], Result], items: Iterable[Item], ahead: int = THREADS
+) -> Iterator[Result]:
+    """Yields what `work` makes of the items, in their order; threads do `ahead` items before."""
+    threads = ThreadPoolExecutor(THREADS)
+    waiting: collections.deque[Future[Result]] = collections.deque()
     try:
-        for batch in batches:
-            waiting.append([threads.submit(read, item) for item in batch])
+        for item in items:
+            waiting.append(threads.submit(work, item))
             if len(waiting) > ahead:
-                yield [future.result() for future in waiting.popleft()]
+                yield waiting.popleft().result()
         while waiting:
-            yield [future.result() for future in waiting.popleft()]
+            yield waiting.popleft().result()
     finally:
         threads.shutdown(cancel_futures=True)

@@ -59,8 +59,11 @@ def central_photos(photos: LabelledPhotos, model: ImageModel) -> Examples:
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
         del epoch  # there is one such view
-        paths = ([photos.paths[row] for row in rows.tolist()] for rows in batches)
-        return ((batch,) for batch in stream_batches(model.read, paths))
+
+        def read(row: int) -> Photos:
+            return model.read(photos.paths[row])
+
+        return ((batch,) for batch in stream_batches(read, batches))
 
     return Examples(photos.labels, stream)
 

@@ -13,9 +13,9 @@ from adcat.artifacts import Vectors
 from adcat.image import inception
 from adcat.image.augmentation import augmented_view
 from adcat.image.classifier import ImageModel
-from adcat.image.decoding import Photos, stream_batches
+from adcat.image.decoding import Photos
 from adcat.image.examples import LabelledPhotos, augmented_photos, central_photos, stored_vectors
-from adcat.image.extraction import append_rows, frozen, in_batches
+from adcat.image.extraction import append_rows, compiled, run
 from adcat.image.schedule import Evaluation, Schedule
 from adcat.image.training import train
 from adcat.progress import Progress
@@ -31,9 +31,10 @@ DROPOUT = 0.2  # before the last layer while all layers are trained, as in TF-Sl
 def calibrate(model: ImageModel, training: LabelledPhotos, batch_size: int, seed: int) -> None:
     """Fits the statistics of batch norm to some of the training photos, for random weights."""
     order = np.random.default_rng(seed).permutation(len(training))
-    paths = [training.paths[row] for row in order[:CALIBRATION_PHOTOS]]
-    batches = stream_batches(model.read, in_batches(paths, batch_size))
-    inception.calibrate(model.network, batches)
+    rows = order[:CALIBRATION_PHOTOS]
+    batches = np.array_split(rows, -(-len(rows) // batch_size))
+    photos = central_photos(training, model).stream(batches, 0)
+    inception.calibrate(model.network, (batch for (batch,) in photos))
 
 
 def train_last_layer(
@@ -57,16 +58,16 @@ def train_last_layer(
       progress: hears of every photo.
     """
     keras = import_tensorflow().keras
-    forward = frozen(model.network, [model.network.get_layer(inception.VECTORS).output])
+    forward = compiled(model.network, inception.VECTORS)
 
     def vectors(part: str, photos: LabelledPhotos, views: int) -> Vectors:
         def batches(done: int) -> Iterator[Vectors]:
             rows = range(views * len(photos))
             read = _view_reader(model, photos, schedule.seed)
             with progress.task(f"vectors, {part}", len(rows), "images", done) as task:
-                for batch in stream_batches(read, in_batches(rows[done:], schedule.batch_size)):
-                    yield forward(batch)[0]
-                    task.advance(len(batch))
+                for (made,) in run(forward, read, rows[done:], schedule.batch_size):
+                    yield made
+                    task.advance(len(made))
 
         return append_rows(folder / f"{part}.vectors", model.dimension, batches)
 

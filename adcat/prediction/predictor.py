@@ -4,14 +4,14 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import MODALITIES, Modality, Probs
 from adcat.errors import BadInputError
-from adcat.image.decoding import Photos, read_ahead
+from adcat.image.decoding import Photos, map_ahead
 from adcat.image.verification import locate
 from adcat.prediction.ads import Ad
 from adcat.prediction.answers import Answer, answers
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adcat.text.models import TextModel
 
 Value = TypeVar("Value")
+Arrays: TypeAlias = dict[str, NDArray[np.float32]]  # such as `image_probs`: [n, columns]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,10 +67,19 @@ class Predictor:
           batches: the ads.
           images: the folder that photos' names are relative to, resolved.
           top: how many categories to suggest where no coverage is promised.
-          ahead: batches of photos that are decoded before an answer is given.
+          ahead: batches whose photos are worked on before an answer is given.
         """
-        for batch in read_ahead(lambda ad: self._look(ad, images), batches, ahead):
-            yield self._answer(batch, top)
+        for seen, image_arrays in map_ahead(lambda b: self._see(b, images), batches, ahead):
+            yield self._answer(seen, image_arrays, top)
+
+    def _see(self, batch: Sequence[Ad], images: Path) -> tuple[list[Seen], Arrays]:
+        """Looks at ads and runs the image network over the photos that are used."""
+        seen = [self._look(ad, images) for ad in batch]
+        rows = [i for i, ad in enumerate(seen) if "image" in self._used(ad)]
+        if not rows:
+            return seen, {}
+        photos = np.stack([seen[i].photo for i in rows])  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return seen, dict(_spread("image", self.forward()(photos), rows, len(seen)))
 
     def _look(self, ad: Ad, images: Path) -> Seen:
         if ad.is_malformed:
@@ -94,10 +104,10 @@ class Predictor:
         except BadInputError:
             return Reason.IMAGE_UNREADABLE
 
-    def _answer(self, batch: Sequence[Seen], top: int) -> list[Answer]:
+    def _answer(self, batch: Sequence[Seen], image_arrays: Arrays, top: int) -> list[Answer]:
         used = [self._used(seen) for seen in batch]
         kinds = np.array([KINDS[modalities] for modalities in used])
-        arrays = self._arrays(batch, used)
+        arrays = {**image_arrays, **self._text_arrays(batch, used)}
         probs = np.tile(self.prior, (len(batch), 1))
         sizes = self.rules["none"].sizes(probs, top)
         alone = {modality: probs.copy() for modality in MODALITIES}
@@ -117,24 +127,18 @@ class Predictor:
             return self.model.modalities
         return frozenset(modality for modality in seen.modalities if modality in self.rules)
 
-    def _arrays(
-        self, batch: Sequence[Seen], used: Sequence[frozenset[Modality]]
-    ) -> dict[str, NDArray[np.float32]]:
-        """Both classifiers' vectors and probabilities; not a number where an ad lacks something."""
-        arrays: dict[str, NDArray[np.float32]] = {}
-        rows = {m: [i for i, there in enumerate(used) if m in there] for m in ("text", "image")}
-        if rows["text"]:
-            found = self.text().features([batch[i].ad.text for i in rows["text"]])
-            arrays.update(_spread("text", found, rows["text"], len(batch)))
-        if rows["image"]:
-            found = self.forward()(np.stack([batch[i].photo for i in rows["image"]]))  # pyright: ignore[reportArgumentType, reportCallIssue]
-            arrays.update(_spread("image", found, rows["image"], len(batch)))
-        return arrays
+    def _text_arrays(self, batch: Sequence[Seen], used: Sequence[frozenset[Modality]]) -> Arrays:
+        rows = [i for i, modalities in enumerate(used) if "text" in modalities]
+        if not rows:
+            return {}
+        found = self.text().features([batch[i].ad.text for i in rows])
+        return dict(_spread("text", found, rows, len(batch)))
 
 
 def _spread(
     modality: str, found: Sequence[NDArray[np.float32]], rows: Sequence[int], ads: int
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The vectors and probabilities of these rows; not a number in the other ads' rows."""
     for kind, values in zip(("vectors", "probs"), found, strict=True):
         spread = np.full((ads, values.shape[1]), np.nan, np.float32)
         spread[rows] = values

@@ -14,7 +14,7 @@ import numpy as np
 
 from adcat.artifacts import ModelProbs, find_models, read_categories, read_labels
 from adcat.errors import BadInputError
-from adcat.image.decoding import BATCHES_AHEAD
+from adcat.image.decoding import THREADS
 from adcat.input_table import InputTable, parse_headers
 from adcat.manifest import Manifest
 from adcat.prediction.ads import NEEDED, Ad, Shard, arriving_ads, in_batches, table_ads
@@ -141,7 +141,8 @@ def _source(settings: Settings, progress: Progress) -> Source:
     size = settings.batch_size
     if settings.ads:
         ads = table_ads(table, shard, progress)
-        return Source(lambda done: in_batches(islice(ads, done, None), size), images, BATCHES_AHEAD)
+        share = -(-size // THREADS)  # several small batches are in work at once
+        return Source(lambda done: in_batches(islice(ads, done, None), share), images, THREADS)
     if sys.stdin.isatty():
         progress.say("reading ads from the terminal, one JSON object on a line")
     return Source(lambda _: arriving_ads(sys.stdin.buffer, table, size), images)

@@ -96,8 +96,9 @@ def _tell(corpus: Corpus, given: Settings, resolved: Settings, progress: Progres
         for name in names
         if getattr(given, name) is None and getattr(resolved, name) is not None
     }
-    options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in chosen.items())
-    progress.say(f"training {resolved.model} on {len(corpus.labels):,} ads: {options}")
+    options = [f"--{name.replace('_', '-')} {value}" for name, value in chosen.items()]
+    line = " ".join([f"training {resolved.model} on {len(corpus.labels):,} ads", *options])
+    progress.say(line)
     unseen = np.count_nonzero(corpus.counts == 0)
     if unseen:
         progress.say(f"{unseen} of {corpus.categories} categories have no ads to train on")

@@ -15,7 +15,11 @@ PREPROCESSING = "title and description, NFC, lower case, no punctuation"  # part
 def clean(title: str, description: str) -> str:
     """The cleaned text of an ad; empty where nothing is left."""
     text = unicodedata.normalize("NFC", f"{title} {description}").lower()
-    return " ".join(text.translate(_table()).split())
+    try:  # most western texts are Latin-1, for which Python has a far faster way
+        text = text.encode("latin-1").translate(*_latin_1_table()).decode("latin-1")
+    except UnicodeEncodeError:
+        text = text.translate(_table())
+    return " ".join(text.split())
 
 
 @functools.cache
@@ -33,3 +37,11 @@ def _table() -> dict[int, str | None]:
         elif category[0] == "Z" or category in ("Cc", "Cs"):
             table[code] = " "
     return table
+
+
+@functools.cache
+def _latin_1_table() -> tuple[bytes, bytes]:
+    """The same for `bytes.translate`: what every byte becomes, and which go."""
+    table = _table()
+    kept = bytes(ord(table.get(code) or chr(code)) for code in range(256))
+    return kept, bytes(code for code in range(256) if table.get(code, "") is None)

@@ -22,11 +22,9 @@ from adcat.text.training_file import LABEL, write_training_file
 from adcat.text.word_sums import WordSums
 from adcat.text.word_vectors import check_word_vectors
 
-MODEL = "model.bin"
-
-
 AnySettings = TypeVar("AnySettings", bound=FastTextSettings)
 
+MODEL = "model.bin"
 TEXTS_SEEN = 2_000_000  # 3 epochs of the thesis' 646,187 training ads
 MIN_EPOCHS, MAX_EPOCHS = 3, 50
 MIN_BUCKETS, MAX_BUCKETS = 10_000, 2_000_000  # the thesis' number at most
@@ -39,7 +37,7 @@ def resolve(settings: AnySettings, ads: int, words: int) -> AnySettings:
     bucket: a short text has about as many different n-grams as words; in a long one they come
     again and again, and more buckets cost 4 bytes x dim each and gain nothing.
     min_count: nearly every word that noise hits occurs once and would get a vector of its own;
-    the thesis' training text would have 15 million of them.
+    the thesis' training text would have more than ten million of them.
 
     Raises:
       BadInputError: the settings contradict each other.
@@ -196,6 +194,11 @@ def _fit(lines: Path, settings: FastTextSettings, seed: int) -> Any:
             neg=settings.neg,
             t=settings.t,
         )
+    except MemoryError:
+        raise BadInputError(
+            f"not enough memory for vectors of length {settings.dim}, {settings.bucket:,} of them "
+            "for n-grams; type: --bucket 2000000 --dim 100, or less"
+        ) from None
     except RuntimeError as error:
         if "NaN" not in str(error):
             raise

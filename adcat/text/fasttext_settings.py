@@ -8,6 +8,8 @@ from typing import Any, Literal
 from adcat.settings import option
 from adcat.text.noise import NoiseSettings
 
+MAX_INT = 2**31 - 1  # fastText's whole numbers have 32 bits
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FastTextSettings(NoiseSettings):
@@ -17,7 +19,10 @@ class FastTextSettings(NoiseSettings):
         0.9683111567577267, "First learning rate; it falls linearly to 0.", low=0
     )
     epochs: int | None = option(
-        None, "Passes over the training text; by default 2 million texts are seen.", low=1
+        None,
+        "Passes over the training text; by default 2 million texts are seen.",
+        low=1,
+        high=MAX_INT,
     )
     dim: int = option(100, "Length of the text vector.", low=1, high=10_000)
     minn: int = option(3, "Shortest character n-gram.", low=0, high=100)
@@ -27,24 +32,33 @@ class FastTextSettings(NoiseSettings):
         None,
         "Vectors that all n-grams share; by default by the number of words.",
         low=1,
-        high=10**9,
+        high=2_000_000_000,
     )
     min_count: int | None = option(
-        None, "Rarer words have no vector of their own; by default 1, with noise 2.", low=0
+        None,
+        "Rarer words have no vector of their own; by default 1, with noise 2.",
+        low=0,
+        high=MAX_INT,
     )
-    min_count_label: int = option(0, "Categories with fewer ads are never predicted.", low=0)
+    min_count_label: int = option(
+        0, "Categories with fewer ads are never predicted.", low=0, high=MAX_INT
+    )
     loss: Literal["softmax", "ova"] = option(
         "softmax", "Softmax, or one logistic regression per category against all others (ova)."
     )
     threads: int = option(
         1, "Threads, 0 for all cores; several do not repeat bit for bit.", low=0, high=1024
     )
-    lr_update_rate: int = option(100, "Words between changes of the learning rate.", low=1)
+    lr_update_rate: int = option(
+        100, "Words between changes of the learning rate.", low=1, high=MAX_INT
+    )
     pretrained_vectors: Path | None = option(
         None, "A .vec file of word vectors of length --dim to start from."
     )
-    ws: int = option(5, "Context window; without effect on a classifier.", low=1)
-    neg: int = option(5, "Negatives sampled; without effect with these losses.", low=1)
+    ws: int = option(5, "Context window; without effect on a classifier.", low=1, high=MAX_INT)
+    neg: int = option(
+        5, "Negatives sampled; without effect with these losses.", low=1, high=MAX_INT
+    )
     t: float = option(0.0001, "Sampling threshold; without effect on a classifier.", low=0)
 
     @classmethod

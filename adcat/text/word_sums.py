@@ -1,19 +1,17 @@
 """fastText's hidden vectors of many texts at once."""
 
 from collections import defaultdict
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import Vectors
+from adcat.text.ngrams import ngram_buckets
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-END_OF_LINE = "</s>"  # has a vector as well, unless --min-count is above the number of ads
+END_OF_LINE = "</s>"
 MAX_WORDS = 200_000  # remembered; 80 MB for vectors of length 100
 
 
@@ -29,21 +27,29 @@ class WordSums:
 
         Args:
           trained: fastText's model.
-          input_matrix: its vectors: [words + buckets, dim].
+          input_matrix: its vectors, those of the words before those of the n-grams: [rows, dim].
         """
-        self._subwords = trained.f.getSubwords
+        self._word_id = trained.f.getWordId
+        self._args = trained.f.getArgs()
         self._input_matrix = input_matrix
+        end = self._word_id(END_OF_LINE)  # -1 where --min-count is above the number of ads
+        self._end = input_matrix[[end]] if end >= 0 else input_matrix[:0]
         self._forget()
 
     def means(self, texts: Sequence[str]) -> Vectors:
         """The mean of the vectors of each text's words and of its end: [n, dim]."""
+        from scipy.sparse import csr_array
+
         if len(self._numbers) > MAX_WORDS:
             self._forget()
-        words = [[*text.split(), END_OF_LINE] for text in texts]
+        words = [text.split() for text in texts]
         numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int32)
         self._learn(list(self._numbers)[len(self._sums) :])
-        times = _counts(words, numbers, len(self._sums))  # a word in a text: [n, words]
-        return (times @ self._sums) / np.maximum(times @ self._sizes, 1)
+        ends = np.cumsum([0, *map(len, words)], dtype=np.int32)
+        shape = (len(texts), len(self._sums))
+        times = csr_array((np.ones(len(numbers), np.float32), numbers, ends), shape=shape)
+        sums = times @ self._sums + self._end.sum(axis=0)
+        return sums / np.maximum(times @ self._sizes + len(self._end), 1)
 
     def _forget(self) -> None:
         self._numbers: defaultdict[str, int] = defaultdict()
@@ -52,16 +58,18 @@ class WordSums:
         self._sizes = np.zeros((0, 1), dtype=np.float32)
 
     def _learn(self, words: Sequence[str]) -> None:
-        indices = [self._subwords(word, "strict")[1] for word in words]
-        flat = np.fromiter(chain.from_iterable(indices), np.int32)
-        times = _counts(indices, flat, len(self._input_matrix))  # a vector in a word
+        from scipy.sparse import coo_array
+
+        rows = len(self._input_matrix)
+        args = self._args
+        ids = np.array([self._word_id(word) for word in words], np.int64)
+        known = np.flatnonzero(ids >= 0)
+        places, buckets = ngram_buckets(words, args.minn, args.maxn, args.bucket)
+        cells = (
+            np.concatenate([known, places]),
+            np.concatenate([ids[known], rows - args.bucket + buckets]),
+        )
+        ones = np.ones(len(cells[0]), np.float32)
+        times = coo_array((ones, cells), shape=(len(words), rows)).tocsr()  # a vector in a word
         self._sums = np.concatenate([self._sums, times @ self._input_matrix])
         self._sizes = np.concatenate([self._sizes, times.sum(axis=1)[:, None]])
-
-
-def _counts(rows: Sequence[Sized], flat: NDArray[np.int32], columns: int) -> "csr_array":
-    """How often each number is in each row: [rows, columns]; `flat` holds the rows' numbers."""
-    from scipy.sparse import csr_array
-
-    ends = np.cumsum([0, *map(len, rows)], dtype=np.int32)
-    return csr_array((np.ones(len(flat), np.float32), flat, ends), shape=(len(rows), columns))
