@@ -19,7 +19,8 @@ import typer
 from adcat import __version__
 from adcat.errors import AdcatError
 from adcat.options import build, parameters
-from adcat.terminal import Terminal, show
+from adcat.tables import Report
+from adcat.terminal import Terminal, show, stream
 from adcat.workspace import Workspace
 
 COMMANDS = (
@@ -30,6 +31,8 @@ COMMANDS = (
     "fuse",
     "evaluate",
     "error-groups",
+    "predict",
+    "export",
 )
 
 app = typer.Typer(
@@ -77,7 +80,8 @@ def _add(name: str) -> None:
             if as_json:
                 typer.echo(json.dumps(document(ctx.obj, settings, Terminal()), indent=2))  # pyright: ignore[reportOptionalCall]
             else:
-                show(step(ctx.obj, settings, Terminal()))
+                result = step(ctx.obj, settings, Terminal())
+                show(result) if isinstance(result, Report) else stream(result)
 
     options = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     options += parameters(module.Settings)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import typer
 from rich import box
@@ -34,6 +34,17 @@ def show(report: Report) -> None:
         console.print(_rich(table))
     for line in report.lines:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def stream(lines: Iterable[str]) -> None:
+    """Prints lines on stdout as they come, each at once."""
+    try:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+    except BrokenPipeError:  # without this Python complains once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _rich(table: Table) -> RichTable:

@@ -14,9 +14,7 @@ from adcat.artifacts import image_paths
 from adcat.cli import app
 from adcat.image import classifier
 from adcat.image.extraction import load, stream_features
-from adcat.keras_files import load_network
 from adcat.progress import Silent
-from adcat.steps.train_image import Settings, train_image
 from adcat.workspace import Workspace
 
 CATEGORIES = ["Chairs", "Cars"]
@@ -45,7 +43,9 @@ def run(workspace, *words):
 
 
 def options(**given):
-    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+    return [
+        word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)
+    ]
 
 
 def history(workspace):
@@ -67,3 +67,60 @@ class Interrupting(Silent):
         self._left -= units
         if self._left < 0:
             raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A last layer on a random network, made once for the tests that only look."""
+    workspace = make_workspace(tmp_path_factory.mktemp("trained"))
+    result = run(workspace, *options(**SMALL, stage="head"))
+    assert result.exit_code == 0, result.output
+    return workspace, result
+
+
+def test_it_writes_a_model_with_its_preprocessing_and_its_history(trained):
+    workspace, result = trained
+    artifact = workspace.image_model
+    assert json.loads((artifact / "model.json").read_text()) == {
+        "backbone": "inception_v3",
+        "central_fraction": 0.875,
+        "image_size": 75,
+        "pixels": [-1, 1],
+    }
+    lines = history(workspace)
+    assert list(lines[0]) == [
+        "stage", "epoch", "learning_rate",
+        "train_loss", "train_top1", "validation_loss", "validation_top1",
+    ]  # fmt: skip
+    assert {line["stage"] for line in lines} == {"head"}
+    assert [float(line["epoch"]) for line in lines] == list(range(1, len(lines) + 1))
+    assert "validation top-1" in result.stdout
+    assert artifact.check().settings["weights"] == "none"
+    assert not list(artifact.path.rglob("*vectors*"))  # intermediate work is no part of it
+
+
+def test_colours_are_told_apart_and_the_summary_says_so(trained):
+    workspace, _ = trained
+    extractor = load(workspace.image_model.path)
+    batches = stream_features(extractor, image_paths(workspace.split, "test"), 2)
+    (probs,) = (probs for _, probs in batches)
+    assert probs.argmax(axis=1).tolist() == LABELS["test"]
+
+
+def test_the_kept_weights_score_what_the_history_says(trained):
+    """The last layer was trained on stored vectors; photos give the same loss."""
+    workspace, _ = trained
+    model = classifier.load(workspace.image_model.path)
+    photos = np.stack([model.read(path) for path in image_paths(workspace.split, "validation")])
+    probs = model.network.predict(photos, verbose=0)
+    loss = -np.log(probs[np.arange(3), LABELS["validation"]]).mean()
+    best = min(float(line["validation_loss"]) for line in history(workspace))
+    assert loss == pytest.approx(best, rel=1e-2)
+
+
+def test_a_second_run_makes_the_same_files(trained, tmp_path):
+    workspace, _ = trained
+    again = make_workspace(tmp_path)
+    assert run(again, *options(**SMALL, stage="head")).exit_code == 0
+    files = workspace.image_model.manifest().files
+    assert again.image_model.manifest().files == files

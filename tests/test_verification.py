@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from adcat.errors import BadInputError
+from adcat.image.decoding import open_photo
 from adcat.image.verification import verify_images
 from adcat.progress import Silent
 from adcat.rejections import Reason
@@ -169,3 +171,19 @@ def test_a_damaged_file_is_fine_or_unreadable(folder, suffix, changes):
     path.write_bytes(content)
     assert reason(folder, path.name) in (None, Reason.IMAGE_UNREADABLE)
     assert Path(path).read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["a.eps", "a.jpg"])
+@pytest.mark.parametrize("how", ["full", "header"])
+def test_a_format_that_starts_other_programs_is_not_even_tried(folder, name, how):
+    photo(8, 6).save(folder / name, "EPS")
+    assert reason(folder, name, how) == Reason.IMAGE_UNREADABLE
+    with pytest.raises(BadInputError, match="no readable photo"):
+        open_photo(folder / name)
+
+
+def test_a_bomb_is_not_decoded_when_training_or_predicting_either(folder):
+    side = int(Image.MAX_IMAGE_PIXELS**0.5) + 1
+    Image.new("1", (side, side)).save(folder / "bomb.png")
+    with pytest.raises(BadInputError, match=f"{side} x {side} pixels are too many"):
+        open_photo(folder / "bomb.png")

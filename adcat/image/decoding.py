@@ -4,6 +4,7 @@ An array of photos is float32 [n, height, width, 3] in [-1, 1], as Inception v3 
 """
 
 import collections
+import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -25,24 +26,42 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 THREADS = min(8, 1 + (os.cpu_count() or 1))  # each holds a batch; one waits while others work
+# What cameras and sites write. Pillow would try far more: an EPS, whatever its name, starts
+# Ghostscript, a WMF reads the system's fonts.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM")
+
+
+@contextlib.contextmanager
+def opened(path: Path | str) -> "Iterator[Image]":
+    """Opens an image file of which only the first bytes are read yet.
+
+    Raises:
+      OSError: it is missing, of none of `FORMATS`, or so large that it is meant to fill the memory.
+    """
+    from PIL import Image
+
+    with Image.open(path, formats=FORMATS) as image:
+        if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
+            raise OSError(f"{image.width} x {image.height} pixels are too many")
+        yield image
 
 
 def open_photo(path: Path | str, side: int = 0) -> "Image":
     """Decodes a photo as people see it: RGB, upright, its first frame, on white if transparent.
 
     Args:
-      path: a file in any format that Pillow reads.
+      path: a file in one of `FORMATS`.
       side: the side in pixels that the photo will be resized to, if known: a far larger JPEG is
         then decoded at 1/2, 1/4 or 1/8 of its size, never below twice the side.
 
     Raises:
       BadInputError: the file is missing or cannot be decoded.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata, sound pixels
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             if side:
                 image.draft(None, (2 * side, 2 * side))
             ImageOps.exif_transpose(image, in_place=True)
@@ -101,14 +120,16 @@ def stream_batches(
     return map_ahead(lambda batch: np.stack([read(item) for item in batch]), batches)
 
 
-def map_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yields what `work` makes of the items, in their order; threads do it ahead of its use."""
+def map_ahead(
+    work: Callable[[Item], Result], items: Iterable[Item], ahead: int = THREADS
+) -> Iterator[Result]:
+    """Yields what `work` makes of the items, in their order; threads do `ahead` items before."""
     threads = ThreadPoolExecutor(THREADS)
     waiting: collections.deque[Future[Result]] = collections.deque()
     try:
         for item in items:
             waiting.append(threads.submit(work, item))
-            if len(waiting) > THREADS:
+            if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adcat.artifacts import Vectors
 from adcat.image import inception
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 SPREAD = 0.3  # of the scaled vectors: with more, RMSprop of A.3.2 overshoots
 SPREAD_FLOOR = 0.01  # of the least varying direction, relative to the mean
 PRIOR_VARIANCE = 0.1  # of the weights on vectors of spread 1, measured on real and drawn photos
+BLOCK = 8192  # vectors in memory at a time
 DROPOUT = 0.2  # before the last layer while all layers are trained, as in TF-Slim
 
 
@@ -90,8 +92,7 @@ def last_layer_of(vectors: Vectors, categories: int) -> "tuple[keras.Layer, kera
       categories: outputs of the layer.
     """
     keras = import_tensorflow().keras
-    mean = np.mean(vectors, axis=0, dtype=np.float64)
-    variance = np.var(vectors, axis=0, dtype=np.float64)
+    mean, variance = moments(vectors)
     floor = np.square(SPREAD_FLOOR) * variance.mean()  # keeps what hardly varies from exploding
     scale = keras.layers.Normalization(
         mean=mean, variance=np.maximum(variance, floor) / np.square(SPREAD)
@@ -105,6 +106,14 @@ def last_layer_of(vectors: Vectors, categories: int) -> "tuple[keras.Layer, kera
         ),
         scale,
     )
+
+
+def moments(vectors: Vectors) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and variance of every column, reading some rows at a time: [dimension] each."""
+    blocks = [vectors[start : start + BLOCK] for start in range(0, len(vectors), BLOCK)]
+    mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks) / len(vectors)
+    squares = sum(np.square(block - mean).sum(axis=0) for block in blocks)
+    return mean, squares / len(vectors)
 
 
 def folded(layer: "keras.Layer", scale: "keras.Layer") -> list[np.ndarray]:

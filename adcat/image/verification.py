@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from adcat.image.decoding import open_photo
+from adcat.image.decoding import open_photo, opened
 from adcat.progress import Progress
 from adcat.rejections import Reason
 
@@ -58,34 +58,44 @@ def verify_images(
     return verdicts
 
 
-def _verify(root: Path, image: str, check: Check) -> Verdict:
+def locate(root: Path, image: str) -> Path | Reason:
+    """Finds the regular file below the folder `root` that an image's name means, or what is wrong.
+
+    Args:
+      root: the images folder, resolved.
+      image: a name that somebody else chose.
+    """
     if re.match(r"(?i)[a-z][a-z0-9+.-]+://|data:", image):
-        return Verdict(Reason.IMAGE_IS_URL)
+        return Reason.IMAGE_IS_URL
     try:
         path = (root / image).resolve()
     except (ValueError, RuntimeError):  # a NUL in the name, a link that leads to itself
-        return Verdict(Reason.IMAGE_MISSING)
+        return Reason.IMAGE_MISSING
     if Path(image).is_absolute() or not path.is_relative_to(root):
-        return Verdict(Reason.IMAGE_OUTSIDE)
+        return Reason.IMAGE_OUTSIDE
     try:
         mode = path.stat().st_mode
     except OSError:
-        return Verdict(Reason.IMAGE_MISSING)
+        return Reason.IMAGE_MISSING
     if not stat.S_ISREG(mode):  # opening a FIFO would wait for ever
-        return Verdict(Reason.IMAGE_UNREADABLE)
-    return Verdict(None) if check == "none" else _read(path, check)
+        return Reason.IMAGE_UNREADABLE
+    return path
+
+
+def _verify(root: Path, image: str, check: Check) -> Verdict:
+    found = locate(root, image)
+    if isinstance(found, Reason):
+        return Verdict(found)
+    return Verdict(None) if check == "none" else _read(found, check)
 
 
 def _read(path: Path, check: Check) -> Verdict:
-    from PIL import Image
-
     try:
-        with Image.open(path) as header:
-            is_bomb = header.width * header.height > (Image.MAX_IMAGE_PIXELS or 0)
-        if is_bomb:
-            return Verdict(Reason.IMAGE_UNREADABLE)
         if check == "full":
             open_photo(path)
+        else:
+            with opened(path):
+                pass
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
     except Exception:  # decoders raise nearly anything on a damaged file

@@ -1,0 +1,154 @@
+"""A model in a folder of its own: what serving needs and nothing else."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from adcat.artifacts import ModelProbs, Probs, read_categories
+from adcat.errors import BadInputError
+from adcat.fusion.model import load as load_fused
+from adcat.image.classifier import load as load_image_model
+from adcat.image.extraction import extractor
+from adcat.image.inception import VECTORS
+from adcat.manifest import write_json
+from adcat.prediction.ads import Ad, in_batches
+from adcat.prediction.models import load_rule, read_prior
+from adcat.prediction.predictor import Predictor, once
+from adcat.prediction.rules import KINDS, Kind, Rule, baseline
+from adcat.quiet import import_tensorflow, silenced_stderr
+from adcat.text.cleaning import PREPROCESSING
+from adcat.text.models import load as load_text_model
+from adcat.workspace import Workspace
+
+if TYPE_CHECKING:
+    from adcat.image.classifier import ImageModel
+    from adcat.image.inference import Forward
+
+Runtime: TypeAlias = Literal["onnx", "keras"]
+
+DEFINITION = "serving.json"
+MODEL_FILES = ("model.bin", "model.json", "model.keras", "params.json")
+ONNX = "image/model.onnx"
+NEEDED = ("tf2onnx", "onnxruntime")  # to write and to check it
+OUTPUTS = ("vectors", "probabilities")
+BATCH = 10  # ads at a time in the check
+
+
+def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
+    """Writes a model, the classifiers that it reads, and how ads are prepared for them.
+
+    Of both classifiers the network or the text model is copied; the image network is written as
+    ONNX too.
+
+    Raises:
+      BadInputError: a package that ONNX needs is missing.
+    """
+    rule = load_rule(model)
+    if "image" in rule.modalities:
+        _check_installed()
+    sources = {"text": workspace.text_model.path, "image": workspace.image_model.path}
+    folders = {modality: sources[modality] for modality in rule.modalities}
+    if not model.is_baseline:
+        folders["fusion"] = model.artifact.path
+    for name, source in folders.items():
+        _copy(source, folder / name)
+    if "image" in rule.modalities:
+        _write_onnx(load_image_model(folder / "image"), folder / ONNX)
+    definition = {
+        "model": model.name,
+        "reads": rule.reads,
+        "categories": read_categories(workspace.split),
+        "prior": read_prior(workspace).tolist(),
+        "text": PREPROCESSING,
+        "photo": "image/model.json: the central part, resized, bilinear; RGB from -1 to 1",
+    }
+    write_json(folder / DEFINITION, definition)
+
+
+def _check_installed() -> None:
+    missing = [name for name in NEEDED if not find_spec(name)]
+    if missing:
+        raise BadInputError(
+            f"the export to ONNX needs {' and '.join(missing)}; type: pip install 'adcat[export]'"
+        )
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.mkdir()
+    for name in MODEL_FILES:
+        if (source / name).exists():
+            shutil.copyfile(source / name, target / name)
+
+
+def runtimes(folder: Path) -> tuple[Runtime, ...]:
+    """What an exported model's image network can run in; only Keras' where it has none."""
+    return ("onnx", "keras") if (folder / ONNX).exists() else ("keras",)
+
+
+def load_exported(folder: Path, runtime: Runtime) -> Predictor:
+    """Reads an exported model; it answers ads that have all that it reads, others by the prior."""
+    definition = json.loads((folder / DEFINITION).read_text(encoding="utf-8"))
+    prior = np.array(definition["prior"], np.float32)
+    if (folder / "fusion").exists():
+        fused = load_fused(folder / "fusion")
+        rule = Rule(fused.reads, fused.combine)
+    else:
+        rule = baseline(definition["model"])
+    rules: dict[Kind, Rule] = {modality: baseline(modality) for modality in rule.modalities}
+    image = once(lambda: load_image_model(folder / "image"))
+    return Predictor(
+        model=rule,
+        rules={**rules, "none": Rule((), lambda _: prior), KINDS[rule.modalities]: rule},
+        prior=prior,
+        text=once(lambda: load_text_model(folder / "text")),
+        image=image,
+        forward=once(
+            lambda: extractor(image()).forward if runtime == "keras" else onnx_forward(folder)
+        ),
+    )
+
+
+def _write_onnx(model: "ImageModel", path: Path) -> None:
+    """Writes the image network: photos [n, side, side, 3] -> vectors and probabilities."""
+    keras = import_tensorflow().keras
+    network = model.network
+    outputs = dict(zip(OUTPUTS, (network.get_layer(VECTORS).output, network.output), strict=True))
+    both = keras.Model(network.input, outputs)
+    shape = (None, model.side, model.side, 3)
+    both(np.zeros((1, *shape[1:]), np.float32))  # Keras exports what was called once
+    photos = keras.InputSpec(shape=shape, dtype="float32", name="photos")
+    # Keras asks NumPy for names that it dropped; TensorFlow tells of GPUs that are not there.
+    with warnings.catch_warnings(action="ignore"), silenced_stderr():
+        both.export(path, format="onnx", verbose=False, input_signature=[photos])
+
+
+def onnx_forward(folder: Path) -> "Forward":
+    """Runs the exported network: photos -> vectors [b, dimension] and probabilities."""
+    import onnxruntime  # pyright: ignore[reportMissingImports]
+
+    session = onnxruntime.InferenceSession(folder / ONNX, providers=["CPUExecutionProvider"])
+    return lambda photos: session.run(list(OUTPUTS), {"photos": photos})
+
+
+def largest_difference(
+    predictor: Predictor, ads: Sequence[Ad], images: Path, expected: Probs
+) -> float:
+    """How far a predictor's probabilities are from the expected ones at most.
+
+    Args:
+      predictor: an exported model's.
+      ads: n of them.
+      images: the folder that photos' names are relative to.
+      expected: [n, categories].
+    """
+    found = np.zeros_like(expected)
+    batches = predictor.stream(in_batches(ads, BATCH), images, expected.shape[1], 0)
+    for answer in (answer for answers in batches for answer in answers):
+        found[answer.ad.row - 1, answer.categories] = answer.probabilities
+    return float(np.abs(found - expected).max())

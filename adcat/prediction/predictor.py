@@ -1,0 +1,158 @@
+"""Answers ads in batches: decodes, runs the classifiers, and applies the rule for what is there."""
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.artifacts import MODALITIES, Modality, Probs
+from adcat.errors import BadInputError
+from adcat.image.decoding import Photos, map_ahead
+from adcat.image.verification import locate
+from adcat.prediction.ads import Ad
+from adcat.prediction.answers import Answer, answers
+from adcat.prediction.rules import KINDS, Kind, Rule
+from adcat.rejections import Reason
+
+if TYPE_CHECKING:
+    from adcat.image.classifier import ImageModel
+    from adcat.image.inference import Forward
+    from adcat.text.models import TextModel
+
+Value = TypeVar("Value")
+Arrays: TypeAlias = dict[str, NDArray[np.float32]]  # such as `image_probs`: [n, columns]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """An ad, its photo if it is needed and can be decoded, and what is wrong with the ad."""
+
+    ad: Ad
+    photo: Photos | None  # [side, side, 3]
+    problems: Sequence[Reason]
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """What the ad has."""
+        found: dict[Modality, bool] = {"text": bool(self.ad.text), "image": self.photo is not None}
+        return frozenset(modality for modality, there in found.items() if there)
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictor:
+    """A model, the classifiers that stand in for it, and the prior where an ad has nothing."""
+
+    model: Rule
+    rules: Mapping[Kind, Rule]  # the model's own among them
+    prior: Probs  # [categories]
+    text: "Callable[[], TextModel]"
+    image: "Callable[[], ImageModel]"
+    forward: "Callable[[], Forward]"  # of the image classifier
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether something of it was found on validation ads."""
+        return self.model.temperature != 1 or self.model.threshold is not None
+
+    def stream(
+        self, batches: Iterable[Sequence[Ad]], images: Path, top: int, ahead: int
+    ) -> Iterator[list[Answer]]:
+        """Answers every ad, in order.
+
+        Args:
+          batches: the ads.
+          images: the folder that photos' names are relative to, resolved.
+          top: how many categories to suggest where no coverage is promised.
+          ahead: batches whose photos are worked on before an answer is given.
+        """
+        for seen, image_arrays in map_ahead(lambda b: self._see(b, images), batches, ahead):
+            yield self._answer(seen, image_arrays, top)
+
+    def _see(self, batch: Sequence[Ad], images: Path) -> tuple[list[Seen], Arrays]:
+        """Looks at ads and runs the image network over the photos that are used."""
+        seen = [self._look(ad, images) for ad in batch]
+        rows = [i for i, ad in enumerate(seen) if "image" in self._used(ad)]
+        if not rows:
+            return seen, {}
+        photos = np.stack([seen[i].photo for i in rows])  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return seen, dict(_spread("image", self.forward()(photos), rows, len(seen)))
+
+    def _look(self, ad: Ad, images: Path) -> Seen:
+        if ad.is_malformed:
+            return Seen(ad, None, [Reason.MALFORMED_ROW])
+        problems = [] if ad.text or "text" not in self.model.modalities else [Reason.EMPTY_TEXT]
+        photo = None
+        if "image" in self.model.modalities or not ad.text:
+            photo = self._photo(ad.image, images)
+        if isinstance(photo, Reason):
+            return Seen(ad, None, [*problems, photo])
+        return Seen(ad, photo, problems)
+
+    def _photo(self, image: str, images: Path) -> Photos | Reason:
+        """Decodes a photo as for extraction, or says what is wrong with it."""
+        if not image:
+            return Reason.NO_IMAGE
+        path = locate(images, image)
+        if isinstance(path, Reason):
+            return path
+        try:
+            return self.image().read(path)
+        except BadInputError:
+            return Reason.IMAGE_UNREADABLE
+
+    def _answer(self, batch: Sequence[Seen], image_arrays: Arrays, top: int) -> list[Answer]:
+        used = [self._used(seen) for seen in batch]
+        kinds = np.array([KINDS[modalities] for modalities in used])
+        arrays = {**image_arrays, **self._text_arrays(batch, used)}
+        probs = np.tile(self.prior, (len(batch), 1))
+        sizes = self.rules["none"].sizes(probs, top)
+        alone = {modality: probs.copy() for modality in MODALITIES}
+        for modalities in set(used) - {frozenset()}:
+            rule, rows = self.rules[KINDS[modalities]], np.flatnonzero(kinds == KINDS[modalities])
+            probs[rows] = rule.probs(arrays, rows)
+            sizes[rows] = rule.sizes(probs[rows], top)
+            for modality in modalities:
+                alone[modality][rows] = self.rules[modality].probs(arrays, rows)
+        problems = [seen.problems for seen in batch]
+        ads = [seen.ad for seen in batch]
+        return answers(ads, probs, sizes, kinds.tolist(), problems, alone, self.prior)
+
+    def _used(self, seen: Seen) -> frozenset[Modality]:
+        """What the answer rests on: all that the model reads, or else what there is of it."""
+        if self.model.modalities <= seen.modalities:
+            return self.model.modalities
+        return frozenset(modality for modality in seen.modalities if modality in self.rules)
+
+    def _text_arrays(self, batch: Sequence[Seen], used: Sequence[frozenset[Modality]]) -> Arrays:
+        rows = [i for i, modalities in enumerate(used) if "text" in modalities]
+        if not rows:
+            return {}
+        found = self.text().features([batch[i].ad.text for i in rows])
+        return dict(_spread("text", found, rows, len(batch)))
+
+
+def _spread(
+    modality: str, found: Sequence[NDArray[np.float32]], rows: Sequence[int], ads: int
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The vectors and probabilities of these rows; not a number in the other ads' rows."""
+    for kind, values in zip(("vectors", "probs"), found, strict=True):
+        spread = np.full((ads, values.shape[1]), np.nan, np.float32)
+        spread[rows] = values
+        yield f"{modality}_{kind}", spread
+
+
+def once(make: Callable[[], Value]) -> Callable[[], Value]:
+    """Makes a value at the first call, whichever thread that comes from, and keeps it."""
+    lock, made = threading.Lock(), list[Value]()
+
+    def get() -> Value:
+        with lock:
+            if not made:
+                made.append(make())
+        return made[0]
+
+    return get

@@ -1,0 +1,126 @@
+"""How fast new ads are answered.
+
+Throughput: `predict`'s whole work on a table (decoding, both classifiers, fusion, JSON) against the
+image half of `extract-features` on the same photos. Latency: the median over 200 ads, one after
+the other through stdin of a running `predict`, with a text only and with a photo too. The network
+is Inception v3 at 299 pixels as it is before training.
+"""
+
+import csv
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from adcat.artifacts import PARTS, find_models, image_paths, iterate_ads, read_categories
+from adcat.image import classifier
+from adcat.image.decoding import THREADS
+from adcat.image.extraction import stream_features
+from adcat.prediction.ads import Ad, in_batches
+from adcat.prediction.models import load_predictor
+from adcat.prediction.rules import Promise
+from adcat.text.cleaning import clean
+from adcat.workspace import Workspace
+
+TABLE = Path(__file__).parent.parent / "sample_data/ads.csv"
+FOLDER = TABLE.parent.resolve()
+SIDE, BATCH, ROUNDS, ASKED = 299, 32, 3, 200
+COLUMNS = ("id", "title", "description", "image")
+
+
+@dataclasses.dataclass(frozen=True)
+class Untrained:
+    """Settings of the image artifact."""
+
+    side: int = SIDE
+
+
+def adcat(workspace: Workspace, *words: object) -> list[str]:
+    """A command's words."""
+    return [sys.executable, "-m", "adcat", "-w", *map(str, (workspace.root, *words))]
+
+
+def make_workspace(folder: Path) -> Workspace:
+    """The sample's ads with product-max over both classifiers."""
+    workspace = Workspace(folder / "artifacts")
+    for words in (("split", TABLE), ("train-text",)):
+        subprocess.run(adcat(workspace, *words), check=True, capture_output=True)
+    with workspace.image_model.write(Untrained(), [workspace.split]) as draft:
+        model = classifier.build(SIDE, len(read_categories(workspace.split)), None)
+        classifier.save(model, draft.folder)
+    for words in (("extract-features",), ("fuse", "--policy", "product-max")):
+        subprocess.run(adcat(workspace, *words), check=True, capture_output=True)
+    return workspace
+
+
+def per_second(batches: Callable[[], Iterable[object]], ads: int) -> float:
+    """Ads per second of some work."""
+    started = time.perf_counter()
+    for _ in batches():
+        pass
+    return ads / (time.perf_counter() - started)
+
+
+def throughput(workspace: Workspace) -> None:
+    """Prints both rates and their ratio, of the best of a few rounds each."""
+    (model,) = find_models(workspace, ["product-max"])
+    predictor = load_predictor(workspace, model, Promise(False, None, 0))
+    found = [
+        ad
+        for part in PARTS
+        for chunk in iterate_ads(workspace.split, part, COLUMNS)
+        for ad in chunk.to_pylist()
+    ]
+    ads = [
+        Ad(row, ad["id"], clean(ad["title"], ad["description"]), ad["image"])
+        for row, ad in enumerate(found, 1)
+    ]
+    paths = [path for part in PARTS for path in image_paths(workspace.split, part)]
+    categories = read_categories(workspace.split)
+
+    def answers() -> Iterable[object]:
+        for batch in predictor.stream(in_batches(ads, -(-BATCH // THREADS)), FOLDER, 5, THREADS):
+            yield [json.dumps(answer.record(categories, None)) for answer in batch]
+
+    image = predictor.image()
+    rates: list[tuple[float, float]] = []
+    for _ in range(ROUNDS):
+        extracted = per_second(lambda: stream_features(image, paths, BATCH), len(paths))
+        rates.append((extracted, per_second(answers, len(ads))))
+    extracted, predicted = (max(rate) for rate in zip(*rates, strict=True))
+    print(f"extract-features, photos  {extracted:6.0f} ads/s")
+    print(f"predict                   {predicted:6.0f} ads/s, ratio {predicted / extracted:.2f}")
+
+
+def latency(workspace: Workspace) -> None:
+    """Prints the median time of an answer of a running process."""
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["image"]][: ASKED + 10]
+    words = adcat(workspace, "predict", "--model", "product-max", "--images", TABLE.parent)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(words, text=True, **pipes) as process:
+        assert process.stdin
+        assert process.stdout
+        for name, image in (("text only", ""), ("with a photo", None)):
+            seconds: list[float] = []
+            for row in rows:
+                line = json.dumps(row if image is None else {**row, "image": image})
+                started = time.perf_counter()
+                process.stdin.write(line + "\n")
+                process.stdin.flush()
+                process.stdout.readline()
+                seconds.append(time.perf_counter() - started)
+            print(f"one ad, {name:12}  {1000 * statistics.median(seconds[10:]):6.1f} ms")
+        process.stdin.close()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        made = make_workspace(Path(folder))
+        throughput(made)
+        latency(made)

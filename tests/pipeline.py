@@ -1,0 +1,77 @@
+"""A workspace with both classifiers, made by the commands from ads that are drawn here."""
+
+import csv
+
+import numpy as np
+from handmade import Made
+from PIL import Image
+from typer.testing import CliRunner
+
+from adcat.artifacts import read_categories
+from adcat.cli import app
+from adcat.image import classifier, inception
+from adcat.quiet import seeded_tensorflow
+from adcat.workspace import Workspace
+
+WORDS = {"Bilar": "volvo diesel ratt", "Cyklar": "cykel ram pedal", "Soffor": "soffa tyg dyna"}
+HEADERS = ("id", "title", "description", "category", "image")
+
+
+def adcat(workspace, *words, input=None):
+    """Runs a command that is expected to end well."""
+    words = ["-w", str(workspace.root), *map(str, words)]
+    result = CliRunner().invoke(app, words, input=input)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def write_table(path, ads):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HEADERS, restval="")
+        writer.writeheader()
+        writer.writerows(ads)
+
+
+def draw_ads(folder, count=60, seed=0):
+    """Ads whose texts tell the category most of the time and whose photos tell it by colour."""
+    rng = np.random.default_rng(seed)
+    (folder / "photos").mkdir(parents=True)
+    names = list(WORDS)
+    ads = []
+    for i in range(count):
+        c = int(rng.integers(3))
+        said = names[c if rng.random() < 0.8 else rng.integers(3)]
+        pixels = rng.integers(0, 120, (80, 90, 3))
+        pixels[..., c] += 120
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"photos/{i}.jpg")
+        title = " ".join(rng.permutation(WORDS[said].split())[:2])
+        ads.append({
+            "id": f"ad{i}", "title": title, "description": f"fin {i}", "category": names[c],
+            "image": f"photos/{i}.jpg",
+        })  # fmt: skip
+    return ads
+
+
+def small_image_model(categories):
+    """A network like the real one, from photos to vectors, logits and probabilities, but small."""
+    keras = seeded_tensorflow(0).keras
+    photos = keras.Input((24, 24, 3))
+    maps = keras.layers.Conv2D(6, 3, activation="relu")(photos)
+    vectors = keras.layers.GlobalAveragePooling2D(name=inception.VECTORS)(maps)
+    logits = keras.layers.Dense(categories, name=classifier.LAST_LAYER)(vectors)
+    probs = keras.layers.Softmax()(logits)
+    return classifier.ImageModel(keras.Model(photos, probs), 24)
+
+
+def make_workspace(folder, *policies):
+    """A workspace of 60 ads in `folder/ads.csv`."""
+    workspace = Workspace(folder / "w")
+    write_table(folder / "ads.csv", draw_ads(folder))
+    adcat(workspace, "split", folder / "ads.csv", "--validation", 0.4, "--test", 0.3)
+    adcat(workspace, "train-text", "--epochs", 30, "--dim", 8)
+    with workspace.image_model.write(Made(), [workspace.split]) as draft:
+        classifier.save(small_image_model(len(read_categories(workspace.split))), draft.folder)
+    adcat(workspace, "extract-features")
+    for policy in policies:
+        adcat(workspace, "fuse", "--policy", policy, "--max-epochs", 3)
+    return workspace

@@ -1,0 +1,102 @@
+import json
+import shutil
+
+import numpy as np
+import onnxruntime
+import pyarrow.parquet as pq
+import pytest
+from handmade import Made
+from PIL import Image
+from pipeline import adcat, make_workspace
+from typer.testing import CliRunner
+
+from adcat.cli import app
+from adcat.prediction import export
+from adcat.workspace import Workspace
+
+CLASSIFIERS = {"text/model.bin", "text/model.json", "image/model.json", "image/model.keras"}
+FILES = {
+    "text": {"text/model.bin", "text/model.json"},
+    "product-max": {*CLASSIFIERS, "image/model.onnx", "fusion/params.json"},
+    "concat": {*CLASSIFIERS, "image/model.onnx", "fusion/params.json", "fusion/model.keras"},
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_workspace(tmp_path_factory.mktemp("export"), "product-max", "concat")
+
+
+def refused(workspace, *words):
+    result = CliRunner().invoke(app, ["-w", str(workspace.root), "export", *map(str, words)])
+    assert (result.exit_code, result.stdout) == (1, "")
+    return result.stderr
+
+
+@pytest.mark.parametrize("model", FILES)
+def test_an_export_holds_what_serving_needs_and_nothing_else(made, tmp_path, model):
+    result = adcat(made, "export", tmp_path / "e", "--model", model)
+    found = {p.relative_to(tmp_path / "e").as_posix() for p in (tmp_path / "e").rglob("*.*")}
+    assert found == {*FILES[model], "serving.json"}
+    lines = result.stdout.splitlines()
+    runtimes = ["keras"] if model == "text" else ["onnx", "keras"]
+    assert [line.partition(":")[0] for line in lines] == [*runtimes, model]
+    assert all(line.endswith("on 18 test ads") for line in lines[:-1])
+    definition = json.loads((tmp_path / "e/serving.json").read_text())
+    assert definition["categories"] == ["Bilar", "Cyklar", "Soffor"]
+    assert sum(definition["prior"]) == pytest.approx(1)
+
+
+def test_the_onnx_network_gives_the_stored_features_on_its_own(made, tmp_path):
+    """Read by ONNX Runtime alone, photos prepared here, as a service in another language would."""
+    adcat(made, "export", tmp_path / "e", "--model", "product-max")
+    definition = json.loads((tmp_path / "e/image/model.json").read_text())
+    session = onnxruntime.InferenceSession(tmp_path / "e/image/model.onnx")
+    (side, share) = definition["image_size"], definition["central_fraction"]
+    ads = pq.read_table(made.split / "ads.parquet", filters=[("part", "=", "test")])
+    photos = []
+    for name in ads["image"].to_pylist():
+        with Image.open(made.root.parent / name) as photo:
+            x, y = (photo.width * (1 - share) / 2, photo.height * (1 - share) / 2)
+            box = (x, y, photo.width - x, photo.height - y)
+            photos.append(np.asarray(photo.resize((side, side), Image.Resampling.BILINEAR, box)))
+    batch = np.stack(photos).astype(np.float32) / 127.5 - 1
+    vectors, probs = session.run(["vectors", "probabilities"], {"photos": batch})
+    np.testing.assert_allclose(probs, np.load(made.features / "test/image_probs.npy"), atol=1e-5)
+    stored = np.load(made.features / "test/image_vectors.npy")
+    np.testing.assert_allclose(vectors, stored, atol=1e-4)
+
+
+def test_a_model_that_answers_otherwise_is_not_exported(made, tmp_path):
+    workspace = Workspace(shutil.copytree(made.root, tmp_path / "copy"))
+    parameters = (made.fused("product-max") / "params.json").read_text()
+    stored = {
+        f"{part}/probs": np.load(made.fused("product-max") / f"{part}/probs.npy")[:, ::-1]
+        for part in ("validation", "test")
+    }
+    wrong = workspace.fused("wrong")
+    with wrong.write(Made(seed=1), [workspace.features]) as draft:
+        for part in ("validation", "test"):
+            (draft.folder / part).mkdir()
+            np.save(draft.folder / f"{part}/probs.npy", stored[f"{part}/probs"])
+        (draft.folder / "params.json").write_text(parameters)
+    stderr = refused(workspace, tmp_path / "e", "--model", "wrong")
+    assert "the exported wrong (onnx) differs by" in stderr
+    assert not (tmp_path / "e").exists()
+    assert not list(tmp_path.glob(".e*"))
+
+
+def test_a_folder_that_is_there_is_left_alone(made, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    assert "is there already" in refused(made, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_missing_package_is_named(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    stderr = refused(made, tmp_path / "e", "--model", "concat")
+    assert stderr == (
+        "error: the export to ONNX needs tf2onnx and onnxruntime; "
+        "type: pip install 'adcat[export]'\n"
+    )
+    assert not (tmp_path / "e").exists()

@@ -1,0 +1,315 @@
+"""Answers for new ads, from the command line: the same numbers as stored, whatever is missing."""
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from handmade import Made
+from PIL import Image
+from pipeline import WORDS, adcat, make_workspace, write_table
+from typer.testing import CliRunner
+
+from adcat.artifacts import all_models, iterate_ads, prior, read_categories, read_labels
+from adcat.cli import app
+from adcat.workspace import Workspace
+
+POLICIES = ("product-max", "log-linear", "top3", "concat", "text-only", "image-only")
+MODELS = ("text", "image", *POLICIES)
+ALL = 1000  # more categories than there are
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("predict")
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    return make_workspace(folder, *POLICIES)
+
+
+def predict(workspace, *words, input=None):
+    """The answers on stdout, line by line."""
+    result = adcat(workspace, "predict", *words, input=input)
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def refused(workspace, *words):
+    words = ["-w", str(workspace.root), "predict", *map(str, words)]
+    result = CliRunner().invoke(app, words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    return result.stderr
+
+
+def probs_of(answers, workspace):
+    """[n, categories]."""
+    names = read_categories(workspace.split)
+    found = [{c["category"]: c["probability"] for c in answer["categories"]} for answer in answers]
+    return np.array([[row[name] for name in names] for row in found])
+
+
+def test_ads(workspace):
+    return [
+        ad
+        for chunk in iterate_ads(workspace.split, "test", ["id", "title", "description", "image"])
+        for ad in chunk.to_pylist()
+    ]
+
+
+test_ads.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_gives_the_stored_probabilities_again(made, folder, model):
+    answers = predict(made, folder / "ads.csv", "--model", model, "--top", ALL, "--batch-size", 7)
+    assert [answer["id"] for answer in answers] == [f"ad{i}" for i in range(60)]
+    by_id = {answer["id"]: answer for answer in answers}
+    ours = probs_of([by_id[ad["id"]] for ad in test_ads(made)], made)
+    (stored,) = (found.probs("test") for found in all_models(made) if found.name == model)
+    np.testing.assert_allclose(ours, stored, atol=1e-5)
+    expected = {"text": "text", "image": "image", "text-only": "text", "image-only": "image"}
+    assert {answer["modality"] for answer in answers} == {expected.get(model, "both")}
+    assert not any(answer["problems"] for answer in answers)
+
+
+@pytest.mark.parametrize("model", ["product-max", "concat", "text", "image"])
+def test_what_is_missing_is_answered_from_what_is_there(made, folder, model):
+    ad = test_ads(made)[0]
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    lines = [
+        {**ad},
+        {**ad, "image": ""},
+        {**ad, "image": "broken.jpg"},
+        {**ad, "title": " ", "description": "?!"},
+        {"id": "nothing"},
+    ]
+    answers = predict(
+        made, "--model", model, "--images", folder, "--top", ALL,
+        input="\n".join(map(json.dumps, lines)),
+    )  # fmt: skip
+    found = probs_of(answers, made)
+    alone = {m: np.load(made.features / f"test/{m}_probs.npy")[0] for m in ("text", "image")}
+    whole = {"text": "text", "image": "image"}.get(model, "both")
+    kinds = [whole, "text", "text", "image", "none"]
+    assert [answer["modality"] for answer in answers] == kinds
+    for i in (1, 2, 3):
+        np.testing.assert_allclose(found[i], alone[kinds[i]], atol=1e-5)
+    shares = prior(read_labels(made.split, "train"), len(WORDS))
+    np.testing.assert_allclose(found[4], shares, atol=1e-5)
+    if model == "product-max":
+        problems = [answer["problems"] for answer in answers]
+        assert problems == [
+            [], ["no image given"], ["image unreadable"], ["empty text"],
+            ["empty text", "no image given"],
+        ]  # fmt: skip
+
+
+def test_a_neighbour_changes_nothing(made, folder):
+    """Each ad alone gets the answer that it gets among broken ones."""
+    ads = [{**ad, "image": ad["image"] if i % 2 else "gone"} for i, ad in enumerate(test_ads(made))]
+    words = ("--model", "concat", "--images", folder, "--top", ALL)
+    together = predict(made, *words, input="\n".join(map(json.dumps, ads)))
+    for ad, answer in list(zip(ads, together, strict=True))[:4]:
+        (alone,) = predict(made, *words, input=json.dumps(ad))
+        assert alone["modality"] == answer["modality"]
+        np.testing.assert_allclose(probs_of([alone], made), probs_of([answer], made), atol=1e-5)
+
+
+def test_contributions_add_up_to_what_the_ad_changed(made, folder):
+    shares = prior(read_labels(made.split, "train"), len(WORDS))
+    names = read_categories(made.split)
+    for answer in predict(made, folder / "ads.csv", "--model", "log-linear"):
+        best = answer["categories"][0]
+        change = np.log(best["probability"] / shares[names.index(best["category"])])
+        assert sum(answer["contributions"].values()) == pytest.approx(change, abs=1e-4)
+
+
+def broken_rows(folder):
+    """Fifty rows, none of which is a whole ad, as lines of a table or of JSON."""
+    (folder / "a.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    Image.new("RGB", (5, 5)).save(folder / "cut.jpg")
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:200])
+    (folder / "empty.png").touch()
+    (folder / "folder.jpg").mkdir()
+    side = int(Image.MAX_IMAGE_PIXELS**0.5) + 1
+    Image.new("1", (side, side)).save(folder / "bomb.png")
+    images = (
+        "gone.jpg", "a.eps", "cut.jpg", "empty.png", "folder.jpg", "bomb.png", "../../etc/passwd",
+        "/etc/passwd", "http://x.se/a.jpg", "nul\0.jpg", "", "data:image/png;base64,AA", "x" * 5000,
+    )  # fmt: skip
+    titles = ("", "!!!", "volvo", "\t\u00a0")
+    rows = [{"id": "", "title": title, "image": image} for image in images for title in titles]
+    return rows[:50]
+
+
+def test_fifty_broken_rows_get_fifty_answers(made, folder, tmp_path):
+    rows = broken_rows(tmp_path)
+    write_table(tmp_path / "ads.csv", rows)
+    answers = predict(made, tmp_path / "ads.csv", "--model", "product-max")
+    assert [answer["row"] for answer in answers] == list(range(1, 51))
+    for row, answer in zip(rows, answers, strict=True):
+        assert answer["modality"] == ("text" if row["title"] == "volvo" else "none")
+        assert answer["problems"]
+        assert len(answer["categories"]) == 3
+
+
+def test_lines_that_are_no_ads_get_answers_too(made):
+    lines = ["no json", "[1, 2]", '{"id": ["a"]}', '{"id": 7, "title": "volvo"', "\udcff{}", "{}"]
+    lines.append('{"id": 7, "title": "volvo ratt \\ud800"}')
+    text = "\n".join(lines).encode("utf-8", "surrogateescape")
+    answers = predict(made, "--model", "text", input=text)
+    assert len(answers) == 7
+    assert all(answer["problems"] == ["malformed row"] for answer in answers[:6])
+    assert (answers[6]["id"], answers[6]["modality"]) == ("7", "text")
+
+
+def test_a_service_is_ended_by_an_interruption(made):
+    """A process that waits for the next line, as it would behind a service."""
+    words = [sys.executable, "-m", "adcat", "-w", made.root, "predict", "--model", "text"]
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write('{"id": 1, "title": "volvo"}\n')
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["modality"] == "text"
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert process.stderr
+        assert process.stderr.read() == "interrupted; run the same command again to go on\n"
+
+
+def test_one_ad_from_the_command_line(made, folder):
+    ad = test_ads(made)[0]
+    (answer,) = predict(
+        made, "--title", ad["title"], "--description", ad["description"],
+        "--image", folder / ad["image"], "--model", "product-max", "--top", 2,
+    )  # fmt: skip
+    stored = np.load(made.fused("product-max") / "test/probs.npy")[0]
+    assert [c["probability"] for c in answer["categories"]] == pytest.approx(
+        np.sort(stored)[:-3:-1], abs=1e-5
+    )
+    assert answer["modality"] == "both"
+
+
+def test_the_default_is_the_best_on_validation(made, folder):
+    labels = read_labels(made.split, "validation")
+    top1 = {m.name: np.mean(m.probs("validation").argmax(1) == labels) for m in all_models(made)}
+    best = max(top1, key=top1.__getitem__)
+    stderr = adcat(made, "predict", "--title", "volvo").stderr
+    assert f"model {best}: the best on the validation ads, top-1 {top1[best]:.2%}" in stderr
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_every_format_holds_the_same(made, folder, tmp_path, suffix):
+    path = tmp_path / f"answers.{suffix}"
+    words = (folder / "ads.csv", "--model", "text", "--accept-above", 0.9)
+    expected = predict(made, *words)
+    adcat(made, "predict", *words, "--output", path)
+    if suffix == "jsonl":
+        found = [json.loads(line) for line in path.read_text().splitlines()]
+    elif suffix == "parquet":
+        found = pq.read_table(path).to_pylist()
+    else:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["category"] for row in rows] == [
+            answer["categories"][0]["category"] for answer in expected
+        ]
+        found = [{**answer, "categories": json.loads(row["categories"])}
+                 for answer, row in zip(expected, rows, strict=True)]  # fmt: skip
+    assert found == expected
+    assert sorted(p.name for p in tmp_path.iterdir()) == [path.name, f"{path.name}.manifest.json"]
+
+
+def test_what_is_done_is_not_done_again(made, folder, tmp_path):
+    words = ("predict", folder / "ads.csv", "--model", "text", "--output", tmp_path / "a.jsonl")
+    adcat(made, *words)
+    before = (tmp_path / "a.jsonl").stat().st_mtime_ns
+    assert "stands there already" in adcat(made, *words).stdout
+    assert (tmp_path / "a.jsonl").stat().st_mtime_ns == before
+    assert "stands there" not in adcat(made, *words, "--top", 1).stdout
+    (tmp_path / "a.jsonl").write_text("edited")
+    assert "stands there" not in adcat(made, *words, "--top", 1).stdout
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 60
+
+
+def test_shards_make_up_the_whole(made, folder, tmp_path):
+    words = (folder / "ads.csv", "--model", "text")
+    whole = predict(made, *words)
+    for i in (1, 2, 3):
+        shard = ("--shard", f"{i}/3", "--output", tmp_path / "a.jsonl")
+        adcat(made, "predict", *words, *shard)
+    lines = [
+        json.loads(line)
+        for i in (1, 2, 3)
+        for line in (tmp_path / f"a-{i}-of-3.jsonl").read_text().splitlines()
+    ]
+    assert sorted(lines, key=lambda answer: answer["row"]) == whole
+
+
+def test_a_promise_is_kept_for_every_kind_of_ad(made, folder, tmp_path):
+    words = (folder / "ads.csv", "--model", "product-max", "--coverage", 0.6, "--calibrate")
+    adcat(made, "predict", *words, "--output", tmp_path / "a.jsonl")
+    manifest = json.loads((tmp_path / "a.jsonl.manifest.json").read_text())
+    assert manifest["notes"]["calibrated_on"].startswith("validation ads")
+    rules = manifest["notes"]["rules"]
+    assert set(rules) == {"both", "text", "image", "none"}
+    for answer in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines()):
+        p = [c["probability"] for c in answer["categories"]]
+        assert sum(p[:-1]) <= rules["both"]["threshold"] + 1e-5
+
+
+def test_out_of_fold_probabilities_are_named(made, folder, tmp_path):
+    words = (folder / "ads.csv", "--model", "log-linear", "--coverage", 0.6)
+    adcat(made, "predict", *words, "--output", tmp_path / "a.jsonl")
+    notes = json.loads((tmp_path / "a.jsonl.manifest.json").read_text())["notes"]
+    assert notes["calibrated_on"] == "validation ads, probabilities out-of-fold, 5 folds"
+
+
+def test_too_few_validation_ads_for_a_promise_are_told(made):
+    result = adcat(made, "predict", "--title", "volvo", "--coverage", 0.99)
+    assert "too few to promise 0.99" in result.stderr
+    assert len(json.loads(result.stdout)["categories"]) == 3
+
+
+def test_only_sure_answers_are_accepted(made, folder):
+    for answer in predict(made, folder / "ads.csv", "--model", "text", "--accept-above", 0.9):
+        assert answer["accepted"] == (answer["categories"][0]["probability"] >= 0.9)
+    (nothing,) = predict(made, "--title", "!", "--accept-above", 0)
+    assert nothing["accepted"] is False
+
+
+def test_a_changed_classifier_is_noticed(made, tmp_path):
+    workspace = Workspace(shutil.copytree(made.root, tmp_path / "copy"))
+    with workspace.text_model.write(Made(seed=7), [workspace.split]):
+        pass
+    assert "was made from an older train-text" in refused(workspace, "--title", "x")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--model", "nn", "--title", "x"), "there is no model 'nn'"),
+        (("--output", "a.jsonl"), "--output needs a table"),
+        (("ads.csv", "--output", "a.xls"), "expected a file in one of .jsonl, .csv, .parquet"),
+        (("ads.csv", "--shard", "3/2"), "expected a share such as 2/8"),
+        (("ads.csv", "--title", "x"), "a table and one ad"),
+        (("ads.csv", "--images", "nowhere"), "nowhere is no folder"),
+        (("nowhere.csv",), "nowhere.csv does not exist"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(made, words, expected):
+    assert expected in refused(made, *words)

@@ -1,0 +1,61 @@
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adcat.errors import BadInputError
+from adcat.input_table import InputTable
+from adcat.prediction.ads import Shard, arriving_ads, in_batches
+
+TABLE = InputTable(Path("stdin"), {"title": "rubrik"})
+
+
+def test_an_ad_does_not_wait_for_the_next_one():
+    """A line that comes only after the answer to the line before it."""
+    end, start = os.pipe()
+    with os.fdopen(end, "rb") as file, os.fdopen(start, "wb", buffering=0) as writer:
+        batches = arriving_ads(file, TABLE, 8)
+        for number in (1, 2, 3):
+            writer.write(b'{"id": %d}\n{"id": "half' % number)
+            assert [ad.id for ad in next(batches)] == [str(number)]
+            writer.write(b'"}\n')
+            assert [ad.id for ad in next(batches)] == ["half"]
+        writer.write(b'{"id": "without an end"}')
+        writer.close()
+        assert [[ad.id for ad in batch] for batch in batches] == [["without an end"]]
+
+
+@given(st.lists(st.sampled_from(["a", "bb", ""]), max_size=40), st.integers(1, 9))
+def test_every_line_is_one_ad_in_order(ids, size):
+    lines = "\n".join(f'{{"id": "{id}"}}' if id else " " for id in ids).encode()
+    batches = list(arriving_ads(io.BytesIO(lines), TABLE, size))
+    found = [ad for batch in batches for ad in batch]
+    assert [ad.id for ad in found] == [id for id in ids if id]
+    assert [ad.row for ad in found] == list(range(1, len(found) + 1))
+    assert all(0 < len(batch) <= size for batch in batches)
+
+
+def test_a_line_with_keys_of_its_own():
+    line = '{"id": 7, "rubrik": "Fin SOFFA!", "description": null, "image": " a "}'
+    ((ad,),) = arriving_ads(io.BytesIO(line.encode()), TABLE, 8)
+    assert (ad.row, ad.id, ad.text, ad.image) == (1, "7", "fin soffa", "a")
+
+
+def test_batches():
+    assert list(in_batches(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(in_batches([], 3)) == []
+
+
+def test_shards_deal_out_every_row_once():
+    for of in (1, 2, 5):
+        shards = [Shard(i + 1, of) for i in range(of)]
+        assert all(sum(shard.holds(row) for shard in shards) == 1 for row in range(1, 50))
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "a/b", "1/2/3", "-1/2"])
+def test_what_is_no_shard(text):
+    with pytest.raises(BadInputError, match="expected a share"):
+        Shard.parse(text)

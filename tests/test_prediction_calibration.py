@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss
+
+from adcat.prediction.calibration import fit_temperature, with_temperature
+
+
+def logits_and_labels(seed, ads=400):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, ads)
+    return rng.normal(size=(ads, 4)) + 1.5 * np.eye(4)[labels], labels
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
+def test_tempering_divides_the_logits(temperature):
+    logits, _ = logits_and_labels(0)
+    found = with_temperature(softmax(logits), temperature)
+    np.testing.assert_allclose(found, softmax(logits / temperature), atol=1e-6)
+
+
+@given(st.integers(0, 1000), st.floats(0.2, 5))
+def test_the_temperature_undoes_overconfidence(seed, factor):
+    logits, labels = logits_and_labels(seed)
+    plain = fit_temperature(softmax(logits), labels)
+    assert fit_temperature(softmax(factor * logits), labels) == pytest.approx(
+        factor * plain, rel=0.02
+    )
+
+
+def test_the_temperature_is_the_best_of_a_grid():
+    logits, labels = logits_and_labels(3)
+    probs = softmax(4 * logits)
+    grid = np.geomspace(0.1, 10, 400)
+    losses = [log_loss(labels, softmax(np.log(probs) / t).astype(np.float32)) for t in grid]
+    assert fit_temperature(probs, labels) == pytest.approx(grid[np.argmin(losses)], rel=0.02)
+
+
+@given(st.integers(0, 1000), st.floats(0.1, 10))
+def test_tempering_never_changes_the_order(seed, temperature):
+    probs = softmax(logits_and_labels(seed, 20)[0])
+    again = with_temperature(probs, temperature)
+    assert (np.argsort(-probs) == np.argsort(-again)).all()
+    np.testing.assert_allclose(again.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_probability_of_0_stays_finite():
+    probs = np.array([[1, 0], [0, 1]], np.float32)
+    assert np.isfinite(fit_temperature(probs, np.array([0, 0])))
+    assert np.isfinite(with_temperature(probs, 3.0)).all()
