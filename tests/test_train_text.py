@@ -172,3 +172,32 @@ def test_it_can_be_interrupted_while_fasttext_works(workspace):
         assert "interrupted" in process.stderr.read()
     assert not workspace.text_model.path.exists()
     assert not scratch.exists()
+
+
+QUICK_OF = {"tfidf": ()}
+
+
+@pytest.mark.parametrize("model", QUICK_OF)
+def test_every_model_learns_the_categories(workspace, model):
+    result = run(workspace, "--model", model, *QUICK_OF[model])
+    assert result.exit_code == 0, result.output
+    assert f"training {model} on 90 ads" in result.stderr
+    assert workspace.text_model.check().settings["model"] == model
+    vectors, probs = load(workspace.text_model.path).features(["hörnsoffa", "kupoltält 7", "kombi"])
+    assert probs.argmax(axis=1).tolist() == [2, 3, 0]
+    assert (probs[:, 1] == 0).all()
+    assert len(vectors) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--tfidf-c", 2), "error: --tfidf-c is an option of tfidf, not of fasttext\n"),
+        (("--model", "tfidf", "--epochs", 2), "--epochs is an option of fasttext, not of tfidf\n"),
+    ],
+)
+def test_an_option_of_another_model_is_an_error(workspace, words, told):
+    result = run(workspace, *words)
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert not workspace.text_model.path.exists()

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import Labels, iterate_ads, read_ads, read_categories, read_labels
+from adcat.errors import BadInputError
 from adcat.progress import Progress
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.text import models
 from adcat.text.cleaning import clean
 from adcat.text.corpus import Corpus, measure
-from adcat.text.fasttext_model import FastTextSettings
-from adcat.text.noise import with_noise
+from adcat.text.fasttext_settings import FastTextSettings
+from adcat.text.noise import NoiseSettings, with_noise
+from adcat.text.tfidf_settings import TfidfSettings
 from adcat.workspace import Artifact, Workspace
 
 TEXT = ("title", "description")
@@ -26,11 +28,19 @@ MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(FastTextSettings):
+class Settings(TfidfSettings, FastTextSettings):
     """Which text model, and its options."""
 
-    model: Literal["fasttext"] = option("fasttext", "Which text model.")
+    model: Literal["fasttext", "tfidf"] = option("fasttext", "Which text model.")
     seed: int = seed_option()
+
+    @classmethod
+    def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the thesis' baseline; the other models have none that it states."""
+        return super().thesis(given) if given.get("model", "fasttext") == "fasttext" else {}
+
+
+OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings}
 
 
 def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -41,10 +51,11 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     ads learns to trust the text too much: --augment-noise 0.2 is the thesis' remedy.
     """
     split, module = workspace.split, models.TEXT_MODELS[settings.model]
+    _check_options(settings)
     split.check()
     corpus = _corpus(split, progress)
     facts = measure(corpus)
-    given, settings = settings, module.resolve(settings, len(corpus.labels), facts.words)
+    given, settings = settings, module.resolve(settings, facts)
     _tell(corpus, given, settings, progress)
     if settings.augment_noise:
         corpus = with_noise(corpus, settings.augment_noise, facts.alphabet, settings.seed)
@@ -58,6 +69,17 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
         write_table(draft.folder, "history", table)
         draft.notes.update(notes, fitted_on="train")
     return Report([line], [table])
+
+
+def _check_options(settings: Settings) -> None:
+    """Checks that no option of another model was given."""
+    shared = {field.name for field in dataclasses.fields(NoiseSettings)}
+    for model, options in OPTIONS.items():
+        for field in dataclasses.fields(options):
+            is_own = model == settings.model or field.name in shared
+            if not is_own and getattr(settings, field.name) != field.default:
+                flag = "--" + field.name.replace("_", "-")
+                raise BadInputError(f"{flag} is an option of {model}, not of {settings.model}")
 
 
 def _corpus(split: Artifact, progress: Progress) -> Corpus:

@@ -16,7 +16,7 @@ import numpy as np
 
 from adcat.artifacts import Probs, Vectors
 from adcat.errors import BadInputError, DivergedError
-from adcat.text.corpus import Corpus
+from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
 from adcat.text.word_sums import WordSums
@@ -30,8 +30,8 @@ MIN_EPOCHS, MAX_EPOCHS = 3, 50
 MIN_BUCKETS, MAX_BUCKETS = 10_000, 2_000_000  # the thesis' number at most
 
 
-def resolve(settings: AnySettings, ads: int, words: int) -> AnySettings:
-    """Fills in what follows from the data: a training part of so many ads and words.
+def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
+    """Fills in what follows from the training part's ads and words.
 
     epochs: a thousand ads need more passes than the thesis' 3 to learn anything.
     bucket: a short text has about as many different n-grams as words; in a long one they come
@@ -46,7 +46,7 @@ def resolve(settings: AnySettings, ads: int, words: int) -> AnySettings:
         raise BadInputError(
             f"--minn {settings.minn} is above --maxn {settings.maxn}; for no n-grams: --maxn 0"
         )
-    texts, words = ads * settings.copies, words * settings.copies
+    texts, words = facts.ads * settings.copies, facts.words * settings.copies
     epochs = int(np.clip(round(TEXTS_SEEN / max(1, texts)), MIN_EPOCHS, MAX_EPOCHS))
     bucket = int(np.clip(_round_up(words * settings.word_ngrams), MIN_BUCKETS, MAX_BUCKETS))
     has_ngrams = settings.maxn or settings.word_ngrams > 1
@@ -158,12 +158,7 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
 
 
 def _check(corpus: Corpus, settings: FastTextSettings) -> None:
-    enough = np.count_nonzero(corpus.counts >= max(1, settings.min_count_label))
-    if enough < 2:
-        raise BadInputError(
-            f"a classifier needs training ads of two categories; {enough} of {corpus.categories} "
-            f"have {max(1, settings.min_count_label)} or more; make another: adcat split ADS"
-        )
+    check_categories(corpus, max(1, settings.min_count_label))
     if settings.pretrained_vectors:
         check_word_vectors(settings.pretrained_vectors, settings.dim)
 
