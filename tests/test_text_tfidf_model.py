@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from adcat.errors import BadInputError
-from adcat.text.corpus import Corpus, measure
+from adcat.text.corpus import Corpus, measure, sample
 from adcat.text.tfidf_model import document_frequencies, load, resolve, terms, train
 from adcat.text.tfidf_settings import TfidfSettings
 
@@ -131,3 +131,11 @@ def test_the_same_seed_gives_the_same_files_and_they_load_again(tmp_path):
 def test_what_cannot_be_learned_from_is_an_error(tmp_path, ads, changes, told):
     with pytest.raises(BadInputError, match=told):
         trained(tmp_path, ads=ads, **changes)
+
+
+def test_a_sample_keeps_texts_and_labels_together():
+    found = sample(corpus(block=2), 0.5, 3)
+    texts = [text for block in found.texts() for text in block]
+    assert len(texts) == len(found.labels) == 3
+    assert set(zip(found.labels.tolist(), texts, strict=True)) < set(ADS)
+    assert list(sample(corpus(), 1, 0).texts()) == list(corpus().texts())

@@ -24,6 +24,23 @@ class Corpus:
         return np.bincount(self.labels, minlength=self.categories)
 
 
+def sample(corpus: Corpus, fraction: float, seed: int) -> Corpus:
+    """A random share of the ads, one at least where there are any, in their order."""
+    ads = len(corpus.labels)
+    chosen = np.zeros(ads, bool)
+    order = np.random.default_rng(seed).permutation(ads)
+    chosen[order[: max(1, round(fraction * ads))]] = True
+
+    def texts() -> Iterator[list[str]]:
+        start = 0
+        for block in corpus.texts():
+            here = chosen[start : start + len(block)]
+            yield [text for text, is_chosen in zip(block, here, strict=True) if is_chosen]
+            start += len(block)
+
+    return dataclasses.replace(corpus, texts=texts, labels=corpus.labels[chosen])
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class TextFacts:
     """What settings that follow from the data follow from."""
