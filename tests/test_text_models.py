@@ -12,7 +12,7 @@ from adcat.text.models import TEXT_MODELS, load, save
 BLOCKS = [["röd soffa", "blå soffa"], ["bil", ""]]
 CATEGORIES = ["bilar", "båtar", "soffor"]
 ADS = Corpus(lambda: iter(BLOCKS), np.array([2, 2, 0, 0]), 3)
-QUICK = {"epochs": 5, "dim": 10}
+QUICK = {"epochs": 5, "dim": 10, "cnn_epochs": 2, "cnn_dim": 10}
 
 
 @pytest.fixture(params=list(TEXT_MODELS))

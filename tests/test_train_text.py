@@ -179,7 +179,19 @@ def test_it_can_be_interrupted_while_fasttext_works(workspace):
     assert not scratch.exists()
 
 
-QUICK_OF = {"tfidf": ()}
+QUICK_OF = {
+    "tfidf": (),
+    "cnn": (
+        "--cnn-epochs",
+        10,
+        "--cnn-filters",
+        20,
+        "--cnn-widths",
+        1,
+        "--cnn-learning-rate",
+        0.01,
+    ),
+}
 
 
 @pytest.mark.parametrize("model", QUICK_OF)

@@ -17,6 +17,7 @@ from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.text import models
 from adcat.text.cleaning import clean
+from adcat.text.cnn_settings import CnnSettings
 from adcat.text.corpus import Corpus, TextFacts, measure, sample
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.noise import NoiseSettings, with_noise
@@ -30,10 +31,10 @@ MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(TfidfSettings, FastTextSettings):
+class Settings(CnnSettings, TfidfSettings, FastTextSettings):
     """Which text model, and its options."""
 
-    model: Literal["fasttext", "tfidf"] = option("fasttext", "Which text model.")
+    model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "Which text model.")
     tune: int = option(
         0, "Trials of a search for the model's main settings; 0 is no search.", low=0
     )
@@ -49,7 +50,7 @@ class Settings(TfidfSettings, FastTextSettings):
         return super().thesis(given) if given.get("model", "fasttext") == "fasttext" else {}
 
 
-OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings}
+OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings, "cnn": CnnSettings}
 
 
 def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -60,7 +61,8 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     ads learns to trust the text too much: --augment-noise 0.2 is the thesis' remedy. --tune
     searches the settings that are best on the validation ads and then trains with them: of
     fasttext learning rate (0.01 to 2), dim (10 to 200) and epochs (1 to 50), of tfidf C (0.1 to
-    1000) and min-df (1 to 10). An interrupted search goes on where it was.
+    1000) and min-df (1 to 10), of cnn learning rate (0.0001 to 0.01), widths and
+    filters. An interrupted search goes on where it was.
     """
     split, module = workspace.split, models.TEXT_MODELS[settings.model]
     _check_options(settings)

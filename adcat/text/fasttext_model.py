@@ -6,9 +6,7 @@ text vector t, and the probabilities of the categories are softmax(B t).
 
 import dataclasses
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +17,7 @@ from adcat.errors import BadInputError, DivergedError
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
+from adcat.text.waiting import wait_for
 from adcat.text.word_sums import WordSums
 from adcat.text.word_vectors import check_word_vectors
 
@@ -144,7 +143,7 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
     lines = scratch / "training.txt"
     try:
         write_training_file(lines, corpus, seed)
-        trained = _wait_for(lambda: _fit(lines, settings, seed))
+        trained = wait_for(lambda: _fit(lines, settings, seed))
     finally:
         lines.unlink(missing_ok=True)
     if not settings.bucket and not trained.get_words():
@@ -205,20 +204,6 @@ def _diverged(settings: FastTextSettings) -> DivergedError:
         f"training diverged at learning rate {settings.learning_rate:g}; "
         f"try a lower one: --learning-rate {settings.learning_rate / 2:.2g}"
     )
-
-
-def _wait_for(work: Callable[[], Any]) -> Any:
-    """Runs work that does not notice Ctrl-C so that the waiting for it does."""
-    future: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future.result()
 
 
 def _one_against_all(logits: Probs) -> Probs:

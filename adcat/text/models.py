@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from adcat.artifacts import Probs, Vectors
 from adcat.errors import BadInputError
 from adcat.manifest import write_json
-from adcat.text import fasttext_model, tfidf_model
+from adcat.text import cnn_model, fasttext_model, tfidf_model
 from adcat.text.cleaning import PREPROCESSING
 from adcat.text.corpus import Corpus, TextFacts
 
@@ -55,6 +55,7 @@ class TextModelModule(Protocol):
 TEXT_MODELS: Mapping[str, TextModelModule] = {
     "fasttext": fasttext_model,
     "tfidf": tfidf_model,
+    "cnn": cnn_model,
 }
 
 

@@ -29,7 +29,18 @@ def _tfidf() -> dict[str, Any]:
     }
 
 
+def _cnn() -> dict[str, Any]:
+    from hyperopt import hp
+
+    return {
+        "cnn_learning_rate": hp.loguniform("cnn_learning_rate", math.log(1e-4), math.log(1e-2)),
+        "cnn_widths": hp.choice("cnn_widths", ["1,2,3", "2,3,4", "3,4,5", "2,3,4,5"]),
+        "cnn_filters": hp.choice("cnn_filters", [50, 100, 200]),
+    }
+
+
 SPACES: Mapping[str, Callable[[], dict[str, Any]]] = {  # hyperopt expressions by setting
     "fasttext": _fasttext,
     "tfidf": _tfidf,
+    "cnn": _cnn,
 }
