@@ -277,3 +277,11 @@ def test_every_model_has_a_space_of_its_own_settings(model, tmp_path):
         OPTIONS[model].__dataclass_fields__
     )
     assert len({json.dumps(settings) for settings in seen}) == 8
+
+
+@pytest.mark.parametrize("model", QUICK_OF)
+def test_every_model_can_be_tuned(workspace, model):
+    result = run(workspace, "--model", model, *QUICK_OF[model], "--tune", 2, "--tune-fraction", 1)
+    assert result.exit_code == 0, result.output
+    found = trials(workspace.text_model / "trials.jsonl")
+    assert [trial["status"] for trial in found] == ["ok", "ok"]  # texts shorter than the widths

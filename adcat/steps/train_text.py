@@ -77,7 +77,7 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
         if settings.tune:
             best = _search(split, facts, settings, draft, progress)
             lines.append(f"best of {settings.tune} trials: {_options(best.settings)}")
-            settings = dataclasses.replace(settings, **best.settings)
+            settings = module.resolve(dataclasses.replace(settings, **best.settings), facts)
             notes["tuned"] = best.settings
         started = time.monotonic()
         corpus = _noisy(corpus, facts, settings)
@@ -107,7 +107,7 @@ def _search(
     corpus, module = _noisy(ads, facts, settings), models.TEXT_MODELS[settings.model]
 
     def score(point: Mapping[str, Any], seed: int) -> float:
-        chosen = dataclasses.replace(settings, **point)
+        chosen = module.resolve(dataclasses.replace(settings, **point), facts)
         model = module.train(corpus, chosen, seed, draft.checkpoints)
         return float(_correct_validation(split, model).mean())
 
