@@ -3,10 +3,15 @@ IMAGES    ?=
 WEIGHTS   ?= none
 WORKSPACE ?= artifacts
 PYTHON    ?= python3
+EPOCHS    ?= 30
 
 VENV  := .venv
 BIN   := $(VENV)/bin
 ADCAT := $(BIN)/adcat -w $(WORKSPACE)
+
+CLOSED_FORMS := max sum-max product-max product-prior log-linear
+NETWORKS := nn nn-validation image-boost image-boost-prop temperature top3 \
+  image-only text-only concat pool pool-aux
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock pipeline check format test test-browser bench clean
@@ -30,11 +35,10 @@ lock: install  ## Resolve the dependencies again: names, versions and hashes
 pipeline: install  ## Run every step on ADS (IMAGES, WEIGHTS) into WORKSPACE
 	$(ADCAT) split $(ADS) $(if $(IMAGES),--images $(IMAGES))
 	$(ADCAT) train-text
-	$(ADCAT) train-image --weights $(WEIGHTS) --stage head $(if $(filter none,$(WEIGHTS)),--image-size 139)
+	$(ADCAT) train-image --weights $(WEIGHTS) --stage head $(if $(filter none,$(WEIGHTS)),--image-size 107)
 	$(ADCAT) extract-features
-	$(ADCAT) fuse --policy max
-	$(ADCAT) fuse --policy sum-max
-	$(ADCAT) fuse --policy product-max
+	for policy in $(CLOSED_FORMS); do $(ADCAT) fuse --policy $$policy || exit; done
+	for policy in $(NETWORKS); do $(ADCAT) fuse --policy $$policy --max-epochs $(EPOCHS) || exit; done
 	$(ADCAT) evaluate
 	$(ADCAT) error-groups
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import importlib.util
 import inspect
 import json
 import os
@@ -125,8 +124,7 @@ def _errors_told() -> Iterator[None]:
 
 
 for _name in COMMANDS:
-    if importlib.util.find_spec(f"adcat.steps.{_name.replace('-', '_')}"):  # until all are there
-        _add(_name)
+    _add(_name)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from adcat.errors import BadInputError, DivergedError
 from adcat.text import word_sums
-from adcat.text.corpus import Corpus
+from adcat.text.corpus import Corpus, TextFacts
 from adcat.text.fasttext_model import load, resolve, train
 from adcat.text.fasttext_settings import FastTextSettings
 
@@ -32,13 +32,17 @@ TEXTS = [text for _, text in ADS] + [
 SMALL = FastTextSettings(epochs=200, bucket=50, dim=7, learning_rate=0.5)
 
 
+def facts(ads, words):
+    return TextFacts(ads=ads, categories=CATEGORIES, words=words)
+
+
 def corpus(ads=ADS, categories=CATEGORIES):
     labels = np.array([label for label, _ in ads], int)
     return Corpus(lambda: iter([[text for _, text in ads]]), labels, categories)
 
 
 def trained(folder, seed=0, ads=ADS, **changes):
-    settings = resolve(dataclasses.replace(SMALL, **changes), len(ads), 100)
+    settings = resolve(dataclasses.replace(SMALL, **changes), facts(len(ads), 100))
     return train(corpus(ads), settings, seed, folder)
 
 
@@ -256,26 +260,26 @@ def test_a_full_disk_is_an_error(tmp_path):
     ],
 )
 def test_what_follows_from_the_data(ads, words, epochs, bucket):
-    resolved = resolve(FastTextSettings(), ads, words)
+    resolved = resolve(FastTextSettings(), facts(ads, words))
     assert (resolved.epochs, resolved.bucket, resolved.min_count) == (epochs, bucket, 1)
 
 
 def test_noise_doubles_the_data_and_leaves_out_words_seen_once():
-    resolved = resolve(FastTextSettings(augment_noise=0.1), 50_000, 8_000)
+    resolved = resolve(FastTextSettings(augment_noise=0.1), facts(50_000, 8_000))
     assert (resolved.epochs, resolved.bucket, resolved.min_count) == (20, 20_000, 2)
 
 
 def test_what_is_given_is_kept():
     given = FastTextSettings(epochs=1, bucket=7, min_count=0, threads=3, augment_noise=0.5)
-    assert resolve(given, 10, 10) == given
-    assert resolve(FastTextSettings(threads=0), 10, 10).threads >= 1
-    assert resolve(FastTextSettings(maxn=0), 10, 10).bucket == 0
-    assert resolve(FastTextSettings(maxn=0, word_ngrams=2), 10, 6000).bucket == 20_000
+    assert resolve(given, facts(10, 10)) == given
+    assert resolve(FastTextSettings(threads=0), facts(10, 10)).threads >= 1
+    assert resolve(FastTextSettings(maxn=0), facts(10, 10)).bucket == 0
+    assert resolve(FastTextSettings(maxn=0, word_ngrams=2), facts(10, 6000)).bucket == 20_000
 
 
 def test_ngram_lengths_that_contradict_each_other_are_an_error():
     with pytest.raises(BadInputError, match="--minn 4 is above --maxn 3; for no n-grams: --maxn 0"):
-        resolve(FastTextSettings(minn=4, maxn=3), 10, 10)
+        resolve(FastTextSettings(minn=4, maxn=3), facts(10, 10))
 
 
 def test_the_published_settings_are_those_of_the_thesis():

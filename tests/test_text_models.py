@@ -6,20 +6,20 @@ import pytest
 
 from adcat.errors import BadInputError
 from adcat.steps.train_text import Settings
-from adcat.text.corpus import Corpus
+from adcat.text.corpus import Corpus, measure
 from adcat.text.models import TEXT_MODELS, load, save
 
 BLOCKS = [["röd soffa", "blå soffa"], ["bil", ""]]
 CATEGORIES = ["bilar", "båtar", "soffor"]
 ADS = Corpus(lambda: iter(BLOCKS), np.array([2, 2, 0, 0]), 3)
-QUICK = {"epochs": 5, "dim": 10}
+QUICK = {"epochs": 5, "dim": 10, "cnn_epochs": 2, "cnn_dim": 10}
 
 
 @pytest.fixture(params=list(TEXT_MODELS))
 def saved(request, tmp_path):
     """Every text model of the table, trained and saved."""
     module = TEXT_MODELS[request.param]
-    settings = module.resolve(Settings(model=request.param, **QUICK), 4, 5)
+    settings = module.resolve(Settings(model=request.param, **QUICK), measure(ADS))
     model = module.train(ADS, settings, 0, tmp_path)
     save(tmp_path, request.param, model, CATEGORIES)
     return model, tmp_path

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from adcat.errors import BadInputError
-from adcat.text.corpus import Corpus
+from adcat.text.corpus import Corpus, TextFacts
 from adcat.text.fasttext_model import resolve, train
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.word_vectors import check_word_vectors
@@ -21,7 +21,7 @@ def test_training_starts_from_them(tmp_path):
     settings = FastTextSettings(
         dim=3, maxn=0, learning_rate=0, pretrained_vectors=written(tmp_path, GOOD)
     )
-    model = train(ADS, resolve(settings, 2, 3), 0, tmp_path)
+    model = train(ADS, resolve(settings, TextFacts(ads=2, categories=2, words=3)), 0, tmp_path)
     end, soffa, unseen = model.features(["", "soffa", "något"])[0]
     np.testing.assert_allclose(2 * soffa - end, [1, 2, 3], atol=1e-6)
     np.testing.assert_allclose(2 * unseen - end, [-0.5, 1e-3, 0], atol=1e-6)

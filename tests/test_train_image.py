@@ -2,7 +2,9 @@
 
 import contextlib
 import csv
+import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,7 +16,9 @@ from adcat.artifacts import image_paths
 from adcat.cli import app
 from adcat.image import classifier
 from adcat.image.extraction import load, stream_features
+from adcat.keras_files import load_network
 from adcat.progress import Silent
+from adcat.steps.train_image import Settings, train_image
 from adcat.workspace import Workspace
 
 CATEGORIES = ["Chairs", "Cars"]
@@ -23,19 +27,23 @@ COLOURS = [(200, 60, 40), (40, 70, 190)]
 SMALL = {"weights": "none", "image_size": 75, "batch_size": 4}
 
 
-@pytest.fixture
-def workspace(tmp_path):
+def make_workspace(folder):
     """Photos whose colour tells their category."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
+    photos = folder / "photos"
+    photos.mkdir()
     random = np.random.default_rng(0)
     for part, labels in LABELS.items():
         for i, label in enumerate(labels):
             pixels = random.normal(COLOURS[label], 20, (30, 40, 3)).clip(0, 255)
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{part}-{i}.png")
-    workspace = Workspace(tmp_path / "workspace")
-    make_split(workspace, CATEGORIES, LABELS, images=folder)
+            Image.fromarray(pixels.astype(np.uint8)).save(photos / f"{part}-{i}.png")
+    workspace = Workspace(folder / "workspace")
+    make_split(workspace, CATEGORIES, LABELS, images=photos)
     return workspace
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return make_workspace(tmp_path)
 
 
 def run(workspace, *words):
@@ -53,19 +61,31 @@ def history(workspace):
         return list(csv.DictReader(file))
 
 
-class Interrupting(Silent):
-    """Stops the run when so many ads were counted in tasks of this title."""
+class Told(Silent):
+    """Counts the ads that a task of each title heard of."""
 
-    def __init__(self, title, ads):
-        self._title, self._left = title, ads
+    def __init__(self):
+        self.done = {}
 
     @contextlib.contextmanager
     def task(self, title, total, unit, done=0):
-        yield self if title == self._title else Silent()
+        self._title = title
+        yield self
 
     def advance(self, units, note=""):
-        self._left -= units
-        if self._left < 0:
+        self.done[self._title] = self.done.get(self._title, 0) + units
+
+
+class Interrupting(Told):
+    """Stops the run after so many ads in all."""
+
+    def __init__(self, ads):
+        super().__init__()
+        self._ads = ads
+
+    def advance(self, units, note=""):
+        super().advance(units)
+        if sum(self.done.values()) >= self._ads:
             raise KeyboardInterrupt
 
 
@@ -81,6 +101,9 @@ def trained(tmp_path_factory):
 def test_it_writes_a_model_with_its_preprocessing_and_its_history(trained):
     workspace, result = trained
     artifact = workspace.image_model
+    manifest = artifact.check()
+    assert set(manifest.files) == {"model.keras", "model.json", "history.csv", "history.md"}
+    assert manifest.settings["weights"] == "none"
     assert json.loads((artifact / "model.json").read_text()) == {
         "backbone": "inception_v3",
         "central_fraction": 0.875,
@@ -95,15 +118,13 @@ def test_it_writes_a_model_with_its_preprocessing_and_its_history(trained):
     assert {line["stage"] for line in lines} == {"head"}
     assert [float(line["epoch"]) for line in lines] == list(range(1, len(lines) + 1))
     assert "validation top-1" in result.stdout
-    assert artifact.check().settings["weights"] == "none"
-    assert not list(artifact.path.rglob("*vectors*"))  # intermediate work is no part of it
 
 
-def test_colours_are_told_apart_and_the_summary_says_so(trained):
+def test_colours_are_told_apart(trained):
     workspace, _ = trained
     extractor = load(workspace.image_model.path)
     batches = stream_features(extractor, image_paths(workspace.split, "test"), 2)
-    (probs,) = (probs for _, probs in batches)
+    probs = np.concatenate([probs for _, probs in batches])
     assert probs.argmax(axis=1).tolist() == LABELS["test"]
 
 
@@ -124,3 +145,91 @@ def test_a_second_run_makes_the_same_files(trained, tmp_path):
     assert run(again, *options(**SMALL, stage="head")).exit_code == 0
     files = workspace.image_model.manifest().files
     assert again.image_model.manifest().files == files
+
+
+def test_a_photo_that_vanished_stops_the_run_which_then_goes_on(workspace, monkeypatch):
+    missing = workspace.root.parent / "photos/train-10.png"
+    content = missing.read_bytes()
+    missing.unlink()
+    result = run(workspace, *options(**SMALL, stage="head"))
+    assert result.exit_code == 1
+    assert re.fullmatch(r"error: \S+train-10\.png is missing; expected a photo\n", result.stderr)
+    assert not workspace.image_model.path.exists()
+    missing.write_bytes(content)
+    read = []
+    original = classifier.central_view
+    monkeypatch.setattr(
+        classifier, "central_view", lambda path, *how: (read.append(path), original(path, *how))[1]
+    )
+    assert run(workspace, *options(**SMALL, stage="head")).exit_code == 0
+    assert not [path for path in read if path.endswith("train-0.png")]  # it was done before
+    assert [path for path in read if path.endswith("train-10.png")]
+
+
+def test_all_layers_are_trained_with_an_auxiliary_head_and_go_on_after_an_interruption(workspace):
+    settings = Settings(**SMALL, stage="all", epochs=2, seed=3)
+    with pytest.raises(KeyboardInterrupt):
+        train_image(workspace, settings, Interrupting(ads=15))
+    assert not workspace.image_model.path.exists()
+    told = Told()
+    train_image(workspace, settings, told)
+    assert told.done == {"all layers": 12}  # of 24: the first epoch was not trained again
+    assert [(line["stage"], line["epoch"]) for line in history(workspace)] == [
+        ("all", "1.0"),
+        ("all", "2.0"),
+    ]
+    head = load_network(workspace.image_model / "auxiliary.keras")
+    network = classifier.load(workspace.image_model.path).network
+    assert head.input.shape == network.get_layer("mixed7").output.shape
+    assert head.output.shape == (None, 2)
+    assert workspace.image_model.manifest().notes["fitted_on"].startswith("train")
+
+
+def test_a_model_of_its_own_serves_as_weights_and_is_recorded_without_its_place(trained, tmp_path):
+    source, _ = trained
+    workspace = make_workspace(tmp_path)
+    path = source.image_model / "model.keras"
+    result = run(workspace, *options(**SMALL | {"weights": path}, stage="head", views=2, seed=5))
+    assert result.exit_code == 0, result.output
+    recorded = workspace.image_model.manifest().settings["weights"]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert recorded == f"model.keras sha256:{digest}"
+    theirs, mine = (classifier.load(made.image_model.path) for made in (source, workspace))
+    first = [model.backbone.get_weights()[0] for model in (theirs, mine)]
+    np.testing.assert_array_equal(*first)  # frozen
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--weights", "nowhere.h5"], r"error: nowhere\.h5: No such file or directory\n"),
+        (
+            ["--weights", __file__],
+            r"error: \S+ holds no weights of Inception v3: .+\nexpected .+\n",
+        ),
+    ],
+)
+def test_weights_that_are_none_are_told_in_a_line_or_two(workspace, words, found):
+    result = run(workspace, "--image-size", "75", *words)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert re.fullmatch(found, result.stderr)
+
+
+def test_a_photo_network_needs_75_pixels(workspace):
+    result = run(workspace, "--image-size", "74")
+    assert result.exit_code == 2
+    assert "greater than or equal to 75" in result.stderr
+
+
+def test_a_split_without_validation_ads_is_refused(tmp_path):
+    workspace = Workspace(tmp_path)
+    make_split(workspace, CATEGORIES, {"train": [0, 1], "validation": [], "test": [1]})
+    result = run(workspace)
+    assert result.exit_code == 1
+    assert "the validation part of" in result.stderr
+
+
+def test_the_thesis_settings_are_those_of_a_3_2():
+    published = {"learning_rate": 0.001, "batch_size": 32, "optimizer": "rmsprop"}
+    assert Settings.thesis({}).items() >= published.items()

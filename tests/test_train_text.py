@@ -1,4 +1,5 @@
 import csv
+import json
 import re
 import signal
 import subprocess
@@ -12,7 +13,11 @@ from typer.testing import CliRunner
 
 from adcat.artifacts import read_labels
 from adcat.cli import app
+from adcat.progress import Silent
+from adcat.steps.train_text import OPTIONS
 from adcat.text.models import load
+from adcat.text.spaces import SPACES
+from adcat.tuning import search
 from adcat.workspace import Workspace
 
 CATEGORIES = ["bilar", "båtar", "soffor", "tält"]
@@ -172,3 +177,111 @@ def test_it_can_be_interrupted_while_fasttext_works(workspace):
         assert "interrupted" in process.stderr.read()
     assert not workspace.text_model.path.exists()
     assert not scratch.exists()
+
+
+QUICK_OF = {
+    "tfidf": (),
+    "cnn": (
+        "--cnn-epochs",
+        10,
+        "--cnn-filters",
+        20,
+        "--cnn-widths",
+        1,
+        "--cnn-learning-rate",
+        0.01,
+    ),
+}
+
+
+@pytest.mark.parametrize("model", QUICK_OF)
+def test_every_model_learns_the_categories(workspace, model):
+    result = run(workspace, "--model", model, *QUICK_OF[model])
+    assert result.exit_code == 0, result.output
+    assert f"training {model} on 90 ads" in result.stderr
+    assert workspace.text_model.check().settings["model"] == model
+    vectors, probs = load(workspace.text_model.path).features(["hörnsoffa", "kupoltält 7", "kombi"])
+    assert probs.argmax(axis=1).tolist() == [2, 3, 0]
+    assert (probs[:, 1] == 0).all()
+    assert len(vectors) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--tfidf-c", 2), "error: --tfidf-c is an option of tfidf, not of fasttext\n"),
+        (("--model", "tfidf", "--epochs", 2), "--epochs is an option of fasttext, not of tfidf\n"),
+    ],
+)
+def test_an_option_of_another_model_is_an_error(workspace, words, told):
+    result = run(workspace, *words)
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert not workspace.text_model.path.exists()
+
+
+TUNE = ("--tune", 8, "--tune-fraction", 0.5, "--bucket", 1000)
+
+
+def trials(path):
+    """The trials without their times."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+@pytest.mark.parametrize("algorithm", ["tpe", "random"])
+def test_a_search_trains_the_best_of_its_trials(workspace, algorithm):
+    result = run(workspace, *TUNE, "--tune-algorithm", algorithm)
+    assert result.exit_code == 0, result.output
+    manifest = workspace.text_model.check()
+    found = trials(workspace.text_model / "trials.jsonl")
+    best = max(found, key=lambda trial: trial["score"])["settings"]
+    assert len(found) == 8
+    assert set(best) == {"learning_rate", "dim", "epochs"}
+    assert manifest.notes["tuned"] == best
+    assert f"best of 8 trials: --dim {best['dim']} --epochs {best['epochs']} " in result.stdout
+    assert load(workspace.text_model.path).dimension == best["dim"]
+
+
+def test_a_search_needs_validation_ads(tmp_path):
+    made = split(tmp_path / "w", train=[0, 2, 3], validation=[])
+    result = run(made, *TUNE)
+    assert result.exit_code == 1
+    assert "error: the split has no validation ads to --tune on" in result.stderr
+
+
+def test_a_search_that_was_killed_ends_like_one_that_was_not(tmp_path):
+    killed, whole = (split(tmp_path / name, train=SORTED) for name in ("killed", "whole"))
+    command = [sys.executable, "-m", "adcat", "-w", killed.root, "train-text", *TUNE]
+    with subprocess.Popen([str(word) for word in command], stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not any(
+            log.read_text().count("\n") > 2 for log in killed.root.rglob("trials.jsonl")
+        ):
+            time.sleep(0.01)
+        process.kill()
+    for made in (killed, whole):
+        assert run(made, *TUNE).exit_code == 0
+    logs = [trials(made.text_model / "trials.jsonl") for made in (killed, whole)]
+    assert logs[0] == logs[1]
+    assert files(killed)["model.bin"] == files(whole)["model.bin"]
+
+
+@pytest.mark.parametrize("model", SPACES)
+def test_every_model_has_a_space_of_its_own_settings(model, tmp_path):
+    seen = []
+    search(
+        SPACES[model](), lambda settings, seed: seen.append(settings) or 0.0, 8, "random", 0,
+        tmp_path / "log", Silent(),
+    )  # fmt: skip
+    assert {name for settings in seen for name in settings} <= set(
+        OPTIONS[model].__dataclass_fields__
+    )
+    assert len({json.dumps(settings) for settings in seen}) == 8
+
+
+@pytest.mark.parametrize("model", QUICK_OF)
+def test_every_model_can_be_tuned(workspace, model):
+    result = run(workspace, "--model", model, *QUICK_OF[model], "--tune", 2, "--tune-fraction", 1)
+    assert result.exit_code == 0, result.output
+    found = trials(workspace.text_model / "trials.jsonl")
+    assert [trial["status"] for trial in found] == ["ok", "ok"]  # texts shorter than the widths

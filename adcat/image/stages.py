@@ -110,10 +110,14 @@ def last_layer_of(vectors: Vectors, categories: int) -> "tuple[keras.Layer, kera
 
 def moments(vectors: Vectors) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and variance of every column, reading some rows at a time: [dimension] each."""
-    blocks = [vectors[start : start + BLOCK] for start in range(0, len(vectors), BLOCK)]
-    mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks) / len(vectors)
-    squares = sum(np.square(block - mean).sum(axis=0) for block in blocks)
-    return mean, squares / len(vectors)
+    starts = range(0, len(vectors), BLOCK)
+    mean = np.zeros(vectors.shape[1])
+    for start in starts:
+        mean += vectors[start : start + BLOCK].sum(axis=0, dtype=np.float64) / len(vectors)
+    variance = np.zeros(vectors.shape[1])
+    for start in starts:
+        variance += np.square(vectors[start : start + BLOCK] - mean).sum(axis=0) / len(vectors)
+    return mean, variance
 
 
 def folded(layer: "keras.Layer", scale: "keras.Layer") -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,26 +11,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import Labels, iterate_ads, read_ads, read_categories, read_labels
-from adcat.progress import Progress
+from adcat.errors import BadInputError
+from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.text import models
 from adcat.text.cleaning import clean
-from adcat.text.corpus import Corpus, measure
-from adcat.text.fasttext_model import FastTextSettings
-from adcat.text.noise import with_noise
-from adcat.workspace import Artifact, Workspace
+from adcat.text.cnn_settings import CnnSettings
+from adcat.text.corpus import Corpus, TextFacts, measure, sample
+from adcat.text.fasttext_settings import FastTextSettings
+from adcat.text.noise import NoiseSettings, with_noise
+from adcat.text.spaces import SPACES
+from adcat.text.tfidf_settings import TfidfSettings
+from adcat.tuning import Trial, search
+from adcat.workspace import Artifact, Draft, Workspace
 
 TEXT = ("title", "description")
 MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(FastTextSettings):
+class Settings(CnnSettings, TfidfSettings, FastTextSettings):
     """Which text model, and its options."""
 
-    model: Literal["fasttext"] = option("fasttext", "Which text model.")
+    model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "Which text model.")
+    tune: int = option(
+        0, "Trials of a search for the model's main settings; 0 is no search.", low=0
+    )
+    tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
+    tune_fraction: float = option(
+        0.1, "Share of the training ads that a trial learns from.", low=0.001, high=1
+    )
     seed: int = seed_option()
+
+    @classmethod
+    def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the thesis' baseline; the other models have none that it states."""
+        return super().thesis(given) if given.get("model", "fasttext") == "fasttext" else {}
+
+
+OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings, "cnn": CnnSettings}
 
 
 def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -38,26 +58,74 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
 
     Reads the titles and descriptions of the training ads; writes the model. Where its top-1
     accuracy on them is far above that on the validation ads, a policy that is fitted on training
-    ads learns to trust the text too much: --augment-noise 0.2 is the thesis' remedy.
+    ads learns to trust the text too much: --augment-noise 0.2 is the thesis' remedy. --tune
+    searches the settings that are best on the validation ads and then trains with them: of
+    fasttext learning rate (0.01 to 2), dim (10 to 200) and epochs (1 to 50), of tfidf C (0.1 to
+    1000) and min-df (1 to 10), of cnn learning rate (0.0001 to 0.01), widths and
+    filters. An interrupted search goes on where it was.
     """
     split, module = workspace.split, models.TEXT_MODELS[settings.model]
+    _check_options(settings)
     split.check()
     corpus = _corpus(split, progress)
     facts = measure(corpus)
-    given, settings = settings, module.resolve(settings, len(corpus.labels), facts.words)
+    given, settings = settings, module.resolve(settings, facts)
     _tell(corpus, given, settings, progress)
-    if settings.augment_noise:
-        corpus = with_noise(corpus, settings.augment_noise, facts.alphabet, settings.seed)
     recorded, notes = _recorded(settings)
-    with workspace.text_model.write(recorded, [split]) as draft:
+    lines: list[str] = []
+    with workspace.text_model.write(recorded, [split], resume=settings.tune > 0) as draft:
+        if settings.tune:
+            best = _search(split, facts, settings, draft, progress)
+            lines.append(f"best of {settings.tune} trials: {_options(best.settings)}")
+            settings = module.resolve(dataclasses.replace(settings, **best.settings), facts)
+            notes["tuned"] = best.settings
         started = time.monotonic()
+        corpus = _noisy(corpus, facts, settings)
         model = module.train(corpus, settings, settings.seed, draft.checkpoints)
-        line = f"trained in {time.monotonic() - started:,.0f} s"
+        lines.append(f"trained in {time.monotonic() - started:,.0f} s")
         models.save(draft.folder, settings.model, model, read_categories(split))
         table = _score(split, model, settings.seed)
         write_table(draft.folder, "history", table)
         draft.notes.update(notes, fitted_on="train")
-    return Report([line], [table])
+    return Report(lines, [table])
+
+
+def _noisy(corpus: Corpus, facts: TextFacts, settings: Settings) -> Corpus:
+    """The corpus with its noisy copies, if there are to be any."""
+    if not settings.augment_noise:
+        return corpus
+    return with_noise(corpus, settings.augment_noise, facts.alphabet, settings.seed)
+
+
+def _search(
+    split: Artifact, facts: TextFacts, settings: Settings, draft: Draft, progress: Progress
+) -> Trial:
+    """Finds the settings that are best on the validation ads after training on a share of ads."""
+    if not len(read_labels(split, "validation")):
+        raise BadInputError("the split has no validation ads to --tune on; make another")
+    ads = sample(_corpus(split, Silent()), settings.tune_fraction, settings.seed)
+    corpus, module = _noisy(ads, facts, settings), models.TEXT_MODELS[settings.model]
+
+    def score(point: Mapping[str, Any], seed: int) -> float:
+        chosen = module.resolve(dataclasses.replace(settings, **point), facts)
+        model = module.train(corpus, chosen, seed, draft.checkpoints)
+        return float(_correct_validation(split, model).mean())
+
+    return search(
+        SPACES[settings.model](), score, settings.tune, settings.tune_algorithm, settings.seed,
+        draft.folder / "trials.jsonl", progress,
+    )  # fmt: skip
+
+
+def _check_options(settings: Settings) -> None:
+    """Checks that no option of another model was given."""
+    shared = {field.name for field in dataclasses.fields(NoiseSettings)}
+    for model, options in OPTIONS.items():
+        for field in dataclasses.fields(options):
+            is_own = model == settings.model or field.name in shared
+            if not is_own and getattr(settings, field.name) != field.default:
+                flag = _flag(field.name)
+                raise BadInputError(f"{flag} is an option of {model}, not of {settings.model}")
 
 
 def _corpus(split: Artifact, progress: Progress) -> Corpus:
@@ -77,7 +145,7 @@ def _clean(ads: Iterable[dict[str, Any]]) -> list[str]:
     return [clean(ad["title"], ad["description"]) for ad in ads]
 
 
-def _recorded(settings: Settings) -> tuple[Settings, dict[str, str]]:
+def _recorded(settings: Settings) -> tuple[Settings, dict[str, Any]]:
     """What stands under the digest: a file's name and content, not where it lay."""
     path = settings.pretrained_vectors
     if path is None:
@@ -96,12 +164,20 @@ def _tell(corpus: Corpus, given: Settings, resolved: Settings, progress: Progres
         for name in names
         if getattr(given, name) is None and getattr(resolved, name) is not None
     }
-    options = [f"--{name.replace('_', '-')} {value}" for name, value in chosen.items()]
-    line = " ".join([f"training {resolved.model} on {len(corpus.labels):,} ads", *options])
-    progress.say(line)
+    ads = f"training {resolved.model} on {len(corpus.labels):,} ads"
+    progress.say(f"{ads} {_options(chosen)}".rstrip())
     unseen = np.count_nonzero(corpus.counts == 0)
     if unseen:
         progress.say(f"{unseen} of {corpus.categories} categories have no ads to train on")
+
+
+def _options(settings: Mapping[str, Any]) -> str:
+    """Settings as they are typed."""
+    return " ".join(f"{_flag(name)} {value}" for name, value in settings.items())
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _score(split: Artifact, model: models.TextModel, seed: int) -> Table:
@@ -110,13 +186,17 @@ def _score(split: Artifact, model: models.TextModel, seed: int) -> Table:
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(len(labels))[:MAX_SCORED])
     sample = [_clean(read_ads(split, "train", TEXT, rows.tolist()))]
-    validation = (_clean(chunk.to_pylist()) for chunk in iterate_ads(split, "validation", TEXT))
     correct = {
         "train": _correct(model, sample, labels[rows]),
-        "validation": _correct(model, validation, read_labels(split, "validation")),
+        "validation": _correct_validation(split, model),
     }
     cells = [(part, len(ads), float(ads.mean())) for part, ads in correct.items() if len(ads)]
     return Table("Text model", [Column("part"), Column("ads", "{:,}"), percent("top1")], cells)
+
+
+def _correct_validation(split: Artifact, model: models.TextModel) -> NDArray[Any]:
+    blocks = (_clean(chunk.to_pylist()) for chunk in iterate_ads(split, "validation", TEXT))
+    return _correct(model, blocks, read_labels(split, "validation"))
 
 
 def _correct(model: models.TextModel, blocks: Iterable[list[str]], labels: Labels) -> NDArray[Any]:

@@ -6,9 +6,7 @@ text vector t, and the probabilities of the categories are softmax(B t).
 
 import dataclasses
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,9 +14,10 @@ import numpy as np
 
 from adcat.artifacts import Probs, Vectors
 from adcat.errors import BadInputError, DivergedError
-from adcat.text.corpus import Corpus
+from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
+from adcat.text.waiting import wait_for
 from adcat.text.word_sums import WordSums
 from adcat.text.word_vectors import check_word_vectors
 
@@ -30,8 +29,8 @@ MIN_EPOCHS, MAX_EPOCHS = 3, 50
 MIN_BUCKETS, MAX_BUCKETS = 10_000, 2_000_000  # the thesis' number at most
 
 
-def resolve(settings: AnySettings, ads: int, words: int) -> AnySettings:
-    """Fills in what follows from the data: a training part of so many ads and words.
+def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
+    """Fills in what follows from the training part's ads and words.
 
     epochs: a thousand ads need more passes than the thesis' 3 to learn anything.
     bucket: a short text has about as many different n-grams as words; in a long one they come
@@ -46,7 +45,7 @@ def resolve(settings: AnySettings, ads: int, words: int) -> AnySettings:
         raise BadInputError(
             f"--minn {settings.minn} is above --maxn {settings.maxn}; for no n-grams: --maxn 0"
         )
-    texts, words = ads * settings.copies, words * settings.copies
+    texts, words = facts.ads * settings.copies, facts.words * settings.copies
     epochs = int(np.clip(round(TEXTS_SEEN / max(1, texts)), MIN_EPOCHS, MAX_EPOCHS))
     bucket = int(np.clip(_round_up(words * settings.word_ngrams), MIN_BUCKETS, MAX_BUCKETS))
     has_ngrams = settings.maxn or settings.word_ngrams > 1
@@ -144,7 +143,7 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
     lines = scratch / "training.txt"
     try:
         write_training_file(lines, corpus, seed)
-        trained = _wait_for(lambda: _fit(lines, settings, seed))
+        trained = wait_for(lambda: _fit(lines, settings, seed))
     finally:
         lines.unlink(missing_ok=True)
     if not settings.bucket and not trained.get_words():
@@ -158,12 +157,7 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
 
 
 def _check(corpus: Corpus, settings: FastTextSettings) -> None:
-    enough = np.count_nonzero(corpus.counts >= max(1, settings.min_count_label))
-    if enough < 2:
-        raise BadInputError(
-            f"a classifier needs training ads of two categories; {enough} of {corpus.categories} "
-            f"have {max(1, settings.min_count_label)} or more; make another: adcat split ADS"
-        )
+    check_categories(corpus, max(1, settings.min_count_label))
     if settings.pretrained_vectors:
         check_word_vectors(settings.pretrained_vectors, settings.dim)
 
@@ -210,20 +204,6 @@ def _diverged(settings: FastTextSettings) -> DivergedError:
         f"training diverged at learning rate {settings.learning_rate:g}; "
         f"try a lower one: --learning-rate {settings.learning_rate / 2:.2g}"
     )
-
-
-def _wait_for(work: Callable[[], Any]) -> Any:
-    """Runs work that does not notice Ctrl-C so that the waiting for it does."""
-    future: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future.result()
 
 
 def _one_against_all(logits: Probs) -> Probs:

@@ -16,55 +16,65 @@ class FastTextSettings(NoiseSettings):
     """fastText's own options; a default that does not follow from the data is that of A.3.1."""
 
     learning_rate: float = option(
-        0.9683111567577267, "First learning rate; it falls linearly to 0.", low=0
+        0.9683111567577267, "fastText: first learning rate; it falls linearly to 0.", low=0
     )
     epochs: int | None = option(
         None,
-        "Passes over the training text; by default 2 million texts are seen.",
+        "fastText: passes over the training text; by default 2 million texts are seen.",
         low=1,
         high=MAX_INT,
     )
-    dim: int = option(100, "Length of the text vector.", low=1, high=10_000)
+    dim: int = option(100, "fastText: length of the text vector.", low=1, high=10_000)
     minn: int = option(
         5,  # measured on real ads: 3 and 4 characters are shared by words of every category
-        "Shortest character n-gram; the thesis has 3.",
+        "fastText: shortest character n-gram; the thesis has 3.",
         low=0,
         high=100,
     )
-    maxn: int = option(6, "Longest character n-gram; 0 for none.", low=0, high=100)
-    word_ngrams: int = option(1, "Longest sequence of words with a vector.", low=1, high=100)
+    maxn: int = option(6, "fastText: longest character n-gram; 0 for none.", low=0, high=100)
+    word_ngrams: int = option(
+        1, "fastText: longest sequence of words with a vector.", low=1, high=100
+    )
     bucket: int | None = option(
         None,
-        "Vectors that all n-grams share; by default by the number of words.",
+        "fastText: vectors that all n-grams share; by default by the number of words.",
         low=1,
         high=2_000_000_000,
     )
     min_count: int | None = option(
         None,
-        "Rarer words have no vector of their own; by default 1, with noise 2.",
+        "fastText: rarer words have no vector of their own; by default 1, with noise 2.",
         low=0,
         high=MAX_INT,
     )
     min_count_label: int = option(
-        0, "Categories with fewer ads are never predicted.", low=0, high=MAX_INT
+        0, "fastText: categories with fewer ads are never predicted.", low=0, high=MAX_INT
     )
     loss: Literal["softmax", "ova"] = option(
-        "softmax", "Softmax, or one logistic regression per category against all others (ova)."
+        "softmax",
+        "fastText: softmax, or one logistic regression per category against all others (ova).",
     )
     threads: int = option(
-        1, "Threads, 0 for all cores; several do not repeat bit for bit.", low=0, high=1024
+        1,
+        "fastText: threads, 0 for all cores; several do not repeat bit for bit.",
+        low=0,
+        high=1024,
     )
     lr_update_rate: int = option(
-        100, "Words between changes of the learning rate.", low=1, high=MAX_INT
+        100, "fastText: words between changes of the learning rate.", low=1, high=MAX_INT
     )
     pretrained_vectors: Path | None = option(
-        None, "A .vec file of word vectors of length --dim to start from."
+        None, "fastText: a .vec file of word vectors of length --dim to start from."
     )
-    ws: int = option(5, "Context window; without effect on a classifier.", low=1, high=MAX_INT)
+    ws: int = option(
+        5, "fastText: context window; without effect on a classifier.", low=1, high=MAX_INT
+    )
     neg: int = option(
-        5, "Negatives sampled; without effect with these losses.", low=1, high=MAX_INT
+        5, "fastText: negatives sampled; without effect with these losses.", low=1, high=MAX_INT
     )
-    t: float = option(0.0001, "Sampling threshold; without effect on a classifier.", low=0)
+    t: float = option(
+        0.0001, "fastText: sampling threshold; without effect on a classifier.", low=0
+    )
 
     @classmethod
     def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from adcat.artifacts import Probs, Vectors
 from adcat.errors import BadInputError
 from adcat.manifest import write_json
-from adcat.text import fasttext_model
+from adcat.text import cnn_model, fasttext_model, tfidf_model
 from adcat.text.cleaning import PREPROCESSING
-from adcat.text.corpus import Corpus
+from adcat.text.corpus import Corpus, TextFacts
 
 DESCRIPTION = "model.json"
 
@@ -39,8 +39,8 @@ class TextModel(Protocol):
 class TextModelModule(Protocol):
     """What the module of a text model offers."""
 
-    def resolve(self, settings: Any, ads: int, words: int) -> Any:
-        """Fills in the settings that follow from the training part's ads and words."""
+    def resolve(self, settings: Any, facts: TextFacts) -> Any:
+        """Fills in the settings that follow from the training part."""
         ...
 
     def train(self, corpus: Corpus, settings: Any, seed: int, scratch: Path) -> TextModel:
@@ -54,6 +54,8 @@ class TextModelModule(Protocol):
 
 TEXT_MODELS: Mapping[str, TextModelModule] = {
     "fasttext": fasttext_model,
+    "tfidf": tfidf_model,
+    "cnn": cnn_model,
 }
 
 

@@ -1,0 +1,189 @@
+"""The text CNN of Kim (2014) on skip-gram embeddings of the ads' own words (thesis, 3.3.3, 4.3.1).
+
+A text is cut or zero-padded to a fixed length; convolutions of several widths over its words'
+embeddings, ReLU and the maximum over the text give the text vector t; the probabilities are
+softmax(W t + b), with dropout on t while training.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.artifacts import Labels, Probs, Vectors
+from adcat.errors import BadInputError, DivergedError
+from adcat.keras_files import load_network, save_network
+from adcat.manifest import write_json
+from adcat.quiet import seeded_tensorflow
+from adcat.text.cnn_settings import MAX_WIDTH, CnnSettings
+from adcat.text.corpus import Corpus, TextFacts, check_categories
+from adcat.text.skip_gram import train_embeddings
+
+AnySettings = TypeVar("AnySettings", bound=CnnSettings)
+
+NETWORK, VOCABULARY = "model.keras", "vocabulary.json"
+PADDING = 0  # the index that no word has
+DROPOUT = 0.5
+BLOCK = 1024  # ads per prediction
+TEXTS_SEEN, WORDS_SEEN = 1_000_000, 20_000_000
+MIN_EPOCHS, MAX_EPOCHS = 3, 30
+
+
+def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
+    """Fills in what follows from the data: its size and the lengths of its texts.
+
+    Raises:
+      BadInputError: the widths are no whole numbers.
+    """
+    longest = max(parse_widths(settings.cnn_widths))
+    texts, words = facts.ads * settings.copies, facts.words * settings.copies
+    epochs = int(np.clip(round(TEXTS_SEEN / max(1, texts)), MIN_EPOCHS, MAX_EPOCHS))
+    passes = int(np.clip(round(WORDS_SEEN / max(1, words)), MIN_EPOCHS, MAX_EPOCHS))
+    return dataclasses.replace(
+        settings,
+        cnn_epochs=settings.cnn_epochs or epochs,
+        cnn_embedding_epochs=settings.cnn_embedding_epochs or passes,
+        cnn_length=max(longest, settings.cnn_length or facts.length),
+    )
+
+
+def parse_widths(text: str) -> list[int]:
+    """Reads widths such as `3,4,5`.
+
+    Raises:
+      BadInputError: it says something else.
+    """
+    widths = [int(word) for word in text.split(",") if word.isascii() and word.isdigit()]
+    if len(widths) != len(text.split(",")) or not all(0 < w <= MAX_WIDTH for w in widths):
+        raise BadInputError(
+            f"--cnn-widths {text!r}: expected numbers from 1 to {MAX_WIDTH} such as 3,4,5"
+        )
+    return widths
+
+
+class CnnModel:
+    """A trained network and its words."""
+
+    def __init__(
+        self, network: Any, words: Sequence[str], columns: Sequence[int], categories: int
+    ) -> None:
+        """Wraps a network from word indices [n, length] to t and the columns' probabilities."""
+        self._network, self._words = network, words
+        self._columns, self._categories = list(columns), categories
+        self._indices = {word: i for i, word in enumerate(words, PADDING + 1)}
+
+    @property
+    def dimension(self) -> int:
+        """The length of a text vector."""
+        return self._network.outputs[0].shape[1]
+
+    def features(self, texts: Sequence[str]) -> tuple[Vectors, Probs]:
+        """Text vectors [n, dimension] and probabilities [n, categories] of cleaned texts.
+
+        Words that the model does not know are left out. A category without training ads has
+        probability 0.
+        """
+        t = np.zeros((len(texts), self.dimension), np.float32)
+        probs = np.zeros((len(texts), self._categories), np.float32)
+        for start in range(0, len(texts), BLOCK):
+            rows = slice(start, start + BLOCK)
+            t[rows], probs[rows, self._columns] = self._network(self.indices(texts[rows]))
+        return t, probs
+
+    def indices(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """The first known words of each text, padded: [n, length]."""
+        length = self._network.inputs[0].shape[1]
+        rows = np.full((len(texts), length), PADDING, np.int32)
+        for row, text in zip(rows, texts, strict=True):
+            known = [self._indices[word] for word in text.split() if word in self._indices][:length]
+            row[: len(known)] = known
+        return rows
+
+    def save(self, folder: Path) -> None:
+        """Writes the network and its words."""
+        save_network(self._network, folder / NETWORK)
+        write_json(folder / VOCABULARY, {"words": self._words, "columns": self._columns})
+
+
+def load(folder: Path, categories: int) -> CnnModel:
+    """Reads what `CnnModel.save` wrote."""
+    known = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+    return CnnModel(load_network(folder / NETWORK), known["words"], known["columns"], categories)
+
+
+def train(corpus: Corpus, settings: CnnSettings, seed: int, scratch: Path) -> CnnModel:
+    """Trains on a corpus with settings in which nothing is left open.
+
+    The number of epochs is fixed: nothing is held out, so that the validation ads stay unseen.
+
+    Raises:
+      BadInputError: the ads are of fewer than two categories, or no word is frequent enough.
+      DivergedError: the learning rate is too high.
+    """
+    check_categories(corpus)
+    words, embeddings = train_embeddings(corpus, settings, scratch)
+    columns = np.flatnonzero(corpus.counts)
+    seeded_tensorflow(seed)
+    network = _network(embeddings, len(columns), settings)
+    model = CnnModel(network, words, columns.tolist(), corpus.categories)
+    path = scratch / "indices.npy"
+    try:
+        indices = _write_indices(path, model, corpus, settings.cnn_length or 0)
+        _fit(network, indices, np.searchsorted(columns, corpus.labels), settings, seed)
+    finally:
+        path.unlink(missing_ok=True)
+    return model
+
+
+def _network(embeddings: Vectors, categories: int, settings: CnnSettings) -> Any:
+    import keras
+    from keras import layers
+
+    words, dim = embeddings.shape
+    inputs = keras.Input((settings.cnn_length,), dtype="int32")
+    embed = layers.Embedding(words, dim, trainable=settings.cnn_tune_embeddings)
+    x = embed(inputs)
+    maxima = [
+        layers.GlobalMaxPooling1D()(layers.Conv1D(settings.cnn_filters, w, activation="relu")(x))
+        for w in parse_widths(settings.cnn_widths)
+    ]
+    t = layers.Concatenate()(maxima) if len(maxima) > 1 else maxima[0]
+    probs = layers.Dense(categories, activation="softmax")(layers.Dropout(DROPOUT)(t))
+    embed.set_weights([embeddings])
+    return keras.Model(inputs, [t, probs])
+
+
+def _write_indices(path: Path, model: CnnModel, corpus: Corpus, length: int) -> NDArray[np.int32]:
+    """Writes the texts' words as indices, memory-mapped: [n, length]."""
+    shape = (len(corpus.labels), length)
+    indices = np.lib.format.open_memmap(path, "w+", np.int32, shape)
+    start = 0
+    for texts in corpus.texts():
+        indices[start : start + len(texts)] = model.indices(texts)
+        start += len(texts)
+    return indices
+
+
+def _fit(
+    network: Any, indices: NDArray[np.int32], labels: Labels, settings: CnnSettings, seed: int
+) -> None:
+    import keras
+
+    trained = keras.Model(network.inputs, network.outputs[1])
+    adam = keras.optimizers.Adam(settings.cnn_learning_rate)
+    trained.compile(adam, "sparse_categorical_crossentropy")
+    random, size = np.random.default_rng(seed), settings.cnn_batch_size
+    for epoch in range(settings.cnn_epochs or 0):
+        order = random.permutation(len(labels))
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            loss = trained.train_on_batch(indices[rows], labels[rows])
+            if not np.isfinite(loss):
+                raise DivergedError(
+                    f"training diverged in epoch {epoch + 1}; try a lower --cnn-learning-rate "
+                    f"than {settings.cnn_learning_rate:g}"
+                )

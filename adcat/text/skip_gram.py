@@ -1,0 +1,74 @@
+"""Skip-gram embeddings of words, trained on the ads' own texts (thesis, section 4.3.1).
+
+fastText's unsupervised skip-gram without character n-grams is word2vec's.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adcat.artifacts import Vectors
+from adcat.errors import BadInputError
+from adcat.text.cnn_settings import CnnSettings
+from adcat.text.corpus import Corpus
+from adcat.text.waiting import wait_for
+
+END_OF_LINE = "</s>"  # fastText's own word
+
+
+def train_embeddings(
+    corpus: Corpus, settings: CnnSettings, scratch: Path
+) -> tuple[Sequence[str], Vectors]:
+    """Trains embeddings: the words, and [1 + words, dim] with zeros first, for padding.
+
+    fastText takes no seed here and always uses the same: equal texts give equal embeddings.
+
+    Raises:
+      BadInputError: no word is frequent enough.
+    """
+    lines = scratch / "texts.txt"
+    try:
+        with lines.open("w", encoding="utf-8") as file:
+            for texts in corpus.texts():
+                file.writelines(f"{text}\n" for text in texts)
+        trained = wait_for(lambda: _fit(lines, settings))
+    finally:
+        lines.unlink(missing_ok=True)
+    found = trained.get_words()
+    words = [word for word in found if word != END_OF_LINE]
+    if not words:
+        raise _no_words(settings)
+    rows = [row for row, word in enumerate(found) if word != END_OF_LINE]
+    vectors = np.asarray(trained.f.getInputMatrix())[rows]
+    return words, np.vstack([np.zeros((1, settings.cnn_dim)), vectors]).astype(np.float32)
+
+
+def _fit(lines: Path, settings: CnnSettings) -> Any:
+    import fasttext
+
+    try:
+        return fasttext.train_unsupervised(
+            input=str(lines),
+            model="skipgram",
+            verbose=0,
+            thread=1,
+            minn=0,
+            maxn=0,
+            bucket=0,
+            dim=settings.cnn_dim,
+            epoch=settings.cnn_embedding_epochs,
+            minCount=settings.cnn_min_count,
+        )
+    except ValueError as error:
+        if "Empty vocabulary" not in str(error):
+            raise
+        raise _no_words(settings) from None
+
+
+def _no_words(settings: CnnSettings) -> BadInputError:
+    return BadInputError(
+        f"no word of the training ads occurs {settings.cnn_min_count} times; "
+        "type: --cnn-min-count 1"
+    )

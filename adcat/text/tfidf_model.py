@@ -1,0 +1,161 @@
+"""TF-IDF of words and word pairs with logistic regression: what a user would try first.
+
+The probabilities are softmax(W x + b) of a text's TF-IDF values x; the text vector is x projected
+on the first right singular vectors of the training texts' values.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.artifacts import Labels, Probs, Vectors
+from adcat.errors import BadInputError
+from adcat.text.corpus import Corpus, TextFacts, check_categories
+from adcat.text.tfidf_settings import TfidfSettings
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+AnySettings = TypeVar("AnySettings", bound=TfidfSettings)
+
+VOCABULARY = "vocabulary.txt"
+ARRAYS = ("idf", "W", "b", "V")
+MAX_WEIGHTS = 10_000_000  # the solver holds some 25 copies of 8 bytes each: 2 GB
+MAX_COUNTED = 5_000_000  # different terms that are counted at a time: 1 GB
+MAX_ITERATIONS = 1000
+
+
+def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
+    """Fills in what follows from the data: as many terms as the solver's memory allows for."""
+    features = settings.tfidf_max_features or max(1, MAX_WEIGHTS // facts.categories)
+    return dataclasses.replace(settings, tfidf_max_features=features)
+
+
+def terms(text: str) -> list[str]:
+    """The words and the word pairs of a cleaned text, one-letter words (sizes, counts) too."""
+    words = text.split()
+    return words + [f"{first} {second}" for first, second in itertools.pairwise(words)]
+
+
+@dataclasses.dataclass(frozen=True)
+class TfidfModel:
+    """A trained regression and what its inputs are made with."""
+
+    vocabulary: Sequence[str]  # by column
+    idf: NDArray[np.float32]  # [terms]
+    W: NDArray[np.float32]  # [categories, terms]
+    b: NDArray[np.float32]  # [categories]; -inf where there was no training ad
+    V: NDArray[np.float32]  # [dimension, terms]
+
+    @functools.cached_property
+    def _vectorizer(self) -> Any:
+        return _vectorizer(self.vocabulary, self.idf)
+
+    @property
+    def dimension(self) -> int:
+        """The length of a text vector."""
+        return len(self.V)
+
+    def features(self, texts: Sequence[str]) -> tuple[Vectors, Probs]:
+        """Text vectors [n, dimension] and probabilities [n, categories] of cleaned texts.
+
+        A text without a known term has the zero vector.
+        """
+        x = self._vectorizer.transform(texts) if len(texts) else np.zeros((0, len(self.idf)))
+        logits = x @ self.W.T + self.b
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probs = powers / powers.sum(axis=1, keepdims=True)
+        return np.asarray(x @ self.V.T, np.float32), np.asarray(probs, np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Writes the terms, one a line, and the arrays."""
+        (folder / VOCABULARY).write_text("\n".join(self.vocabulary), encoding="utf-8")
+        for name in ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+
+def load(folder: Path, categories: int) -> TfidfModel:
+    """Reads what `TfidfModel.save` wrote."""
+    del categories
+    vocabulary = (folder / VOCABULARY).read_text(encoding="utf-8").split("\n")
+    arrays = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS)
+    return TfidfModel(vocabulary, *arrays)
+
+
+def train(corpus: Corpus, settings: TfidfSettings, seed: int, scratch: Path) -> TfidfModel:
+    """Trains on a corpus with settings in which nothing is left open.
+
+    Raises:
+      BadInputError: the ads are of fewer than two categories, or no term is in enough ads.
+    """
+    from scipy.sparse import vstack
+    from sklearn.utils.extmath import randomized_svd
+
+    del scratch
+    check_categories(corpus)
+    frequencies = document_frequencies(corpus, settings)
+    vocabulary, df = list(frequencies), np.array(list(frequencies.values()))
+    idf = (np.log((1 + len(corpus.labels)) / (1 + df)) + 1).astype(np.float32)
+    vectorizer = _vectorizer(vocabulary, idf)
+    x = vstack([vectorizer.transform(texts) for texts in corpus.texts()], format="csr")
+    W, b = _regression(x, corpus, settings.tfidf_c)  # noqa: N806
+    size = min(settings.tfidf_components, *x.shape)
+    V = randomized_svd(x, size, random_state=seed)[2]  # noqa: N806
+    return TfidfModel(vocabulary, idf, W, b, V.astype(np.float32))
+
+
+def document_frequencies(
+    corpus: Corpus, settings: TfidfSettings, max_counted: int = MAX_COUNTED
+) -> dict[str, int]:
+    """How many texts have each term that is kept, by term in the order of the alphabet.
+
+    Where there are too many terms to count, those that were seen once so far are forgotten.
+
+    Raises:
+      BadInputError: none is in enough texts.
+    """
+    counts = Counter[str]()
+    for texts in corpus.texts():
+        for text in texts:
+            counts.update(set(terms(text)))
+        if len(counts) > max_counted:
+            counts = Counter({term: count for term, count in counts.items() if count > 1})
+    kept = {term: count for term, count in counts.items() if count >= settings.tfidf_min_df}
+    if not kept:
+        raise BadInputError(
+            f"no word is in {settings.tfidf_min_df} training ads; type: --tfidf-min-df 1"
+        )
+    first = sorted(kept, key=lambda term: (-kept[term], term))[: settings.tfidf_max_features]
+    return {term: kept[term] for term in sorted(first)}
+
+
+def _vectorizer(vocabulary: Sequence[str], idf: NDArray[np.float32]) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    columns = {term: column for column, term in enumerate(vocabulary)}
+    vectorizer = TfidfVectorizer(
+        analyzer=terms, vocabulary=columns, sublinear_tf=True, dtype=np.float32
+    )
+    vectorizer.idf_ = idf
+    return vectorizer
+
+
+def _regression(x: "csr_matrix", corpus: Corpus, c: float) -> tuple[Vectors, Vectors]:
+    """The weights W and b; with two categories scikit-learn has those of the second only."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(x, corpus.labels)
+    known: Labels = fitted.classes_
+    W = np.zeros((corpus.categories, x.shape[1]), np.float32)  # noqa: N806
+    b = np.full(corpus.categories, -np.inf, np.float32)
+    b[known] = 0
+    learned = known[-len(fitted.coef_) :]
+    W[learned], b[learned] = fitted.coef_, fitted.intercept_
+    return W, b
