@@ -59,7 +59,7 @@ def small_image_model(categories):
     maps = keras.layers.Conv2D(6, 3, activation="relu")(photos)
     vectors = keras.layers.GlobalAveragePooling2D(name=inception.VECTORS)(maps)
     logits = keras.layers.Dense(categories, name=classifier.LAST_LAYER)(vectors)
-    probs = keras.layers.Softmax()(logits)
+    probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)
     return classifier.ImageModel(keras.Model(photos, probs), 24)
 
 

@@ -39,6 +39,7 @@ def train_last_layer(
     validation: LabelledPhotos,
     schedule: Schedule,
     views: int,
+    scaled: bool,
     folder: Path,
     progress: Progress,
 ) -> list[Evaluation]:
@@ -50,6 +51,8 @@ def train_last_layer(
       validation: what says when to stop.
       schedule: how, and for how long.
       views: of each training photo; the first is the central one, the others are random.
+      scaled: whether it learns behind a scaling of the vectors, as a random network needs;
+        ImageNet's are on one scale, and do a little better left alone.
       folder: where vectors and state are kept, and found again by a later call.
       progress: hears of every photo.
     """
@@ -67,14 +70,17 @@ def train_last_layer(
         return append_rows(folder / f"{part}.vectors", model.dimension, batches)
 
     made = vectors("train", training, views)
-    layer, scale = last_layer_of(made, model.last_layer.units)
     examples = (
         stored_vectors(made, training.labels),
         stored_vectors(vectors("validation", validation, 1), validation.labels),
     )
-    vector = import_tensorflow().keras.Input([model.dimension])
-    network = import_tensorflow().keras.Model(vector, layer(scale(vector)))
-    state = folder / "last_layer.npz"
+    keras = import_tensorflow().keras
+    vector, state = keras.Input([model.dimension]), folder / "last_layer.npz"
+    if not scaled:
+        network = keras.Model(vector, model.last_layer(vector))
+        return train(network, *examples, schedule, state, progress, "last layer")
+    layer, scale = last_layer_of(made, model.last_layer.units)
+    network = keras.Model(vector, layer(scale(vector)))
     history = train(network, *examples, schedule, state, progress, "last layer")
     model.last_layer.set_weights(folded(layer, scale))
     return history

@@ -130,7 +130,7 @@ def _train(
     if settings.weights != RANDOM or settings.stage == "head":
         schedule = _schedule(settings, HEAD_EPOCHS, HEAD_PATIENCE, decays=0)
         histories["head"] = stages.train_last_layer(
-            model, *parts, schedule, settings.views, folder, progress
+            model, *parts, schedule, settings.views, settings.weights == RANDOM, folder, progress
         )
     if settings.stage == "all":
         schedule = _schedule(settings, settings.epochs, settings.patience, decays=1)

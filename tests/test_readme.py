@@ -1,0 +1,58 @@
+"""The whole chain: what the README shows is run as it stands there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adcat.cli import COMMANDS
+from adcat.fusion.networks import NETWORKS
+from adcat.fusion.policies import POLICIES
+
+PROJECT = Path(__file__).parent.parent
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory):
+    """A folder in which the README's commands were run, and what they printed."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "sample_data").symlink_to(PROJECT / "sample_data")
+    (commands,) = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    words = ["bash", "-euc", commands]
+    done = subprocess.run(
+        words, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_the_chain_ends_with_models_that_beat_the_largest_category(chain):
+    folder, _ = chain
+    metrics = json.loads((folder / "artifacts/evaluate/metrics.json").read_text())
+    top1 = {model["model"]: model["top1"] for model in metrics["models"]}
+    assert {"text", "image", "product-max", "log-linear", "nn-validation"} <= set(top1)
+    largest = 91 / 400
+    assert all(share > largest + 0.2 for share in top1.values()), top1
+
+
+def test_the_chain_leaves_what_the_readme_promises(chain):
+    folder, _ = chain
+    for name in ("evaluate/report.html", "error-groups/galleries", "split/rejected.csv"):
+        assert (folder / "artifacts" / name).exists()
+
+
+def test_stderr_has_no_noise_of_libraries_and_no_control_codes(chain):
+    _, done = chain
+    for noise in ("tensorflow", "cuda", "oneDNN", "absl", "Warning", "\x1b"):
+        assert noise.lower() not in done.stderr.lower(), done.stderr
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *POLICIES, *NETWORKS])
+def test_the_readme_names_every_command_and_policy(name):
+    assert re.search(rf"(\*\*|`){name}(\*\*|`)", README)
