@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -32,13 +33,13 @@ def hidden_files(workspace):
     )
 
 
-def test_a_missing_artifact_names_the_command(workspace):
-    with pytest.raises(
-        MissingArtifactError, match=r"w/split is missing; make it: adcat -w .* split ADS"
-    ):
+def test_a_missing_artifact_names_the_command(workspace, tmp_path, monkeypatch):
+    expected = r"w/split is missing; make it: adcat -w .* split ADS"
+    with pytest.raises(MissingArtifactError, match=expected):
         workspace.split.check()
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingArtifactError, match=r"adcat fuse --policy product-max$"):
-        Workspace(type(workspace.root)("artifacts")).fused("product-max").check()
+        Workspace(Path("artifacts")).fused("product-max").check()
 
 
 def test_the_manifest_tells_settings_inputs_files_and_notes(workspace):

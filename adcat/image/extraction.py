@@ -59,11 +59,6 @@ def stream_features(
     return ((vectors, probs) for vectors, probs in batches)
 
 
-def vectors_and_probs(model: ImageModel) -> Forward:
-    """Compiles the way from photos to vectors [b, dimension] and probabilities [b, categories]."""
-    return compiled(model.network, VECTORS, model.network.layers[-1].name)
-
-
 def run(
     forward: Forward, read: Callable[[Item], Photos], items: Sequence[Item], batch_size: int
 ) -> Iterator[list[NDArray[np.float32]]]:
