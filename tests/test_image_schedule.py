@@ -21,9 +21,9 @@ def schedule(**given):
     return Schedule(**{**values, "patience": 2, "decays": 1, **given})
 
 
-def history(*losses, top1=()):
+def history(*losses, top1=(), start=1e9):
     top1 = top1 or [0.0] * len(losses)
-    return [
+    return [Evaluation(0, 1.0, None, None, start, 0.0)] + [
         Evaluation(i + 1, 1.0, 0.0, 0.0, loss, share)
         for i, (loss, share) in enumerate(zip(losses, top1, strict=True))
     ]
@@ -53,6 +53,12 @@ def test_the_rate_falls_when_validation_stalls_and_training_ends_at_the_next_sta
 def test_without_decays_the_first_stall_is_the_end():
     assert is_over(history(5, 6, 7), schedule(decays=0))
     assert not is_over(history(5, 6), schedule(decays=0))
+
+
+def test_the_start_is_kept_where_it_is_best_but_does_not_hurry_the_end():
+    found = history(5, 4, 3, start=1)
+    assert best(found, schedule()).epoch == 0
+    assert decays(found, schedule()) == 0
 
 
 def test_epochs_bound_the_training():

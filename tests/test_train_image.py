@@ -116,7 +116,7 @@ def test_it_writes_a_model_with_its_preprocessing_and_its_history(trained):
         "train_loss", "train_top1", "validation_loss", "validation_top1",
     ]  # fmt: skip
     assert {line["stage"] for line in lines} == {"head"}
-    assert [float(line["epoch"]) for line in lines] == list(range(1, len(lines) + 1))
+    assert [float(line["epoch"]) for line in lines] == list(range(len(lines)))
     assert "validation top-1" in result.stdout
 
 
@@ -175,6 +175,7 @@ def test_all_layers_are_trained_with_an_auxiliary_head_and_go_on_after_an_interr
     train_image(workspace, settings, told)
     assert told.done == {"all layers": 12}  # of 24: the first epoch was not trained again
     assert [(line["stage"], line["epoch"]) for line in history(workspace)] == [
+        ("all", "0.0"),
         ("all", "1.0"),
         ("all", "2.0"),
     ]

@@ -36,18 +36,17 @@ class Schedule:
 class Evaluation:
     """One line of a training's history."""
 
-    epoch: float  # passes over the training ads so far
+    epoch: float  # passes over the training ads so far; 0 before the first step
     learning_rate: float
-    train_loss: float  # of the first output, mean since the last evaluation
-    train_top1: float
+    train_loss: float | None  # of the first output, mean since the last evaluation
+    train_top1: float | None
     validation_loss: float
     validation_top1: float
 
 
 def is_over(history: Sequence[Evaluation], schedule: Schedule) -> bool:
     """Whether the epochs are used up, or validation stalls once more after the last decay."""
-    last = history[-1].epoch if history else 0
-    return last >= schedule.epochs or decays(history, schedule) > schedule.decays
+    return history[-1].epoch >= schedule.epochs or decays(history, schedule) > schedule.decays
 
 
 def learning_rate(history: Sequence[Evaluation], schedule: Schedule) -> float:
@@ -56,9 +55,12 @@ def learning_rate(history: Sequence[Evaluation], schedule: Schedule) -> float:
 
 
 def decays(history: Sequence[Evaluation], schedule: Schedule) -> int:
-    """How often validation has stalled: `patience` evaluations in a row without a better one."""
+    """How often validation has stalled: `patience` evaluations in a row without a better one.
+
+    The start is no measure: a network all of whose layers begin to move first becomes worse.
+    """
     best, waited, stalls = -math.inf, 0, 0
-    for evaluation in history:
+    for evaluation in history[1:]:
         if merit(evaluation, schedule) > best:
             best, waited = merit(evaluation, schedule), 0
         else:
@@ -83,7 +85,7 @@ def next_batches(evaluations: int, ads: int, schedule: Schedule) -> tuple[int, l
     """What is learned from between an evaluation and the next.
 
     Args:
-      evaluations: how many there were.
+      evaluations: how many there were since the start.
       ads: how many there are to learn from.
       schedule: says how many batches.
 

@@ -46,6 +46,8 @@ def train(
 ) -> list[Evaluation]:
     """Trains as scheduled; leaves the network with the weights of its best evaluation.
 
+    The first evaluation comes before the first step, so that training never does harm.
+
     Args:
       network: what is trained; its layers that are not trainable run in inference mode.
       training: read in another order each epoch.
@@ -64,15 +66,20 @@ def train(
     state = _State(checkpoint, network.variables, optimizer.variables)
     history = state.restore()
     learn, score = _learning_step(network, optimizer), _scoring_step(network)
-    done = round(history[-1].epoch * len(training)) if history else 0
+    in_order = _in_order(validation, schedule.batch_size)
+    if not history:
+        scored = _pass(score, validation, in_order, epoch=0)
+        history.append(Evaluation(0.0, schedule.learning_rate, None, None, *scored))
+        state.save(history, is_best=True)
+    done = round(history[-1].epoch * len(training))
     with progress.task(title, schedule.epochs * len(training), "images", done) as task:
         while not is_over(history, schedule):
             rate = learning_rate(history, schedule)
             optimizer.learning_rate.assign(rate)
-            epoch, batches, passed = next_batches(len(history), len(training), schedule)
+            epoch, batches, passed = next_batches(len(history) - 1, len(training), schedule)
             learned = _pass(learn, training, batches, epoch, task.advance)
             _check_finite(learned[0], passed, rate)
-            scored = _pass(score, validation, _in_order(validation, schedule.batch_size), epoch)
+            scored = _pass(score, validation, in_order, epoch)
             history.append(Evaluation(passed, rate, *learned, *scored))
             state.save(history, is_best=best(history, schedule) is history[-1])
             task.advance(0, f"validation loss {scored[0]:.4f}, top-1 {scored[1]:.2%}")
