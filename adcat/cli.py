@@ -28,6 +28,7 @@ COMMANDS = (
     "train-image",
     "extract-features",
     "fuse",
+    "attend",
     "evaluate",
     "error-groups",
     "predict",

@@ -7,7 +7,6 @@ one. hyperopt's own way of resuming repeats trials and needs pickle.
 
 import dataclasses
 import functools
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from adcat import trial_log
 from adcat.errors import AdcatError, BadInputError
 from adcat.progress import Progress
 
@@ -60,12 +60,11 @@ def search(
     Raises:
       BadInputError: every trial failed.
     """
-    done = read_log(log)
+    done = read_trials(log)
     with progress.task("tuning", trials, "trials", len(done)) as task:
         for index in range(len(done), trials):
             done.append(_run(space, score, done, index, algorithm, seed))
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(dataclasses.asdict(done[-1]), sort_keys=True) + "\n")
+            trial_log.append(log, dataclasses.asdict(done[-1]))
             task.advance(1, _best_so_far(done))
     best = max(done, key=_rank)
     if best.score is None:
@@ -73,13 +72,9 @@ def search(
     return best
 
 
-def read_log(log: Path) -> list[Trial]:
-    """Reads the finished trials; a line that a kill cut short is taken out of the file."""
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
-    if lines and not lines[-1].endswith("\n"):
-        lines.pop()
-        log.write_text("".join(lines), encoding="utf-8")
-    return [Trial(**json.loads(line)) for line in lines]
+def read_trials(log: Path) -> list[Trial]:
+    """Reads the finished trials."""
+    return [Trial(**line) for line in trial_log.read(log)]
 
 
 def _run(

@@ -20,6 +20,9 @@ from typing import Any
 from adcat.errors import BadInputError, BusyError, MissingArtifactError, StaleArtifactError
 from adcat.manifest import MANIFEST, FileDigests, Manifest, record, write_json
 
+SEARCH = "attend-search"
+_COMMANDS = {SEARCH: ["attend", "--search"]}  # where the artifact's name is not the command's
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Draft:
@@ -56,7 +59,7 @@ class Artifact:
     def command(self) -> str:
         """What a user types to make it."""
         step, _, variant = self.name.partition("/")
-        words = ["adcat", step]
+        words = ["adcat", *_COMMANDS.get(step, [step])]
         if str(self.root) != "artifacts":
             words[1:1] = ["-w", str(self.root)]
         if step == "split":
@@ -252,6 +255,11 @@ class Workspace:
     def attention(self, name: str) -> Artifact:
         """An attention model, its probabilities and maps."""
         return self._variant("attend", name)
+
+    @property
+    def attention_search(self) -> Artifact:
+        """What a search over the settings of attention has tried."""
+        return Artifact(self.root, SEARCH)
 
     def variants(self, step: str) -> list[Artifact]:
         """The artifacts that exist of a step that makes several, by name."""

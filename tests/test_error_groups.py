@@ -172,8 +172,8 @@ def test_a_gallery_takes_any_title_and_a_photo_that_is_missing(title, tmp_path):
     photo = Image.new("RGB", (7, 3), "red")
     predictions = {"text": [(title, 1.0), ("b", 0.0)]}
     rows = [
-        ("first", [Example(photo, title, title, predictions)] * 2),
-        ("second", [Example(None, title, "b", predictions)]),
+        ("first", [Example([photo], title, title, predictions)] * 2),
+        ("second", [Example([], title, "b", predictions)]),
     ]
     gallery(tmp_path / "gallery.png", "both incorrect", rows)
     with Image.open(tmp_path / "gallery.png") as drawn:
@@ -186,7 +186,7 @@ def test_a_gallery_takes_any_title_and_a_photo_that_is_missing(title, tmp_path):
 
 def test_words_do_not_run_into_the_next_ad(tmp_path):
     def width_of_ink(name):
-        example = Example(Image.new("RGB", (2, 2), "white"), name, name, {"text": [(name, 1.0)]})
+        example = Example([Image.new("RGB", (2, 2), "white")], name, name, {"text": [(name, 1.0)]})
         gallery(tmp_path / "gallery.png", "", [("", [example])])
         with Image.open(tmp_path / "gallery.png") as drawn:
             ink = np.asarray(drawn.convert("L"))[100:] < 128

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adcat.errors import DivergedError
-from adcat.image.examples import Examples, stored_vectors
+from adcat.image.examples import Examples, stored
 from adcat.image.schedule import Schedule
 from adcat.image.training import train
 from adcat.progress import Silent
@@ -26,7 +26,7 @@ def examples(n=40, seed=0):
     labels = np.arange(n) % 3
     vectors = random.normal(size=(n, 5)).astype(np.float32)
     vectors[:, :3] += 2 * np.eye(3, dtype=np.float32)[labels]
-    return stored_vectors(vectors, labels)
+    return stored(vectors, labels)
 
 
 def network(keras, seed=0):
@@ -172,6 +172,6 @@ def test_several_inputs_are_read(keras, tmp_path):
 
 def test_epochs_take_the_stored_views_in_turn():
     vectors = np.arange(12, dtype=np.float32).reshape(6, 2)  # 2 views of 3 photos
-    stored = stored_vectors(vectors, np.zeros(3, np.int64))
-    seen = [next(stored.stream([np.array([2, 0])], epoch))[0].tolist() for epoch in range(3)]
+    in_views = stored(vectors, np.zeros(3, np.int64))
+    seen = [next(in_views.stream([np.array([2, 0])], epoch))[0].tolist() for epoch in range(3)]
     assert seen == [[[4, 5], [0, 1]], [[10, 11], [6, 7]], [[4, 5], [0, 1]]]

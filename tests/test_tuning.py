@@ -8,7 +8,7 @@ from adcat.errors import BadInputError, DivergedError
 from adcat.fusion.networks import NETWORKS, NetworkSettings
 from adcat.fusion.spaces import space as fusion_space
 from adcat.progress import Silent
-from adcat.tuning import read_log, search
+from adcat.tuning import read_trials, search
 
 
 def space():
@@ -40,7 +40,7 @@ def test_an_interrupted_search_ends_like_an_uninterrupted_one(tmp_path, algorith
     for trials in (3, 11, 18, 25):
         best = run(tmp_path / "parts", trials, algorithm=algorithm)
     assert tried(tmp_path / "parts") == tried(tmp_path / "whole")
-    assert best.settings == max(read_log(tmp_path / "whole"), key=lambda t: t.score).settings
+    assert best.settings == max(read_trials(tmp_path / "whole"), key=lambda t: t.score).settings
 
 
 def test_a_line_cut_short_by_a_kill_is_tried_again(tmp_path):
@@ -54,7 +54,7 @@ def test_a_line_cut_short_by_a_kill_is_tried_again(tmp_path):
 
 def test_settings_are_resolved_and_within_the_space(tmp_path):
     run(tmp_path / "log")
-    for trial in read_log(tmp_path / "log"):
+    for trial in read_trials(tmp_path / "log"):
         assert trial.settings["units"] in (10, 20, 50)
         assert 1e-6 <= trial.settings["rate"] <= 1
         assert trial.settings["keep"] == 1.0 or 0.5 <= trial.settings["keep"] <= 0.9
@@ -62,7 +62,7 @@ def test_settings_are_resolved_and_within_the_space(tmp_path):
 
 def test_tpe_learns_from_its_trials(tmp_path):
     run(tmp_path / "log", 60)
-    scores = [trial.score for trial in read_log(tmp_path / "log")]
+    scores = [trial.score for trial in read_trials(tmp_path / "log")]
     assert sum(scores[40:]) / 20 > sum(scores[:10]) / 10 + 0.5
 
 
@@ -73,7 +73,7 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path):
         return math.nan if settings["units"] == 50 else score(settings, seed)
 
     best = run(tmp_path / "log", score=fragile)
-    trials = read_log(tmp_path / "log")
+    trials = read_trials(tmp_path / "log")
     assert best.settings["units"] == 20
     assert {trial.error for trial in trials} == {
         "", "DivergedError: the loss is nan", "the score is nan"

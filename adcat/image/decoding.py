@@ -96,9 +96,14 @@ def central_view(path: Path | str, side: int, fraction: float) -> Photos:
       fraction: the share of the photo's height and width that is kept.
     """
     image = open_photo(path, side)
-    left, top = image.width * (1 - fraction) / 2, image.height * (1 - fraction) / 2
-    pixels = resized(image, side, (left, top, image.width - left, image.height - top))
+    pixels = resized(image, side, central_box(image, fraction))
     return pixels.astype(np.float32) / np.float32(127.5) - 1
+
+
+def central_box(image: "Image", fraction: float) -> Box:
+    """The central part of an image, `fraction` of its height and width."""
+    left, top = image.width * (1 - fraction) / 2, image.height * (1 - fraction) / 2
+    return left, top, image.width - left, image.height - top
 
 
 def resized(image: "Image", side: int, box: Box) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Vectors
+from adcat.artifacts import Labels
 from adcat.image.augmentation import augmented_view
 from adcat.image.classifier import ImageModel
 from adcat.image.decoding import Photos, stream_batches
@@ -68,17 +68,17 @@ def central_photos(photos: LabelledPhotos, model: ImageModel) -> Examples:
     return Examples(photos.labels, stream)
 
 
-def stored_vectors(vectors: Vectors, labels: Labels) -> Examples:
-    """Vectors that a frozen network made of one or several views of every photo.
+def stored(outputs: NDArray[np.float32], labels: Labels) -> Examples:
+    """What a frozen network made of one or several views of every photo.
 
     Args:
-      vectors: [views × n, dimensions], view by view; epochs take the views in turn.
+      outputs: [views × n, ...], view by view; epochs take the views in turn.
       labels: [n]
     """
     n = len(labels)
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
-        view = epoch % (len(vectors) // n)
-        return ((np.asarray(vectors[view * n + rows]),) for rows in batches)
+        view = epoch % (len(outputs) // n)
+        return ((np.asarray(outputs[view * n + rows]),) for rows in batches)
 
     return Examples(labels, stream)

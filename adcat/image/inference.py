@@ -16,10 +16,13 @@ Forward: TypeAlias = Callable[[Photos], list[NDArray[np.float32]]]
 
 
 def compiled(network: "keras.Model", *layers: str) -> Forward:
-    """Compiles the way from photos to the outputs of some layers, with the weights of now."""
+    """Compiles the way from photos to the outputs of some layers, with the weights of now.
+
+    Without names of layers, to the network's own outputs.
+    """
     tf = import_tensorflow()
     folded = fold_batch_norm(network)
-    outputs = [folded.get_layer(name).output for name in layers]
+    outputs = [folded.get_layer(name).output for name in layers] or folded.outputs
     part = tf.keras.Model(folded.input, outputs)
     photos = tf.TensorSpec(network.input.shape, tf.float32)
     function = tf.function(lambda x: part(x, training=False), input_signature=[photos])

@@ -3,7 +3,6 @@
 (a) the last layer only, on vectors that the frozen network makes once; (b) all layers.
 """
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,9 @@ from numpy.typing import NDArray
 
 from adcat.artifacts import Vectors
 from adcat.image import inception
-from adcat.image.augmentation import augmented_view
 from adcat.image.classifier import ImageModel
-from adcat.image.decoding import Photos
-from adcat.image.examples import LabelledPhotos, augmented_photos, central_photos, stored_vectors
-from adcat.image.extraction import append_rows, run
+from adcat.image.examples import LabelledPhotos, augmented_photos, central_photos, stored
+from adcat.image.frozen import Views, run_once
 from adcat.image.inference import compiled
 from adcat.image.schedule import Evaluation, Schedule
 from adcat.image.training import train
@@ -59,20 +56,14 @@ def train_last_layer(
     forward = compiled(model.network, inception.VECTORS)
 
     def vectors(part: str, photos: LabelledPhotos, views: int) -> Vectors:
-        def batches(done: int) -> Iterator[Vectors]:
-            rows = range(views * len(photos))
-            read = _view_reader(model, photos, schedule.seed)
-            with progress.task(f"vectors, {part}", len(rows), "images", done) as task:
-                for (made,) in run(forward, read, rows[done:], schedule.batch_size):
-                    yield made
-                    task.advance(len(made))
-
-        return append_rows(folder / f"{part}.vectors", model.dimension, batches)
+        views_of = Views(model, photos, views, schedule.seed)
+        path, title = folder / f"{part}.vectors", f"vectors, {part}"
+        return run_once(forward, views_of, path, schedule.batch_size, title, progress)
 
     made = vectors("train", training, views)
     examples = (
-        stored_vectors(made, training.labels),
-        stored_vectors(vectors("validation", validation, 1), validation.labels),
+        stored(made, training.labels),
+        stored(vectors("validation", validation, 1), validation.labels),
     )
     keras = import_tensorflow().keras
     vector, state = keras.Input([model.dimension]), folder / "last_layer.npz"
@@ -132,18 +123,6 @@ def folded(layer: "keras.Layer", scale: "keras.Layer") -> list[np.ndarray]:
     spread = np.sqrt(np.asarray(scale.variance)).ravel()
     shift = (np.asarray(scale.mean).ravel() / spread) @ kernel
     return [kernel / spread[:, None], bias - shift]
-
-
-def _view_reader(model: ImageModel, photos: LabelledPhotos, seed: int) -> Callable[[int], Photos]:
-    """Reads view k // n of photo k % n; view 0 is the central one."""
-
-    def read(k: int) -> Photos:
-        view, row = divmod(k, len(photos))
-        if view == 0:
-            return model.read(photos.paths[row])
-        return augmented_view(photos.paths[row], model.side, (seed, view, row))
-
-    return read
 
 
 def train_all_layers(

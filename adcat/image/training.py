@@ -63,7 +63,7 @@ def train(
     """
     optimizer = _optimizer(schedule.optimizer)
     optimizer.build(network.trainable_variables)
-    state = _State(checkpoint, network.variables, optimizer.variables)
+    state = _State(checkpoint, changing(network), optimizer.variables)
     history = state.restore()
     learn, score = _learning_step(network, optimizer), _scoring_step(network)
     in_order = _in_order(validation, schedule.batch_size)
@@ -85,6 +85,15 @@ def train(
             task.advance(0, f"validation loss {scored[0]:.4f}, top-1 {scored[1]:.2%}")
     state.restore_best()
     return history
+
+
+def changing(layer: "keras.Layer") -> list[Any]:
+    """The variables that training may change: those of all layers that are not frozen."""
+    if not layer.trainable:
+        return []
+    inner = getattr(layer, "layers", None)
+    found = [v for part in inner for v in changing(part)] if inner else layer.variables
+    return list({id(variable): variable for variable in found}.values())  # each once
 
 
 def _optimizer(name: OptimizerName) -> "keras.Optimizer":

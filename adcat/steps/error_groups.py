@@ -283,15 +283,15 @@ def _read_examples(
 
     ads = read_ads(workspace.split, part, ["title", "category"], rows)
     return {
-        row: Example(_photo(paths[row]), ad["title"], ad["category"], predictions(row))
+        row: Example(_pictures(paths[row]), ad["title"], ad["category"], predictions(row))
         for row, ad in zip(rows, ads, strict=True)
     }
 
 
-def _photo(path: str) -> "Image | None":
+def _pictures(path: str) -> "list[Image]":
     try:
         photo = open_photo(path, max(PHOTO_PIXELS))
     except BadInputError:
-        return None
+        return []
     photo.thumbnail(PHOTO_PIXELS)
-    return photo
+    return [photo]

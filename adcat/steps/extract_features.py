@@ -2,10 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
-
-import numpy as np
 
 from adcat.artifacts import (
     MODALITIES,
@@ -15,13 +12,13 @@ from adcat.artifacts import (
     Part,
     Probs,
     Vectors,
-    create_array,
     image_paths,
     iterate_ads,
     read_categories,
     read_labels,
 )
 from adcat.errors import AdcatError
+from adcat.filling import fill
 from adcat.progress import Progress
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table
@@ -100,20 +97,15 @@ def _extract(
     model = _load(workspace, modality)
     columns = {"vectors": model.dimension, "probs": len(read_categories(workspace.split))}
     for part in PARTS:
-        rows = _Rows(draft.checkpoints / f"{part}-{modality}.rows")
+
+        def remaining(done: int, part: Part = part) -> Batches:
+            return batches(workspace.split, part, model, done, batch_size)
+
         ads = len(read_labels(workspace.split, part))
-        arrays = [
-            _open(draft.folder / part / f"{modality}_{kind}.npy", ads, columns[kind], rows.done)
-            for kind in ("vectors", "probs")
-        ]
-        title, unit = f"{modality} features, {part}", _UNITS[modality]
-        with progress.task(title, ads, unit, rows.done) as task:
-            for batch in batches(workspace.split, part, model, rows.done, batch_size):
-                here = slice(rows.done, rows.done + len(batch[0]))
-                for array, values in zip(arrays, batch, strict=True):
-                    array[here] = values
-                rows.add(len(batch[0]))
-                task.advance(len(batch[0]))
+        folder, count = draft.folder / part, draft.checkpoints / f"{part}-{modality}.rows"
+        files = {folder / f"{modality}_{kind}.npy": columns[kind] for kind in ("vectors", "probs")}
+        title = f"{modality} features, {part}"
+        fill(files, ads, count, remaining, progress, title, _UNITS[modality])
 
 
 _UNITS = {"text": "ads", "image": "images"}
@@ -125,12 +117,6 @@ def _load(workspace: Workspace, modality: Modality) -> "TextModel | Extractor":
     else:
         from adcat.image.extraction import load
     return load(_classifier(workspace, modality).path)
-
-
-def _open(path: Path, ads: int, columns: int, done: int) -> np.ndarray:
-    if done:
-        return np.load(path, mmap_mode="r+", allow_pickle=False)
-    return create_array(path, ads, columns)
 
 
 def _text_batches(
@@ -148,21 +134,6 @@ def _image_batches(
     from adcat.image.extraction import stream_features
 
     return stream_features(model, image_paths(split, part)[done:], batch_size)
-
-
-class _Rows:
-    """How many rows of an array are done, remembered across interruptions."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.done = int(self._path.read_text()) if self._path.exists() else 0
-
-    def add(self, rows: int) -> None:
-        """Counts rows that are written; the count on disk never runs ahead of the rows."""
-        self.done += rows
-        temporary = self._path.with_suffix(".new")
-        temporary.write_text(str(self.done))
-        temporary.replace(self._path)
 
 
 def _report(workspace: Workspace, made: Sequence[Modality], kept: Sequence[Modality]) -> Report:

@@ -1,0 +1,90 @@
+"""A search over where attention is inserted, over what, and how fast it learns.
+
+Each trial is a line of a JSON-lines log with its history; settings that stand there are not run
+again.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from adcat import trial_log
+from adcat.attention.insertion import Point
+from adcat.attention.recipe import Setting
+from adcat.attention.step import Over
+from adcat.errors import BadInputError, DivergedError
+from adcat.image.schedule import Evaluation
+from adcat.progress import Progress
+
+LOG = "trials.jsonl"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trial:
+    """One line of the log."""
+
+    setting: Setting
+    history: Sequence[Evaluation]  # empty where it failed
+    error: str = ""
+
+    @property
+    def score(self) -> float:
+        """The highest validation top-1 seen (thesis, table 5.7)."""
+        return max((evaluation.validation_top1 for evaluation in self.history), default=-1.0)
+
+
+def grid(learning_rates: Sequence[float]) -> list[Setting]:
+    """The thesis' ten settings, each at every learning rate; those of one point side by side."""
+    product = itertools.product(get_args(Point), get_args(Over), learning_rates)
+    return [Setting(*values) for values in product]
+
+
+def search(
+    settings: Sequence[Setting],
+    train: Callable[[Setting], Sequence[Evaluation]],
+    log: Path,
+    progress: Progress,
+) -> list[Trial]:
+    """Tries the settings that the log lacks.
+
+    Args:
+      settings: what to try.
+      train: makes the history of a setting; one that diverges is a failed trial.
+      log: JSON lines, one per trial.
+      progress: told the best so far.
+
+    Raises:
+      BadInputError: every trial failed.
+    """
+    done = read_trials(log)
+    with progress.task("settings", len(settings), "settings", len(done)) as task:
+        for setting in settings[len(done) :]:
+            done.append(_try(setting, train))
+            trial_log.append(log, dataclasses.asdict(done[-1]))
+            task.advance(1, f"best {best_of(done).score:.4f} ({best_of(done).setting.name})")
+    if best_of(done).error:
+        raise BadInputError(f"all {len(done)} settings failed, the last with: {done[-1].error}")
+    return done
+
+
+def _try(setting: Setting, train: Callable[[Setting], Sequence[Evaluation]]) -> Trial:
+    try:
+        return Trial(setting, train(setting))
+    except DivergedError as error:
+        return Trial(setting, [], str(error))
+
+
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """The trial with the highest score; the first of equals."""
+    return max(trials, key=lambda trial: trial.score)
+
+
+def read_trials(log: Path) -> list[Trial]:
+    """Reads what a search has tried."""
+    return [_trial(**line) for line in trial_log.read(log)]
+
+
+def _trial(setting: dict, history: list[dict], error: str) -> Trial:
+    return Trial(Setting(**setting), [Evaluation(**values) for values in history], error)

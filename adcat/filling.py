@@ -1,0 +1,64 @@
+"""Arrays that are filled batch by batch and go on where an interrupted run stopped."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.artifacts import create_array
+from adcat.progress import Progress
+
+Batch = Sequence[NDArray[np.float32]]  # one array [b, columns] per file
+
+
+def fill(
+    files: Mapping[Path, int],
+    ads: int,
+    count: Path,
+    batches: Callable[[int], Iterator[Batch]],
+    progress: Progress,
+    title: str,
+    unit: str,
+) -> None:
+    """Fills array files of one row per ad.
+
+    Args:
+      files: the files and their columns.
+      ads: rows of each.
+      count: where the number of rows done is kept.
+      batches: called with the number of rows done; yields the others.
+      progress: hears of every row.
+      title: what it calls this work.
+      unit: what it calls an ad.
+    """
+    rows = _Rows(count)
+    arrays = [_open(path, ads, columns, rows.done) for path, columns in files.items()]
+    with progress.task(title, ads, unit, rows.done) as task:
+        for batch in batches(rows.done):
+            here = slice(rows.done, rows.done + len(batch[0]))
+            for array, values in zip(arrays, batch, strict=True):
+                array[here] = values
+            rows.add(len(batch[0]))
+            task.advance(len(batch[0]))
+
+
+def _open(path: Path, ads: int, columns: int, done: int) -> NDArray[np.float32]:
+    if done:
+        return np.load(path, mmap_mode="r+", allow_pickle=False)
+    return create_array(path, ads, columns)
+
+
+class _Rows:
+    """How many rows of an array are done, remembered across interruptions."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.done = int(self._path.read_text()) if self._path.exists() else 0
+
+    def add(self, rows: int) -> None:
+        """Counts rows that are written; the count on disk never runs ahead of the rows."""
+        self.done += rows
+        temporary = self._path.with_suffix(".new")
+        temporary.write_text(str(self.done))
+        temporary.replace(self._path)

@@ -1,0 +1,60 @@
+"""What a frozen network makes of photos: computed once, and stored."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.image.augmentation import augmented_view
+from adcat.image.classifier import ImageModel
+from adcat.image.decoding import Photos
+from adcat.image.examples import LabelledPhotos
+from adcat.image.extraction import append_rows, run
+from adcat.image.inference import Forward
+from adcat.progress import Progress
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Views:
+    """Several views of every photo: the central one, then random ones."""
+
+    model: ImageModel
+    photos: LabelledPhotos
+    count: int
+    seed: int
+
+    def __len__(self) -> int:
+        return self.count * len(self.photos)
+
+    def read(self, k: int) -> Photos:
+        """Reads view k // n of photo k % n: [side, side, 3]."""
+        view, row = divmod(k, len(self.photos))
+        if view == 0:
+            return self.model.read(self.photos.paths[row])
+        return augmented_view(self.photos.paths[row], self.model.side, (self.seed, view, row))
+
+
+def run_once(
+    forward: Forward, views: Views, path: Path, batch_size: int, title: str, progress: Progress
+) -> NDArray[np.float32]:
+    """Runs a frozen network over views of photos and stores what it makes of them: [views, ...].
+
+    Args:
+      forward: the network.
+      views: what it is run over.
+      path: the file, from whose length an interrupted run goes on.
+      batch_size: photos that are in work at a time.
+      title: what the progress calls it.
+      progress: hears of every photo.
+    """
+    (one,) = forward(views.read(0)[None])
+
+    def batches(done: int) -> Iterator[NDArray[np.float32]]:
+        with progress.task(title, len(views), "images", done) as task:
+            for (made,) in run(forward, views.read, range(done, len(views)), batch_size):
+                yield made
+                task.advance(len(made))
+
+    return append_rows(path, one[0].size, batches).reshape(-1, *one[0].shape)

@@ -1,0 +1,198 @@
+"""Trains an attention model, and shows where it looks."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adcat.artifacts import PARTS, Features, Part, image_paths, read_labels
+from adcat.attention import model as attention
+from adcat.attention.answers import stream_answers
+from adcat.attention.exhibition import show
+from adcat.attention.insertion import Point
+from adcat.attention.model import AttentionModel
+from adcat.attention.recipe import Kitchen, Recipe, Setting, train
+from adcat.attention.search import LOG, Trial, best_of, grid, read_trials, search
+from adcat.attention.step import Over
+from adcat.attention.training import Ads
+from adcat.errors import AdcatError
+from adcat.filling import fill
+from adcat.image.examples import LabelledPhotos
+from adcat.image.schedule import Evaluation
+from adcat.progress import Progress
+from adcat.settings import option
+from adcat.tables import Column, Report, Table, percent, write_records
+from adcat.workspace import Artifact, Draft, Workspace
+
+ANSWERED: Sequence[Part] = ("validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Searched(Recipe):
+    """What a search over all settings depends on."""
+
+    search_fraction: float = option(
+        0.1, "Share of the training ads that a search learns from.", low=0.001, high=1
+    )
+    search_rate: list[float] = option(
+        [0.01, 0.001, 0.0001], "A learning rate that a search tries; may be given several times."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where attention is inserted, and over what."""
+
+    insert_at: Point = option(
+        "c", "Before which module of Inception v3: the 1st (a), 4th, 6th, 9th or 11th (e)."
+    )
+    over: Over = option("wh", "Attend to places (wh: width and height) or to channels (c).")
+    learning_rate: float = option(0.001, "Learning rate at the start.", low=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings(Searched, Place):
+    """Every choice."""
+
+    search: bool = option(
+        False, "First try all insertion points, both kinds and --search-rate; take the best."
+    )
+    blur: float = option(
+        0.5, "Gaussian blur of the attention over a photo, in places of the map.", low=0
+    )
+    name: str = option("", "The model's name, by default attend- and the setting, as c-wh.")
+
+    @classmethod
+    def thesis(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Section 4.7 and Appendix A.3.2; the setting that Table 5.7 found best."""
+        del given
+        return {
+            "insert_at": "c",
+            "over": "wh",
+            "stage": "all",
+            "scale": "none",
+            "batch_size": 32,
+            "optimizer": "rmsprop",
+            "learning_rate": 0.001,
+            "patience": 2,
+            "evaluate_every": 5000,
+        }
+
+
+def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
+    """Train Inception v3 with a step inside where the text steers attention.
+
+    Starts from the trained image classifier. Writes the model, its probabilities, the attention of
+    every validation and test ad, and pictures of where it looked. With --search it first tries the
+    thesis' ten settings on a share of the ads. An interrupted run goes on where it was.
+    """
+    inputs = [workspace.split, workspace.features, workspace.image_model]
+    for artifact in inputs:
+        artifact.check()
+    ads: dict[Part, Ads] = {part: _ads(workspace, part) for part in PARTS}
+    setting = Setting(settings.insert_at, settings.over, settings.learning_rate)
+    tables = []
+    if settings.search:
+        trials = _trials(workspace, inputs, ads, settings, progress)
+        setting, tables = best_of(trials).setting, [_trials_table(trials)]
+        settings = dataclasses.replace(settings, **dataclasses.asdict(setting))
+    target = workspace.attention(settings.name or setting.name)
+    with target.write(settings, inputs, resume=True) as draft:
+        kitchen = Kitchen(workspace.image_model.path, draft.checkpoints, progress)
+        model, history = train(setting, settings, ads["train"], ads["validation"], kitchen)
+        attention.save(model, draft.folder)
+        write_records(draft.folder / "history.csv", [dataclasses.asdict(e) for e in history])
+        for part in ANSWERED:
+            _answer(model, part, ads[part], settings.batch_size, draft, progress)
+        tables += show(workspace, model, draft.folder, settings.over, settings.blur, settings.seed)
+        draft.notes["fitted_on"] = "train; when to slow down and stop: validation"
+    return Report(tables=[_summary(target.path.name, history), *tables])
+
+
+def _ads(workspace: Workspace, part: Part) -> Ads:
+    """Photos and text vectors of the ads of a part."""
+    photos = LabelledPhotos(image_paths(workspace.split, part), read_labels(workspace.split, part))
+    return photos, Features(workspace.features).vectors(part, "text")
+
+
+def _trials(
+    workspace: Workspace,
+    inputs: Sequence[Artifact],
+    ads: Mapping[Part, Ads],
+    settings: Settings,
+    progress: Progress,
+) -> list[Trial]:
+    """What a search tries; one that stands in the workspace already is not made again."""
+    names = [field.name for field in dataclasses.fields(Searched)]
+    recipe = Searched(**{name: getattr(settings, name) for name in names})
+    target = workspace.attention_search
+    if not _is_current(target, recipe):
+        share = _share(ads["train"], settings.search_fraction, settings.seed)
+        with target.write(recipe, inputs, resume=True) as draft:
+            kitchen = Kitchen(workspace.image_model.path, draft.checkpoints, progress)
+
+            def history(setting: Setting) -> Sequence[Evaluation]:
+                return train(setting, recipe, share, ads["validation"], kitchen)[1]
+
+            search(grid(settings.search_rate), history, draft.folder / LOG, progress)
+    return read_trials(target / LOG)
+
+
+def _is_current(search: Artifact, recipe: Searched) -> bool:
+    try:
+        return search.check().settings == dataclasses.asdict(recipe)
+    except AdcatError:
+        return False
+
+
+def _share(ads: Ads, fraction: float, seed: int) -> Ads:
+    """A share of the ads, drawn at random."""
+    photos, text_vectors = ads
+    count = max(1, round(fraction * len(photos)))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(photos))[:count])
+    paths = [str(photos.paths[row]) for row in rows]
+    return LabelledPhotos(paths, photos.labels[rows]), text_vectors[rows]
+
+
+def _answer(
+    model: AttentionModel, part: Part, ads: Ads, batch_size: int, draft: Draft, progress: Progress
+) -> None:
+    """Writes the probabilities and the attention of the ads of a part."""
+    photos, text_vectors = ads
+    forward = attention.compiled(model)
+
+    def answers(done: int) -> Iterator[Sequence[np.ndarray]]:
+        return stream_answers(model, forward, photos.paths, text_vectors, batch_size, done)
+
+    probs, alpha = model.network.outputs
+    folder, count = draft.folder / part, draft.checkpoints / f"{part}.rows"
+    files = {folder / "probs.npy": probs.shape[1], folder / "maps.npy": alpha.shape[1]}
+    fill(files, len(photos), count, answers, progress, f"attention, {part}", "images")
+
+
+def _trials_table(trials: Sequence[Trial]) -> Table:
+    """What the search found, best learning rate of each setting (thesis, table 5.7)."""
+    best: dict[str, Trial] = {}
+    for trial in trials:
+        name = trial.setting.name
+        best[name] = best_of([best[name], trial]) if name in best else trial
+    return Table(
+        "Table 5.7: settings of attention, best validation top-1",
+        [Column("setting"), Column("learning rate", "{:g}"), percent("validation top-1")],
+        [[name, t.setting.learning_rate, t.score] for name, t in best.items()],
+    )
+
+
+def _summary(name: str, history: Sequence[Evaluation]) -> Table:
+    kept = max(history, key=lambda evaluation: evaluation.validation_top1)
+    return Table(
+        f"Attention model {name}",
+        [
+            Column("epochs", "{:.4g}"),
+            Column("best epoch", "{:.4g}"),
+            percent("train top-1"),
+            percent("validation top-1"),
+        ],
+        [[history[-1].epoch, kept.epoch, kept.train_top1, kept.validation_top1]],
+    )
