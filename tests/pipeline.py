@@ -57,6 +57,9 @@ def small_image_model(categories):
     keras = seeded_tensorflow(0).keras
     photos = keras.Input((24, 24, 3))
     maps = keras.layers.Conv2D(6, 3, activation="relu")(photos)
+    maps = keras.layers.MaxPooling2D()(maps)
+    for module in range(11):  # named as Inception's
+        maps = keras.layers.Conv2D(6, 1, activation="relu", name=f"mixed{module}")(maps)
     vectors = keras.layers.GlobalAveragePooling2D(name=inception.VECTORS)(maps)
     logits = keras.layers.Dense(categories, name=classifier.LAST_LAYER)(vectors)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)

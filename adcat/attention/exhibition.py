@@ -82,6 +82,6 @@ def _example_reader(
         weights = looked.maps[row].reshape(looked.shape)
         pictures = [photo, overlay(seen, weights, blur), squares(seen, weights)]
         found = [(names[c], p) for c, p in best(looked.probs[row], PREDICTIONS)]
-        return Example(pictures, ad["title"], ad["category"], {"attention": found})
+        return Example(pictures, ad["title"], ad["category"], {"answer": found})
 
     return read

@@ -14,6 +14,7 @@ Point: TypeAlias = Literal["a", "b", "c", "d", "e"]
 # The module that follows the attention. The thesis counts eleven modules, so the two that reduce
 # the maps count as well: mixed0 is the first of them.
 MODULES: Mapping[Point, int] = {"a": 0, "b": 3, "c": 5, "d": 8, "e": 10}
+AUXILIARY_MODULE = 7  # mixed7, whose output the auxiliary head reads
 
 
 class Cut(NamedTuple):
@@ -23,18 +24,26 @@ class Cut(NamedTuple):
     above: "keras.Model"  # maps -> vectors [n, dimension]
 
 
-def cut(network: "keras.Model", point: Point) -> Cut:
+def cut(network: "keras.Model", point: Point, *, with_auxiliary: bool = False) -> Cut:
     """Cuts an image classifier's network before one of its modules; weights are shared.
+
+    Attention stands between two modules only: before the last ones (d, e) the auxiliary head
+    keeps mixed7's own output, before the others it reads what attention made of it.
 
     Args:
       network: photos -> probabilities, with Keras' names of layers.
       point: where.
+      with_auxiliary: gives the part that holds mixed7 its output as a second one.
     """
     keras = import_tensorflow().keras
     maps = _before(network, MODULES[point])
-    vectors = network.get_layer(VECTORS).output
+    outputs = [[maps], [network.get_layer(VECTORS).output]]
+    if with_auxiliary:
+        is_above = MODULES[point] <= AUXILIARY_MODULE
+        outputs[is_above].append(network.get_layer(AUXILIARY_INPUT).output)
+    below, above = (tensors if with_auxiliary else tensors[0] for tensors in outputs)
     return Cut(
-        keras.Model(network.input, maps, name="below"), keras.Model(maps, vectors, name="above")
+        keras.Model(network.input, below, name="below"), keras.Model(maps, above, name="above")
     )
 
 
@@ -46,15 +55,3 @@ def _before(network: "keras.Model", module: int) -> Any:
     stem = network.layers[: names.index("mixed0")]
     pooling = import_tensorflow().keras.layers.MaxPooling2D
     return [layer for layer in stem if isinstance(layer, pooling)][-1].output
-
-
-def auxiliary_input(parts: Cut) -> "tuple[keras.Model, int]":
-    """The part that holds what the auxiliary head reads, mixed7, and its place: 0 or 1.
-
-    Attention stands between two modules only: before the last ones (d, e) the auxiliary head
-    keeps mixed7's own output.
-    """
-    for place, part in enumerate(parts):
-        if any(layer.name == AUXILIARY_INPUT for layer in part.layers):
-            return part, place
-    raise ValueError(f"no part has a layer {AUXILIARY_INPUT}")

@@ -110,7 +110,14 @@ def train(
     if recipe.stage == "all":
         auxiliary = _auxiliary(kitchen.image_model, image)
         history = train_all_layers(
-            model, auxiliary, training, validation, schedule, state, kitchen.progress
+            model,
+            setting.insert_at,
+            auxiliary,
+            training,
+            validation,
+            schedule,
+            state,
+            kitchen.progress,
         )
         return model, history
     maps = kitchen.checkpoints / f"maps-{setting.insert_at}"

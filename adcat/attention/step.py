@@ -49,7 +49,8 @@ def attention_step(
     _, L, d_a = a.shape  # noqa: N806
     wt = keras.layers.Dense(d_a, use_bias=False, kernel_initializer=truncated_normal(), name=QUERY)
     q = wt(t)  # [n, d_a]
-    alpha = ops.softmax(ops.einsum("nd,nld->nl", q, a) / math.sqrt(d_a))  # [n, L]
+    scores = ops.einsum("nd,nld->nl", q, a) / math.sqrt(d_a)
+    alpha = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))  # [n, L], softmax
     out = ops.expand_dims(alpha * L if scale == "count" else alpha, -1) * a  # [n, L, d_a]
     if form == "summed":
         total = ops.expand_dims(ops.einsum("nl,nld->nd", alpha, a), 1)

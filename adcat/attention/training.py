@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from adcat.artifacts import Vectors
-from adcat.attention.insertion import auxiliary_input
+from adcat.attention.insertion import Point, cut
 from adcat.attention.model import AttentionModel
-from adcat.image import inception
 from adcat.image.decoding import map_ahead
 from adcat.image.examples import (
     Examples,
@@ -49,6 +48,7 @@ def with_text(examples: Examples, text_vectors: Vectors) -> Examples:
 
 def train_all_layers(
     model: AttentionModel,
+    point: Point,
     auxiliary: "keras.Model",
     training: Ads,
     validation: Ads,
@@ -59,7 +59,8 @@ def train_all_layers(
     """Trains the whole network, as the thesis does; another view of each photo in every epoch.
 
     Args:
-      model: what is trained.
+      model: what is trained, as it was built from the image classifier.
+      point: where attention was inserted.
       auxiliary: the auxiliary head, mixed7 -> logits.
       training: what is learned from.
       validation: what says when to slow down and to stop.
@@ -68,7 +69,7 @@ def train_all_layers(
       progress: hears of every photo.
     """
     return train(
-        training_network(model, auxiliary),
+        training_network(model, point, auxiliary),
         with_text(augmented_photos(training[0], model.image.side, schedule.seed), training[1]),
         with_text(central_photos(validation[0], model.image), validation[1]),
         schedule,
@@ -78,23 +79,18 @@ def train_all_layers(
     )
 
 
-def training_network(model: AttentionModel, auxiliary: "keras.Model") -> "keras.Model":
+def training_network(
+    model: AttentionModel, point: Point, auxiliary: "keras.Model"
+) -> "keras.Model":
     """The network with dropout and the auxiliary head: photos, text -> logits, auxiliary logits."""
     keras = import_tensorflow().keras
-    part, place = auxiliary_input(model.parts)
-    outputs = [part.output, part.get_layer(inception.AUXILIARY_INPUT).output]
-    parts = list(model.parts)
-    parts[place] = keras.Model(part.input, outputs)
+    below, above = cut(model.image.network, point, with_auxiliary=True)
     photos, text = (keras.Input(x.shape[1:], name=x.name) for x in model.network.inputs)
     t = model.standardised(text)
-    maps, *mixed7 = _as_list(parts[0](photos))
-    vectors, *also = _as_list(parts[1](model.step([maps, t])[0]))
+    maps, *mixed7 = below(photos)
+    vectors, *also = above(model.step([maps, t])[0])
     logits = model.logits(keras.layers.Dropout(DROPOUT)(vectors), t)
     return keras.Model([photos, text], [logits, auxiliary(*mixed7, *also)])
-
-
-def _as_list(outputs) -> list:
-    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def train_attention(

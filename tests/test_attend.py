@@ -1,0 +1,143 @@
+"""The command: what it writes, that it repeats, goes on after an interruption, and searches."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from pipeline import adcat, make_workspace
+from typer.testing import CliRunner
+
+from adcat.artifacts import find_models, open_array, read_labels
+from adcat.attention.search import grid, read_trials
+from adcat.cli import app
+from adcat.progress import Silent
+from adcat.steps.attend import Settings, attend
+from adcat.workspace import Workspace
+
+QUICK = ("--stage", "attention", "--epochs", 2)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two attention models of a small network, made once for the tests that only look."""
+    workspace = make_workspace(tmp_path_factory.mktemp("attend"))
+    said = adcat(workspace, "attend", *QUICK).stdout
+    adcat(workspace, "attend", *QUICK, "--insert-at", "e", "--over", "c", "--late-text")
+    return workspace, said
+
+
+@pytest.fixture
+def workspace(made, tmp_path):
+    """The same, to be changed; without attention models."""
+    shutil.copytree(made[0].root, tmp_path / "w")
+    for name in ("attend", ".partial"):
+        shutil.rmtree(tmp_path / "w" / name)
+    return Workspace(tmp_path / "w")
+
+
+def files(artifact):
+    return artifact.check().files
+
+
+def test_it_writes_a_model_its_answers_and_pictures(made):
+    workspace, said = made
+    artifact = workspace.attention("c-wh")
+    found = set(files(artifact))
+    assert {"model.keras", "model.json", "history.csv", "border.csv"} <= found
+    assert {f"{part}/{name}.npy" for part in ("validation", "test") for name in ("probs", "maps")}
+    assert {f"figures/figure-5.{n}.{form}" for n in (9, 10, 11) for form in ("png", "svg")} <= found
+    assert any(name.startswith("galleries/") for name in found)
+    for part in ("validation", "test"):
+        probs, maps = (open_array(artifact / f"{part}/{name}.npy") for name in ("probs", "maps"))
+        assert probs.shape == (len(read_labels(workspace.split, part)), 3)
+        np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(maps.sum(axis=1), 1, atol=1e-5)
+    assert "border" in said
+    assert "validation top-1" in said
+
+
+def test_its_history_starts_from_the_image_classifier(made):
+    workspace, _ = made
+    with (workspace.attention("c-wh") / "history.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [float(line["epoch"]) for line in lines] == [0, 1, 2]
+    image, labels = find_models(workspace, ["image"])[0], read_labels(workspace.split, "validation")
+    top1 = (image.probs("validation").argmax(1) == labels).mean()
+    assert float(lines[0]["validation_top1"]) == pytest.approx(top1)
+
+
+def test_over_channels_it_draws_a_heat_map(made):
+    found = files(made[0].attention("e-c"))
+    assert "figures/channels.png" in found
+    assert not any(name.startswith("galleries/") for name in found)
+
+
+def test_evaluate_and_error_groups_treat_it_like_any_other(made):
+    workspace, _ = made
+    document = json.loads(adcat(workspace, "evaluate", "--json").stdout)
+    names = [model["model"] for model in document["models"]]
+    assert names == ["text", "image", "attend-c-wh", "attend-e-c"]
+    groups = json.loads(adcat(workspace, "error-groups", "attend-c-wh", "--json").stdout)
+    assert groups["models"][0]["model"] == "attend-c-wh"
+
+
+def test_equal_runs_give_equal_artifacts_interrupted_or_not(made, workspace):
+    class Interrupting(Silent):
+        """Stops the run while the test ads are answered."""
+
+        def task(self, title, total, unit, done=0):
+            if title == "attention, test":
+                raise KeyboardInterrupt
+            return super().task(title, total, unit, done)
+
+    settings = Settings(stage="attention", epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        attend(workspace, settings, Interrupting())
+    assert not workspace.attention("c-wh").path.exists()
+    attend(workspace, settings, Silent())
+    assert files(workspace.attention("c-wh")) == files(made[0].attention("c-wh"))
+
+
+def test_maps_that_are_not_stored_are_computed_again(made, workspace):
+    attend(workspace, Settings(stage="attention", epochs=2, cache_limit=0), Silent())
+    stored, computed = (
+        open_array(w.attention("c-wh") / "test/probs.npy") for w in (made[0], workspace)
+    )
+    np.testing.assert_allclose(computed, stored, atol=1e-4)
+
+
+def test_all_layers_are_trained_by_default(made, workspace):
+    adcat(workspace, "attend", "--epochs", 1, "--name", "whole")
+    assert [m.name for m in find_models(workspace, ["whole"])] == ["whole"]
+    assert "model.keras" in files(workspace.attention("whole"))
+
+
+def test_a_search_tries_all_ten_settings_once(workspace):
+    options = ("--search", "--search-rate", 0.002, "--search-fraction", 0.5, *QUICK)
+    said = adcat(workspace, "attend", *options).stdout
+    trials = read_trials(workspace.attention_search / "trials.jsonl")
+    assert [trial.setting for trial in trials] == grid([0.002])
+    assert "Table 5.7" in said
+    best = max(trials, key=lambda trial: trial.score).setting
+    settings = workspace.attention(best.name).check().settings
+    assert (settings["insert_at"], settings["over"]) == (best.insert_at, best.over)
+    assert settings["learning_rate"] == 0.002
+    before = (workspace.attention_search / "trials.jsonl").stat().st_mtime_ns
+    adcat(workspace, "attend", *options, "--name", "again")
+    assert (workspace.attention_search / "trials.jsonl").stat().st_mtime_ns == before
+
+
+def test_preset_thesis_leaves_the_attention_unscaled(workspace):
+    adcat(workspace, "attend", "--preset", "thesis", "--epochs", 1, "--stage", "attention")
+    settings = workspace.attention("c-wh").check().settings
+    assert (settings["scale"], settings["optimizer"]) == ("none", "rmsprop")
+    assert settings["stage"] == "attention"  # options beside the preset win
+
+
+def test_a_missing_input_is_named(tmp_path):
+    result = CliRunner().invoke(app, ["-w", str(tmp_path), "attend"])
+    assert result.exit_code == 1
+    assert "adcat -w" in result.stderr
+    assert "split" in result.stderr
