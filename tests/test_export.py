@@ -19,12 +19,15 @@ FILES = {
     "text": {"text/model.bin", "text/model.json"},
     "product-max": {*CLASSIFIERS, "image/model.onnx", "fusion/params.json"},
     "concat": {*CLASSIFIERS, "image/model.onnx", "fusion/params.json", "fusion/model.keras"},
+    "attend-c-wh": {*CLASSIFIERS, "image/model.onnx", "fusion/model.json", "fusion/model.keras"},
 }
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return make_workspace(tmp_path_factory.mktemp("export"), "product-max", "concat")
+    workspace = make_workspace(tmp_path_factory.mktemp("export"), "product-max", "concat")
+    adcat(workspace, "attend", "--stage", "attention", "--epochs", 1)
+    return workspace
 
 
 def refused(workspace, *words):

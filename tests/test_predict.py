@@ -20,7 +20,8 @@ from adcat.cli import app
 from adcat.workspace import Workspace
 
 POLICIES = ("product-max", "log-linear", "top3", "concat", "text-only", "image-only")
-MODELS = ("text", "image", *POLICIES)
+ATTENTION = "attend-c-wh"
+MODELS = ("text", "image", *POLICIES, ATTENTION)
 ALL = 1000  # more categories than there are
 
 
@@ -31,7 +32,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(folder):
-    return make_workspace(folder, *POLICIES)
+    workspace = make_workspace(folder, *POLICIES)
+    adcat(workspace, "attend", "--stage", "attention", "--epochs", 1)
+    return workspace
 
 
 def predict(workspace, *words, input=None):

@@ -12,13 +12,12 @@ import numpy as np
 
 from adcat.artifacts import ModelProbs, Probs, read_categories
 from adcat.errors import BadInputError
-from adcat.fusion.model import load as load_fused
 from adcat.image.classifier import load as load_image_model
 from adcat.image.extraction import extractor
 from adcat.image.inception import VECTORS
 from adcat.manifest import write_json
 from adcat.prediction.ads import Ad, in_batches
-from adcat.prediction.models import load_rule, read_prior
+from adcat.prediction.models import load_rule, read_prior, stored_rule
 from adcat.prediction.predictor import Predictor, once
 from adcat.prediction.rules import KINDS, Kind, Rule, baseline
 from adcat.quiet import import_tensorflow, silenced_stderr
@@ -96,8 +95,7 @@ def load_exported(folder: Path, runtime: Runtime) -> Predictor:
     definition = json.loads((folder / DEFINITION).read_text(encoding="utf-8"))
     prior = np.array(definition["prior"], np.float32)
     if (folder / "fusion").exists():
-        fused = load_fused(folder / "fusion")
-        rule = Rule(fused.reads, fused.combine)
+        rule = stored_rule(folder / "fusion")
     else:
         rule = baseline(definition["model"])
     rules: dict[Kind, Rule] = {modality: baseline(modality) for modality in rule.modalities}

@@ -1,5 +1,6 @@
 """Makes a predictor of a workspace's models."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,11 @@ from adcat.artifacts import (
     read_categories,
     read_labels,
 )
-from adcat.errors import AdcatError, BadInputError
+from adcat.attention import model as attention
+from adcat.errors import AdcatError
+from adcat.fusion import model as fusion
 from adcat.metrics import outcomes
-from adcat.prediction.predictor import Predictor, once
+from adcat.prediction.predictor import PIXELS, Predictor, once
 from adcat.prediction.rules import KINDS, Kind, Promise, Rule, baseline
 from adcat.progress import Progress
 from adcat.workspace import Artifact, Workspace
@@ -53,19 +56,23 @@ def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
 
 
 def load_rule(model: ModelProbs) -> Rule:
-    """Reads how a model combines what the classifiers say.
-
-    Raises:
-      BadInputError: it is of a kind that cannot answer new ads.
-    """
+    """Reads how a model combines what the classifiers say."""
     if model.is_baseline:
         return baseline("text" if model.name == "text" else "image")
-    if model.artifact.name.startswith("fuse/"):
-        from adcat.fusion.model import load
+    return stored_rule(model.artifact.path)
 
-        fused = load(model.artifact.path)
+
+def stored_rule(folder: Path) -> Rule:
+    """Reads the rule of a fused or an attention model from the folder that it was saved in.
+
+    Raises:
+      BadInputError: the folder holds neither.
+    """
+    if (folder / fusion.PARAMETERS).exists():
+        fused = fusion.load(folder)
         return Rule(fused.reads, fused.combine)
-    raise BadInputError(f"{model.name} answers no new ads; choose another --model")
+    forward = attention.compiled(attention.load(folder))
+    return Rule((PIXELS, attention.TEXT), lambda arrays: forward(*arrays)[0])
 
 
 def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) -> Predictor:

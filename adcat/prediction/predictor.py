@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adcat.text.models import TextModel
 
 Value = TypeVar("Value")
+PIXELS = "image_pixels"  # the photos themselves, for a model that looks at them again
 Arrays: TypeAlias = dict[str, NDArray[np.float32]]  # such as `image_probs`: [n, columns]
 
 
@@ -79,7 +80,10 @@ class Predictor:
         if not rows:
             return seen, {}
         photos = np.stack([seen[i].photo for i in rows])  # pyright: ignore[reportArgumentType, reportCallIssue]
-        return seen, dict(_spread("image", self.forward()(photos), rows, len(seen)))
+        arrays = dict(_spread("image", self.forward()(photos), rows, len(seen)))
+        if PIXELS in self.model.reads:
+            arrays[PIXELS] = _in_rows(photos, rows, len(seen))
+        return seen, arrays
 
     def _look(self, ad: Ad, images: Path) -> Seen:
         if ad.is_malformed:
@@ -140,9 +144,13 @@ def _spread(
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """The vectors and probabilities of these rows; not a number in the other ads' rows."""
     for kind, values in zip(("vectors", "probs"), found, strict=True):
-        spread = np.full((ads, values.shape[1]), np.nan, np.float32)
-        spread[rows] = values
-        yield f"{modality}_{kind}", spread
+        yield f"{modality}_{kind}", _in_rows(values, rows, ads)
+
+
+def _in_rows(values: NDArray[np.float32], rows: Sequence[int], ads: int) -> NDArray[np.float32]:
+    spread = np.full((ads, *values.shape[1:]), np.nan, np.float32)
+    spread[rows] = values
+    return spread
 
 
 def once(make: Callable[[], Value]) -> Callable[[], Value]:
