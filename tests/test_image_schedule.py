@@ -57,7 +57,7 @@ def test_without_decays_the_first_stall_is_the_end():
 
 def test_the_start_is_kept_where_it_is_best_but_does_not_hurry_the_end():
     found = history(5, 4, 3, start=1)
-    assert best(found, schedule()).epoch == 0
+    assert best(found, "validation_loss").epoch == 0
     assert decays(found, schedule()) == 0
 
 
@@ -68,8 +68,8 @@ def test_epochs_bound_the_training():
 
 def test_what_is_watched_decides():
     found = history(5, 4, 3, top1=[0.2, 0.5, 0.5])
-    assert best(found, schedule()).epoch == 3
-    assert best(found, schedule(watched="validation_top1")).epoch == 2
+    assert best(found, "validation_loss").epoch == 3
+    assert best(found, "validation_top1").epoch == 2
     assert decays(found, schedule(watched="validation_top1", patience=1)) == 1
 
 
@@ -102,3 +102,8 @@ def test_epochs_differ_in_order_and_repeat_with_the_seed():
     assert first != second
     assert next_batches(1, 50, plan)[1][0].tolist() == second
     assert next_batches(0, 50, schedule(batch_size=100, seed=1))[1][0].tolist() != first
+
+
+def test_of_equal_top1_the_lower_loss_is_better():
+    found = history(3, 2, 4, top1=[0.5, 0.5, 0.5])
+    assert best(found, "validation_top1").epoch == 2

@@ -9,7 +9,7 @@ from adcat.attention.model import AttentionModel, Choices, build
 from adcat.attention.step import Form, Over, Scale
 from adcat.attention.training import Ads, train_all_layers, train_attention
 from adcat.image import classifier, inception
-from adcat.image.schedule import Evaluation, OptimizerName, Schedule
+from adcat.image.schedule import Evaluation, OptimizerName, Schedule, Watched
 from adcat.keras_files import load_network
 from adcat.progress import Progress
 from adcat.quiet import seeded_tensorflow
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 GIGABYTE = 1e9
+WATCHED: Watched = "validation_top1"  # a setting's score is its highest
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _schedule(setting: Setting, recipe: Recipe) -> Schedule:
         epochs=recipe.epochs,
         patience=recipe.patience,
         decays=1,
-        watched="validation_top1",
+        watched=WATCHED,
         seed=recipe.seed,
     )
 

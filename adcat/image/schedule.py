@@ -14,6 +14,7 @@ import numpy as np
 from adcat.image.examples import Rows
 
 OptimizerName: TypeAlias = Literal["rmsprop", "adam", "sgd", "adagrad"]
+Watched: TypeAlias = Literal["validation_loss", "validation_top1"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Schedule:
     decays: int  # how often it is lowered before the end
     factor: float = 0.1  # by which it is lowered
     evaluate_every: int = 5000  # steps; once an epoch where it has fewer
-    watched: Literal["validation_loss", "validation_top1"] = "validation_loss"
+    watched: Watched = "validation_loss"
     seed: int = 0  # of the order of the ads
 
 
@@ -59,10 +60,10 @@ def decays(history: Sequence[Evaluation], schedule: Schedule) -> int:
 
     The start is no measure: a network all of whose layers begin to move first becomes worse.
     """
-    best, waited, stalls = -math.inf, 0, 0
+    best, waited, stalls = (-math.inf,), 0, 0
     for evaluation in history[1:]:
-        if merit(evaluation, schedule) > best:
-            best, waited = merit(evaluation, schedule), 0
+        if merit(evaluation, schedule.watched) > best:
+            best, waited = merit(evaluation, schedule.watched), 0
         else:
             waited += 1
         if waited == schedule.patience:
@@ -70,15 +71,16 @@ def decays(history: Sequence[Evaluation], schedule: Schedule) -> int:
     return stalls
 
 
-def best(history: Sequence[Evaluation], schedule: Schedule) -> Evaluation:
+def best(history: Sequence[Evaluation], watched: Watched) -> Evaluation:
     """The evaluation whose weights are kept; the first of equals."""
-    return max(history, key=lambda evaluation: merit(evaluation, schedule))
+    return max(history, key=lambda evaluation: merit(evaluation, watched))
 
 
-def merit(evaluation: Evaluation, schedule: Schedule) -> float:
-    """What is watched, such that more is better."""
-    value = getattr(evaluation, schedule.watched)
-    return -value if schedule.watched == "validation_loss" else value
+def merit(evaluation: Evaluation, watched: Watched) -> tuple[float, ...]:
+    """What is watched, such that more is better; of equal top-1 the lower loss is better."""
+    if watched == "validation_loss":
+        return (-evaluation.validation_loss,)
+    return evaluation.validation_top1, -evaluation.validation_loss
 
 
 def next_batches(evaluations: int, ads: int, schedule: Schedule) -> tuple[int, list[Rows], float]:

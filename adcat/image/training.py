@@ -81,7 +81,7 @@ def train(
             _check_finite(learned[0], passed, rate)
             scored = _pass(score, validation, in_order, epoch)
             history.append(Evaluation(passed, rate, *learned, *scored))
-            state.save(history, is_best=best(history, schedule) is history[-1])
+            state.save(history, is_best=best(history, schedule.watched) is history[-1])
             task.advance(0, f"validation loss {scored[0]:.4f}, top-1 {scored[1]:.2%}")
     state.restore_best()
     return history

@@ -12,14 +12,14 @@ from adcat.attention.answers import stream_answers
 from adcat.attention.exhibition import show
 from adcat.attention.insertion import Point
 from adcat.attention.model import AttentionModel
-from adcat.attention.recipe import Kitchen, Recipe, Setting, train
+from adcat.attention.recipe import WATCHED, Kitchen, Recipe, Setting, train
 from adcat.attention.search import LOG, Trial, best_of, grid, read_trials, search
 from adcat.attention.step import Over
 from adcat.attention.training import Ads
 from adcat.errors import AdcatError
 from adcat.filling import fill
 from adcat.image.examples import LabelledPhotos
-from adcat.image.schedule import Evaluation
+from adcat.image.schedule import Evaluation, best
 from adcat.progress import Progress
 from adcat.settings import option
 from adcat.tables import Column, Report, Table, percent, write_records
@@ -185,7 +185,7 @@ def _trials_table(trials: Sequence[Trial]) -> Table:
 
 
 def _summary(name: str, history: Sequence[Evaluation]) -> Table:
-    kept = max(history, key=lambda evaluation: evaluation.validation_top1)
+    kept = best(history, WATCHED)
     return Table(
         f"Attention model {name}",
         [
