@@ -67,7 +67,7 @@ def test_epochs_bound_the_training():
 
 
 def test_what_is_watched_decides():
-    found = history(5, 4, 3, top1=[0.2, 0.5, 0.5])
+    found = history(5, 4, 3, top1=[0.2, 0.5, 0.4])
     assert best(found, "validation_loss").epoch == 3
     assert best(found, "validation_top1").epoch == 2
     assert decays(found, schedule(watched="validation_top1", patience=1)) == 1
