@@ -146,13 +146,9 @@ def train_all_layers(
     Returns:
       The history, and the auxiliary head: mixed7 -> logits.
     """
-    keras = import_tensorflow().keras
-    backbone = model.backbone
-    auxiliary = inception.auxiliary_head(backbone, model.last_layer.units)
-    dropped = keras.layers.Dropout(DROPOUT)(backbone.output)
-    mixed7 = backbone.get_layer(inception.AUXILIARY_INPUT).output
+    auxiliary = inception.auxiliary_head(model.backbone, model.last_layer.units)
     history = train(
-        keras.Model(backbone.input, [model.last_layer(dropped), auxiliary(mixed7)]),
+        training_network(model, auxiliary),
         augmented_photos(training, model.side, schedule.seed),
         central_photos(validation, model),
         schedule,
@@ -161,3 +157,12 @@ def train_all_layers(
         "all layers",
     )
     return history, auxiliary
+
+
+def training_network(model: ImageModel, auxiliary: "keras.Model") -> "keras.Model":
+    """The network with dropout and the auxiliary head: photos -> logits, auxiliary logits."""
+    keras = import_tensorflow().keras
+    backbone = model.backbone
+    dropped = keras.layers.Dropout(DROPOUT)(backbone.output)
+    mixed7 = backbone.get_layer(inception.AUXILIARY_INPUT).output
+    return keras.Model(backbone.input, [model.last_layer(dropped), auxiliary(mixed7)])

@@ -61,11 +61,11 @@ def train(
     Raises:
       DivergedError: the loss is no longer a number.
     """
-    optimizer = _optimizer(schedule.optimizer)
+    optimizer = make_optimizer(schedule.optimizer)
     optimizer.build(network.trainable_variables)
     state = _State(checkpoint, changing(network), optimizer.variables)
     history = state.restore()
-    learn, score = _learning_step(network, optimizer), _scoring_step(network)
+    learn, score = learning_step(network, optimizer), _scoring_step(network)
     in_order = _in_order(validation, schedule.batch_size)
     if not history:
         scored = _pass(score, validation, in_order, epoch=0)
@@ -96,7 +96,7 @@ def changing(layer: "keras.Layer") -> list[Any]:
     return list({id(variable): variable for variable in found}.values())  # each once
 
 
-def _optimizer(name: OptimizerName) -> "keras.Optimizer":
+def make_optimizer(name: OptimizerName) -> "keras.Optimizer":
     """An optimizer, with the decay, momentum and epsilon of A.3.2 where it has any."""
     optimizers = import_tensorflow().keras.optimizers
     return {
@@ -136,7 +136,8 @@ def _check_finite(loss: float, epochs: float, rate: float) -> None:
         )
 
 
-def _learning_step(network: "keras.Model", optimizer: "keras.Optimizer") -> Step:
+def learning_step(network: "keras.Model", optimizer: "keras.Optimizer") -> Step:
+    """Compiles a step of training: inputs and labels of a batch -> mean loss, hits."""
     tf = import_tensorflow()
 
     def learn(inputs, labels):
