@@ -33,6 +33,7 @@ COMMANDS = (
     "error-groups",
     "predict",
     "export",
+    "status",
 )
 
 app = typer.Typer(
@@ -77,6 +78,7 @@ def _add(name: str) -> None:
         as_json = values.pop("json", False)
         settings = build(module.Settings, values, lambda field: _is_given(ctx, field))
         with _errors_told():
+            ctx.obj.mend()
             if as_json:
                 typer.echo(json.dumps(document(ctx.obj, settings, Terminal()), indent=2))  # pyright: ignore[reportOptionalCall]
             else:

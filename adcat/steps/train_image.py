@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from adcat.artifacts import Part, image_paths, read_categories, read_labels
+from adcat.drafts import Draft
 from adcat.errors import BadInputError
 from adcat.image import classifier, inception, stages
 from adcat.image.classifier import ImageModel
@@ -17,7 +18,7 @@ from adcat.progress import Progress
 from adcat.quiet import seeded_tensorflow
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
-from adcat.workspace import Artifact, Draft, Workspace
+from adcat.workspace import Artifact, Workspace
 
 RANDOM = "none"
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import Labels, iterate_ads, read_ads, read_categories, read_labels
+from adcat.drafts import Draft
 from adcat.errors import BadInputError
 from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
@@ -24,7 +25,7 @@ from adcat.text.noise import NoiseSettings, with_noise
 from adcat.text.spaces import SPACES
 from adcat.text.tfidf_settings import TfidfSettings
 from adcat.tuning import Trial, search
-from adcat.workspace import Artifact, Draft, Workspace
+from adcat.workspace import Artifact, Workspace
 
 TEXT = ("title", "description")
 MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
