@@ -182,6 +182,12 @@ def models_to_report(
     return _sound(models, progress)
 
 
+def read_for(workspace: Workspace, models: Sequence[ModelProbs]) -> list[Artifact]:
+    """The artifacts that are read where models are looked at, each once."""
+    artifacts = [workspace.split, workspace.features, *(model.artifact for model in models)]
+    return list(dict.fromkeys(artifacts))
+
+
 def _check_part(model: ModelProbs, part: Part) -> None:
     if part == "train" and not model.is_baseline:
         raise BadInputError(

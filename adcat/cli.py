@@ -121,15 +121,7 @@ def _errors_told() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"error: {where}{error.strerror or error}", err=True)
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted; run the same command again to go on", err=True)
-        raise typer.Exit(130) from None
 
 
 for _name in COMMANDS:
     _add(_name)
-
-
-def main() -> None:
-    """Runs the command line."""
-    app()

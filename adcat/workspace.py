@@ -10,7 +10,8 @@ digest than it had then.
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -42,9 +43,9 @@ class Finding:
 
     @property
     def command(self) -> str:
-        """What makes the artifact again, as it was typed the last time."""
-        recorded = self.manifest and self.manifest.record.get("command_line")
-        return str(recorded or self.artifact.command)
+        """What makes the artifact again, with the options of the last time."""
+        recorded = self.manifest.record.get("command_line") if self.manifest else None
+        return self.artifact.command_like(str(recorded or ""))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,9 +67,7 @@ class Artifact:
     def command(self) -> str:
         """What a user types to make it."""
         step, _, variant = self.name.partition("/")
-        words = ["adcat", *_COMMANDS.get(step, [step])]
-        if str(self.root) != "artifacts":
-            words[1:1] = ["-w", str(self.root)]
+        words = list(_COMMANDS.get(step, [step]))
         if step == "split":
             words.append("ADS")
         if step == "fuse":
@@ -76,7 +75,17 @@ class Artifact:
         if step == "attend":
             point, _, over = variant.partition("-")
             words += ["--insert-at", point, "--over", over]
-        return " ".join(words)
+        return self._typed(words)
+
+    def command_like(self, recorded: str) -> str:
+        """What a user types to make it as a recorded command line did, wherever that was typed."""
+        step = self.name.partition("/")[0]
+        words = shlex.split(recorded)
+        return self._typed(words[words.index(step) :]) if step in words else self.command
+
+    def _typed(self, words: Sequence[str]) -> str:
+        where = [] if str(self.root) == "artifacts" else ["-w", str(self.root)]
+        return shlex.join(["adcat", *where, *words])
 
     def manifest(self) -> Manifest:
         """Reads the manifest without checking what it says.

@@ -123,8 +123,7 @@ def test_a_new_split_makes_all_that_follows_stale_and_the_reason_is_the_setting(
     assert states(workspace) == dict.fromkeys(INPUTS, "stale") | {"split": "current"}
     reason = "train-text was made from an older split (dim 10 became 20, seed 0 became 1)"
     assert whys(workspace)["train-text"] == reason
-    again = workspace.text_model.manifest().record["command_line"]
-    assert look(workspace)["next"] == again
+    assert look(workspace)["next"] == f"adcat -w {workspace.root} train-text"
 
 
 def test_other_data_with_the_same_settings_is_an_older_input(workspace):
@@ -228,6 +227,14 @@ def test_what_is_being_written_is_told(workspace):
 def test_the_first_draft_of_a_variant_is_seen(workspace):
     with workspace.fused("new").write(Choice(), [workspace.split]):
         assert [draft["artifact"] for draft in look(workspace)["unfinished"]] == ["fuse/new"]
+
+
+def test_the_next_command_is_that_of_the_last_time_in_this_workspace(workspace, monkeypatch):
+    typed = ["adcat", "-w", "else where", "train-text", "--model", "tfidf"]
+    monkeypatch.setattr("sys.argv", typed)
+    make(workspace, "train-text")
+    make(workspace, "split", Choice(seed=1))
+    assert look(workspace)["next"] == f"adcat -w {workspace.root} train-text --model tfidf"
 
 
 def test_a_copy_without_its_cache_is_sound(workspace, tmp_path):

@@ -98,7 +98,7 @@ def _described(artifact: Artifact, draft: Unfinished, known: dict[str, Finding])
         "folder": str(draft.folder),
         "bytes": _bytes(draft.folder),
         "seconds_old": _seconds_since(draft.manifest.record),
-        "command": str(draft.manifest.record.get("command_line") or artifact.command),
+        "command": artifact.command_like(str(draft.manifest.record.get("command_line", ""))),
     }
 
 

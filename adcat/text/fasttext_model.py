@@ -17,7 +17,6 @@ from adcat.errors import BadInputError, DivergedError
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
-from adcat.text.waiting import wait_for
 from adcat.text.word_sums import WordSums
 from adcat.text.word_vectors import check_word_vectors
 
@@ -143,7 +142,7 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
     lines = scratch / "training.txt"
     try:
         write_training_file(lines, corpus, seed)
-        trained = wait_for(lambda: _fit(lines, settings, seed))
+        trained = _fit(lines, settings, seed)
     finally:
         lines.unlink(missing_ok=True)
     if not settings.bucket and not trained.get_words():
