@@ -67,10 +67,14 @@ def measure(workspace, *words):
 
 
 def kill(workspace, *words, after=None, before=None):
-    """Kills a command and its group after so many seconds, or lets it die before a change."""
+    """Kills a command and its group after so many seconds, or lets it die before a change.
+
+    Returns whether it was killed: it may have come to its end.
+    """
     with start(workspace, *words, before=before) as process:
-        end(process, signal.SIGKILL, after)
-    assert process.returncode in (0, -signal.SIGKILL)
+        stderr = end(process, signal.SIGKILL, after)
+    assert process.returncode in (0, -signal.SIGKILL), stderr
+    return process.returncode != 0
 
 
 def end(process, number, after):
