@@ -80,13 +80,17 @@ class Drafts:
             draft = Draft(folder, {}, dict(manifest.record))
             try:
                 yield draft
-            except BaseException:
+                self._seal(draft, manifest, started)
+            except BaseException as error:
+                self._recover()
                 if not resume:
                     shutil.rmtree(folder, ignore_errors=True)
-                    self._sweep()
+                if isinstance(error, OSError) and not error.filename:  # as where a disk is full
+                    reason = error.strerror or str(error)
+                    raise OSError(error.errno, reason, str(folder)) from None
                 raise
-            self._seal(draft, manifest, started)
-            self._sweep()
+            finally:
+                self._sweep()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:

@@ -10,11 +10,11 @@ digest than it had then.
 import contextlib
 import dataclasses
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from adcat import command_lines
 from adcat.drafts import Draft, Drafts, Unfinished
 from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
 from adcat.manifest import MANIFEST, FileDigests, Manifest
@@ -26,9 +26,6 @@ STEPS = (  # the commands that write an artifact, each after those whose artifac
 STEPS_WITH_VARIANTS = ("fuse", "attend")
 
 State: TypeAlias = Literal["missing", "damaged", "stale", "current"]
-
-SEARCH = "attend-search"
-_COMMANDS = {SEARCH: ["attend", "--search"]}  # where the artifact's name is not the command's
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,8 +41,8 @@ class Finding:
     @property
     def command(self) -> str:
         """What makes the artifact again, with the options of the last time."""
-        recorded = self.manifest.record.get("command_line") if self.manifest else None
-        return self.artifact.command_like(str(recorded or ""))
+        record = self.manifest.record if self.manifest else {}
+        return command_lines.like(record, self.artifact.root, self.artifact.name)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,26 +63,7 @@ class Artifact:
     @property
     def command(self) -> str:
         """What a user types to make it."""
-        step, _, variant = self.name.partition("/")
-        words = list(_COMMANDS.get(step, [step]))
-        if step == "split":
-            words.append("ADS")
-        if step == "fuse":
-            words += ["--policy", variant]
-        if step == "attend":
-            point, _, over = variant.partition("-")
-            words += ["--insert-at", point, "--over", over]
-        return self._typed(words)
-
-    def command_like(self, recorded: str) -> str:
-        """What a user types to make it as a recorded command line did, wherever that was typed."""
-        step = self.name.partition("/")[0]
-        words = shlex.split(recorded)
-        return self._typed(words[words.index(step) :]) if step in words else self.command
-
-    def _typed(self, words: Sequence[str]) -> str:
-        where = [] if str(self.root) == "artifacts" else ["-w", str(self.root)]
-        return shlex.join(["adcat", *where, *words])
+        return command_lines.shortest(self.root, self.name)
 
     def manifest(self) -> Manifest:
         """Reads the manifest without checking what it says.
@@ -136,7 +114,7 @@ class Artifact:
             return Finding(self, "missing", f"{self.path} is missing")
         except BadInputError as error:
             return Finding(self, "damaged", str(error))
-        edited = self._digests().first_difference(manifest.files, every_byte=every_byte)
+        edited = self.digests.first_difference(manifest.files, every_byte=every_byte)
         if edited:
             return Finding(self, "damaged", f"{self / edited} was edited", manifest)
         for name, digest in manifest.inputs.items():
@@ -154,9 +132,11 @@ class Artifact:
     def is_intact(self, manifest: Manifest, files: Iterable[str]) -> bool:
         """Whether these files are all there, as the manifest says."""
         expected = {file: manifest.files.get(file, "") for file in files}
-        return self._digests().first_difference(expected) is None
+        return self.digests.first_difference(expected) is None
 
-    def _digests(self) -> FileDigests:
+    @property
+    def digests(self) -> FileDigests:
+        """The digests of its files."""
         return FileDigests(self.path, self._cache)
 
     @property
@@ -273,15 +253,16 @@ class Workspace:
     @property
     def attention_search(self) -> Artifact:
         """What a search over the settings of attention has tried."""
-        return Artifact(self.root, SEARCH)
+        return Artifact(self.root, command_lines.SEARCH)
 
     def variants(self, step: str) -> list[Artifact]:
         """The artifacts that exist of a step that makes several, by name."""
         return self._listed(step, self.root)
 
     def artifacts(self) -> list[Artifact]:
-        """Every artifact of a pipeline in the order of making; variants only where they exist."""
-        return self._of_all_steps(self.root)
+        """Every artifact of a pipeline in the order of making; optional ones where they exist."""
+        found = self._of_all_steps(self.root)
+        return [a for a in found if a != self.attention_search or a.path.exists()]
 
     def begun(self) -> list[Artifact]:
         """The artifacts that may have a draft, or whatever else a process leaves."""
@@ -294,6 +275,7 @@ class Workspace:
 
     def _of_all_steps(self, folder: Path) -> list[Artifact]:
         several = {step: self._listed(step, folder) for step in STEPS_WITH_VARIANTS}
+        several["attend"].insert(0, self.attention_search)
         return [a for step in STEPS for a in several.get(step, [Artifact(self.root, step)])]
 
     def _listed(self, step: str, folder: Path) -> list[Artifact]:

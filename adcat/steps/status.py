@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from adcat import command_lines
 from adcat.drafts import Unfinished
 from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
@@ -68,7 +69,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
         "workspace": str(workspace.root),
         "artifacts": [_judged(finding) for finding in findings],
         "unfinished": drafts,
-        "next": _next(findings, drafts),
+        "next": _next([f for f in findings if f.artifact != workspace.attention_search], drafts),
     }
 
 
@@ -98,7 +99,7 @@ def _described(artifact: Artifact, draft: Unfinished, known: dict[str, Finding])
         "folder": str(draft.folder),
         "bytes": _bytes(draft.folder),
         "seconds_old": _seconds_since(draft.manifest.record),
-        "command": artifact.command_like(str(draft.manifest.record.get("command_line", ""))),
+        "command": command_lines.like(draft.manifest.record, artifact.root, artifact.name),
     }
 
 

@@ -43,7 +43,9 @@ class Settings:
     batch_size: int = option(32, "Photos in a step, at most.", low=1, high=1024)
     optimizer: OptimizerName = option("rmsprop", "The optimizer of both stages.")
     learning_rate: float = option(0.001, "The learning rate of both stages.", low=0)
-    epochs: int = option(100, "Passes over the photos to train all layers, at most.", low=1)
+    epochs: int = option(
+        100, "Passes over the photos to train all layers, at most.", low=1, dry_run=1
+    )
     patience: int = option(
         2, "Evaluations without a lower validation loss until the rate is × 0.1, or ends.", low=1
     )

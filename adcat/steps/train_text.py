@@ -37,11 +37,11 @@ class Settings(CnnSettings, TfidfSettings, FastTextSettings):
 
     model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "Which text model.")
     tune: int = option(
-        0, "Trials of a search for the model's main settings; 0 is no search.", low=0
+        0, "Trials of a search for the model's main settings; 0 is no search.", low=0, dry_run=2
     )
     tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
     tune_fraction: float = option(
-        0.1, "Share of the training ads that a trial learns from.", low=0.001, high=1
+        0.1, "Share of the training ads that a trial learns from.", low=0.001, high=1, dry_run=1
     )
     seed: int = seed_option()
 
