@@ -76,9 +76,9 @@ class Drafts:
             if folder.exists() and not resume:
                 shutil.rmtree(folder)
             folder.mkdir(parents=True, exist_ok=True)
-            self._describe(folder, manifest, started)
             draft = Draft(folder, {}, dict(manifest.record))
             try:
+                self._describe(folder, manifest, started)
                 yield draft
                 self._seal(draft, manifest, started)
             except BaseException as error:

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import ADS, PARTS, Labels, read_labels
+from adcat.artifacts import ADS, PARTS, Labels, read_labels, save_array
 from adcat.errors import AdcatError
 from adcat.manifest import MANIFEST, write_json
 from adcat.progress import Progress, Task
@@ -116,7 +116,7 @@ def _copy(finding: Finding, target: Artifact, rows: Rows) -> None:
 
 
 def _cut_array(source: Path, target: Path, rows: NDArray[np.int64]) -> None:
-    np.save(target, np.load(source, mmap_mode="r", allow_pickle=False)[rows])
+    save_array(target, np.load(source, mmap_mode="r", allow_pickle=False)[rows])
 
 
 def _cut_ads(source: Path, target: Path, rows: Rows) -> None:

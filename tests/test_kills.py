@@ -47,6 +47,11 @@ CASES = {
         ("fuse", "--policy", "nn", "--name", "product-max", "--max-epochs", 2, *TUNE),
         "fuse/product-max",
     ),
+    "attend": Case(
+        ("attend", "--stage", "attention", "--epochs", 2, "--name", "new"),
+        "attend/new",
+        before=("attend", "--stage", "attention", "--epochs", 1, "--name", "new"),
+    ),
     "evaluate": Case(("evaluate",), "evaluate", before=("evaluate", "--compare", "thesis")),
     "error-groups": Case(("error-groups",), "error-groups", before=("error-groups", "--seed", 1)),
 }

@@ -34,10 +34,12 @@ class Searched(Recipe):
     """What a search over all settings depends on."""
 
     search_fraction: float = option(
-        0.1, "Share of the training ads that a search learns from.", low=0.001, high=1
+        0.1, "Share of the training ads that a search learns from.", low=0.001, high=1, dry_run=1
     )
     search_rate: list[float] = option(
-        [0.01, 0.001, 0.0001], "A learning rate that a search tries; may be given several times."
+        [0.01, 0.001, 0.0001],
+        "A learning rate that a search tries; may be given several times.",
+        dry_run=[0.001],
     )
 
 

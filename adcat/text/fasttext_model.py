@@ -112,9 +112,12 @@ class FastTextModel:
         Raises:
           OSError: it could not be written whole, which fastText itself does not notice.
         """
-        self._trained.save_model(str(folder / MODEL))
-        if (folder / MODEL).stat().st_size < self._A.nbytes + self._B.nbytes:
-            raise OSError(None, "written only in part; is the disk full?", str(folder / MODEL))
+        path, end = folder / MODEL, self._B.tobytes()  # what stands last in the file
+        self._trained.save_model(str(path))
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - len(end)))
+            if file.read() != end:
+                raise OSError(None, "written only in part; is the disk full?", str(path))
 
 
 def load(folder: Path, categories: int) -> FastTextModel:
