@@ -14,7 +14,7 @@ NETWORKS := nn nn-validation image-boost image-boost-prop temperature top3 \
   image-only text-only concat pool pool-aux
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock pipeline check format test test-browser bench clean
+.PHONY: help install lock pipeline check format test soak test-browser bench clean
 
 help:      ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ format: install  ## Rewrite the code in the project's style
 
 test: install  ## Run the tests
 	$(BIN)/pytest
+
+soak: install  ## Run the long tests: kills, interruptions, fuzzing
+	$(BIN)/pytest -m soak
 
 test-browser: install  ## Look at the report in Chromium (chromium and chromium-driver installed)
 	$(BIN)/pytest tests_browser

@@ -5,7 +5,9 @@ reordered.
 """
 
 import dataclasses
+import io
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -182,6 +184,12 @@ def models_to_report(
     return _sound(models, progress)
 
 
+def read_for(workspace: Workspace, models: Sequence[ModelProbs]) -> list[Artifact]:
+    """The artifacts that are read where models are looked at, each once."""
+    artifacts = [workspace.split, workspace.features, *(model.artifact for model in models)]
+    return list(dict.fromkeys(artifacts))
+
+
 def _check_part(model: ModelProbs, part: Part) -> None:
     if part == "train" and not model.is_baseline:
         raise BadInputError(
@@ -228,9 +236,38 @@ def open_array(path: Path) -> NDArray[np.float32]:
 
 
 def create_array(path: Path, rows: int, columns: int) -> NDArray[np.float32]:
-    """Creates a memory-mapped float32 array file to be filled: [rows, columns]."""
+    """Creates a memory-mapped float32 array file to be filled: [rows, columns].
+
+    Raises:
+      OSError: the disk has no room for all of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
+    path.unlink(missing_ok=True)  # it may be a link to a file of another artifact
+    array = np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
+    reserve(path)
+    return array
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Writes an array file whole; `np.save` does not notice that a disk had no room for its end.
+
+    Raises:
+      OSError: the disk has no room for it.
+    """
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    path.write_bytes(content.getbuffer())
+
+
+def reserve(path: Path) -> None:
+    """Takes the blocks of a memory-mapped file: a write to one that is not there is fatal.
+
+    Raises:
+      OSError: the disk has no room for them.
+    """
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _attention_name(artifact: Artifact) -> str:

@@ -16,11 +16,13 @@ if os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty(
 import typer
 
 from adcat import __version__
+from adcat.command_lines import DEFAULT_WORKSPACE
+from adcat.dry_run import dry_run
 from adcat.errors import AdcatError
 from adcat.options import build, parameters
 from adcat.tables import Report
 from adcat.terminal import Terminal, show, stream
-from adcat.workspace import Workspace
+from adcat.workspace import STEPS, Workspace
 
 COMMANDS = (
     "split",
@@ -33,6 +35,7 @@ COMMANDS = (
     "error-groups",
     "predict",
     "export",
+    "status",
 )
 
 app = typer.Typer(
@@ -57,7 +60,7 @@ def _root(
         typer.Option(
             "--workspace", "-w", envvar="ADCAT_WORKSPACE", help="Folder that holds every artifact."
         ),
-    ] = Path("artifacts"),
+    ] = Path(DEFAULT_WORKSPACE),
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
@@ -74,9 +77,13 @@ def _add(name: str) -> None:
     document = getattr(module, "document", None)
 
     def run(ctx: typer.Context, **values: Any) -> None:
-        as_json = values.pop("json", False)
+        as_json, is_dry = values.pop("json", False), values.pop("dry_run", False)
         settings = build(module.Settings, values, lambda field: _is_given(ctx, field))
         with _errors_told():
+            if is_dry:
+                show(dry_run(step, ctx.obj, settings, Terminal()))
+                return
+            ctx.obj.mend()
             if as_json:
                 typer.echo(json.dumps(document(ctx.obj, settings, Terminal()), indent=2))  # pyright: ignore[reportOptionalCall]
             else:
@@ -87,19 +94,22 @@ def _add(name: str) -> None:
     options += parameters(module.Settings)
     if document:
         options.append(_JSON)
+    if name in STEPS:
+        options.append(_DRY_RUN)
     run.__signature__ = inspect.Signature(options)  # pyright: ignore[reportFunctionMemberAccess]
     run.__annotations__ = {option.name: option.annotation for option in options}
     app.command(name, help=inspect.getdoc(step), no_args_is_help=False)(run)
 
 
-_JSON = inspect.Parameter(
-    "json",
-    inspect.Parameter.KEYWORD_ONLY,
-    default=False,
-    annotation=Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and write nothing.")
-    ],
-)
+def _flag(name: str, help: str) -> inspect.Parameter:
+    """An option that is no setting of the step."""
+    option = typer.Option(f"--{name.replace('_', '-')}", help=help)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=False, annotation=Annotated[bool, option])
+
+
+_JSON = _flag("json", "Print one JSON document and write nothing.")
+_DRY_RUN = _flag("dry_run", "Try it out on one batch of ads of each part; write nothing.")
 
 
 def _is_given(ctx: typer.Context, field: str) -> bool:
@@ -119,15 +129,7 @@ def _errors_told() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"error: {where}{error.strerror or error}", err=True)
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted; run the same command again to go on", err=True)
-        raise typer.Exit(130) from None
 
 
 for _name in COMMANDS:
     _add(_name)
-
-
-def main() -> None:
-    """Runs the command line."""
-    app()

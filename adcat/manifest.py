@@ -99,33 +99,41 @@ class FileDigests:
     cache: Path
 
     def compute(self) -> dict[str, str]:
-        """Digests every file below the folder, by its path there."""
-        names = [
-            path.relative_to(self.folder).as_posix()
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file()
-        ]
+        """Digests every file below the folder but what is hidden, by its path there."""
+        files = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
+        paths = [path.relative_to(self.folder) for path in files]
+        names = [path.as_posix() for path in paths if not path.parts[0].startswith(".")]
         known = {name: [*self._stat(name), self._sha256(name)] for name in names}
         self._write(known)
         return {name: entry[-1] for name, entry in known.items()}
 
-    def first_difference(self, expected: Mapping[str, str]) -> str | None:
-        """The first file that is missing or has another digest than expected, if any."""
+    def first_difference(
+        self, expected: Mapping[str, str], *, every_byte: bool = False
+    ) -> str | None:
+        """The first file that is missing or has another digest than expected, if any.
+
+        Args:
+          expected: digests by path.
+          every_byte: whether all files are read, not only those whose size or time changed.
+        """
         known = self._read()
         fresh: dict[str, list[Any]] = {}
+        different = None
         for name, digest in expected.items():
             try:
                 stat, entry = self._stat(name), known.get(name)
-                if not entry or entry[:2] != stat:
+                if every_byte or not entry or entry[:2] != stat:
                     entry = [*stat, self._sha256(name)]
             except OSError:
-                return name
-            if entry[2] != digest:
-                return name
+                different = name
+                break
             fresh[name] = entry
+            if entry[2] != digest:
+                different = name
+                break
         if not fresh.items() <= known.items():
             self._write({**known, **fresh})
-        return None
+        return different
 
     def _stat(self, name: str) -> list[Any]:
         status = (self.folder / name).stat()

@@ -10,7 +10,13 @@ from typing import Any
 
 
 def option(
-    default: Any, help: str, *, low: float | None = None, high: float | None = None, flag: str = ""
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    flag: str = "",
+    dry_run: Any = None,
 ) -> Any:
     """Makes a dataclass field into an option.
 
@@ -20,8 +26,10 @@ def option(
       low: the lowest value allowed.
       high: the highest value allowed.
       flag: the option's name where it differs from the field's.
+      dry_run: its value in a dry run unless it is off (0, None), where its own would cost time or
+        ask for more ads than there are.
     """
-    metadata = {"help": help, "min": low, "max": high, "flag": flag}
+    metadata = {"help": help, "min": low, "max": high, "flag": flag, "dry_run": dry_run}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

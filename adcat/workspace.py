@@ -9,35 +9,40 @@ digest than it had then.
 
 import contextlib
 import dataclasses
-import fcntl
 import re
-import shutil
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from adcat.errors import BadInputError, BusyError, MissingArtifactError, StaleArtifactError
-from adcat.manifest import MANIFEST, FileDigests, Manifest, record, write_json
+from adcat import command_lines
+from adcat.drafts import Draft, Drafts, Unfinished
+from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
+from adcat.manifest import MANIFEST, FileDigests, Manifest
 
-SEARCH = "attend-search"
-_COMMANDS = {SEARCH: ["attend", "--search"]}  # where the artifact's name is not the command's
+STEPS = (  # the commands that write an artifact, each after those whose artifacts it reads
+    "split", "train-text", "train-image", "extract-features", "fuse", "attend", "evaluate",
+    "error-groups",
+)  # fmt: skip
+STEPS_WITH_VARIANTS = ("fuse", "attend")
+
+State: TypeAlias = Literal["missing", "damaged", "stale", "current"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Draft:
-    """An artifact while it is being made."""
+class Finding:
+    """What there is to say of an artifact as it stands."""
 
-    folder: Path
-    notes: dict[str, Any]  # facts for the manifest, such as what a model was fitted on
-    record: dict[str, Any]  # facts outside the digest, such as where the images lie
+    artifact: "Artifact"
+    state: State
+    problem: str = ""  # of it, or of what makes it stale
+    manifest: Manifest | None = None
+    origin: "Finding | None" = None  # the input, direct or not, whose problem makes it stale
 
     @property
-    def checkpoints(self) -> Path:
-        """Where unfinished work is kept for a later run; no part of the artifact."""
-        path = self.folder / ".checkpoints"
-        path.mkdir(exist_ok=True)
-        return path
+    def command(self) -> str:
+        """What makes the artifact again, with the options of the last time."""
+        record = self.manifest.record if self.manifest else {}
+        return command_lines.like(record, self.artifact.root, self.artifact.name)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,18 +63,7 @@ class Artifact:
     @property
     def command(self) -> str:
         """What a user types to make it."""
-        step, _, variant = self.name.partition("/")
-        words = ["adcat", *_COMMANDS.get(step, [step])]
-        if str(self.root) != "artifacts":
-            words[1:1] = ["-w", str(self.root)]
-        if step == "split":
-            words.append("ADS")
-        if step == "fuse":
-            words += ["--policy", variant]
-        if step == "attend":
-            point, _, over = variant.partition("-")
-            words += ["--insert-at", point, "--over", over]
-        return " ".join(words)
+        return command_lines.shortest(self.root, self.name)
 
     def manifest(self) -> Manifest:
         """Reads the manifest without checking what it says.
@@ -78,9 +72,6 @@ class Artifact:
           MissingArtifactError: the artifact was never made.
           StaleArtifactError: the manifest cannot be read.
         """
-        if not self.path.exists() and self._aside.exists():
-            with self._lock():
-                self._recover()
         try:
             return Manifest.read(self / MANIFEST)
         except FileNotFoundError:
@@ -95,25 +86,66 @@ class Artifact:
           MissingArtifactError: it, or something that it was made from, does not exist.
           StaleArtifactError: a file in it, or an input, changed after it was made.
         """
-        manifest = self.manifest()
-        again = manifest.record.get("command_line") or self.command
-        edited = self._digests().first_difference(manifest.files)
+        finding = self.examine({})
+        if finding.state == "current" and finding.manifest:
+            return finding.manifest
+        origin = finding.origin or finding
+        if origin.state == "missing":
+            raise MissingArtifactError(f"{origin.problem}; make it: {origin.command}")
+        raise StaleArtifactError(f"{origin.problem}; make it again: {origin.command}")
+
+    def examine(self, known: dict[str, Finding], *, every_byte: bool = False) -> Finding:
+        """Looks at this artifact and at all that it was made from.
+
+        Args:
+          known: findings by name that are not made twice; new ones are added.
+          every_byte: whether files are read whose size and time are those of the last look.
+        """
+        if self.name not in known:
+            itself = f"{self / MANIFEST} names the artifact itself among what it was made from"
+            known[self.name] = Finding(self, "damaged", itself)  # until more is known
+            known[self.name] = self._examine(known, every_byte)
+        return known[self.name]
+
+    def _examine(self, known: dict[str, Finding], every_byte: bool) -> Finding:
+        try:
+            manifest = Manifest.read(self / MANIFEST)
+        except FileNotFoundError:
+            return Finding(self, "missing", f"{self.path} is missing")
+        except BadInputError as error:
+            return Finding(self, "damaged", str(error))
+        edited = self.digests.first_difference(manifest.files, every_byte=every_byte)
         if edited:
-            raise StaleArtifactError(f"{self / edited} was edited; make it again: {again}")
+            return Finding(self, "damaged", f"{self / edited} was edited", manifest)
         for name, digest in manifest.inputs.items():
-            if Artifact(self.root, name).check().digest != digest:
-                raise StaleArtifactError(
-                    f"{self.path} was made from an older {name}; make it again: {again}"
-                )
-        return manifest
+            source = Artifact(self.root, name).examine(known, every_byte=every_byte)
+            if source.state != "current":
+                origin = source.origin or source
+                return Finding(self, "stale", origin.problem, manifest, origin)
+            if source.manifest and source.manifest.digest != digest:
+                before = manifest.record.get("made_from", {}).get(name, {})
+                changes = _changes(before, source.manifest.settings)
+                problem = f"{self.path} was made from an older {name}{changes}"
+                return Finding(self, "stale", problem, manifest)
+        return Finding(self, "current", "", manifest)
 
     def is_intact(self, manifest: Manifest, files: Iterable[str]) -> bool:
         """Whether these files are all there, as the manifest says."""
         expected = {file: manifest.files.get(file, "") for file in files}
-        return self._digests().first_difference(expected) is None
+        return self.digests.first_difference(expected) is None
 
-    def _digests(self) -> FileDigests:
-        return FileDigests(self.path, self.root / ".cache" / f"{self.name}.json")
+    @property
+    def digests(self) -> FileDigests:
+        """The digests of its files."""
+        return FileDigests(self.path, self._cache)
+
+    @property
+    def _cache(self) -> Path:
+        return self.root / ".cache" / f"{self.name}.json"
+
+    @property
+    def _drafts(self) -> Drafts:
+        return Drafts(self.path, self.root / ".partial" / self.name, self._cache)
 
     @contextlib.contextmanager
     def write(
@@ -123,93 +155,55 @@ class Artifact:
 
         Args:
           settings: dataclass instance with every choice that the content depends on.
-          inputs: the artifacts that the content is made from; checked here.
+          inputs: the artifacts that the content is made from; checked here, and not replaced
+            until the block ends.
           resume: whether the draft is kept when the block fails and found again by a run with
             the same settings and inputs. What such a block writes must be sound at any moment.
 
         Raises:
-          BusyError: another process is writing this artifact.
+          BusyError: another process is writing or reading this artifact.
         """
-        started = time.time()
-        manifest = Manifest(
-            settings=dataclasses.asdict(settings),
-            inputs={source.name: source.check().digest for source in inputs},
-        )
-        with self._lock():
-            self._recover()
-            folder = self._partial / (manifest.digest[:16] if resume else "draft")
-            if not resume:
-                shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True, exist_ok=True)
-            draft = Draft(folder, {}, {})
-            try:
+        with reading(inputs) as sources:
+            manifest = Manifest(
+                settings=dataclasses.asdict(settings),
+                inputs={name: source.digest for name, source in sources.items()},
+                record={"made_from": {name: source.settings for name, source in sources.items()}},
+            )
+            with self._drafts.write(manifest, resume=resume) as draft:
                 yield draft
-            except BaseException:
-                if not resume:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    self._sweep()
-                raise
-            shutil.rmtree(folder / ".checkpoints", ignore_errors=True)
-            self._seal(draft, manifest, started)
-            self._sweep()
 
-    def _seal(self, draft: Draft, manifest: Manifest, started: float) -> None:
-        """Writes the manifest into the draft and moves the draft into place.
+    def unfinished(self) -> list[Unfinished]:
+        """The drafts that wait for another run, or are being written."""
+        return self._drafts.unfinished()
 
-        A folder cannot be renamed onto a full one, so the old one steps aside; a kill between the
-        two renames is mended by `_recover`.
-        """
-        folder = draft.folder
-        (folder / MANIFEST).unlink(missing_ok=True)
-        digests = FileDigests(folder, self.root / ".cache" / f"{self.name}.json")
-        sealed = dataclasses.replace(
-            manifest,
-            files=digests.compute(),
-            notes=draft.notes,
-            record={**record(started), **draft.record},
-        )
-        write_json(folder / MANIFEST, dataclasses.asdict(sealed))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            self.path.rename(self._aside)
-        folder.rename(self.path)
-        shutil.rmtree(self._aside, ignore_errors=True)
+    def mend(self) -> None:
+        """Ends what a killed process left."""
+        self._drafts.mend()
 
-    @property
-    def _partial(self) -> Path:
-        return self.root / ".partial" / self.name
 
-    @property
-    def _aside(self) -> Path:
-        return self._partial.with_name(f"{self._partial.name}.old")
+@contextlib.contextmanager
+def reading(artifacts: Iterable[Artifact]) -> Iterator[dict[str, Manifest]]:
+    """Checks artifacts, and keeps them from being replaced for the length of the block.
 
-    def _recover(self) -> None:
-        """Ends what a killed process left between its two renames."""
-        if not self._aside.exists():
-            return
-        if self.path.exists():
-            shutil.rmtree(self._aside)
-        else:
-            self._aside.rename(self.path)
+    Yields:
+      Their manifests by name.
 
-    def _sweep(self) -> None:
-        """Removes the draft folder where no draft of another run waits in it."""
-        with contextlib.suppress(OSError):
-            self._partial.rmdir()
+    Raises:
+      MissingArtifactError: one of them, or something that it was made from, does not exist.
+      StaleArtifactError: one of them is stale or was edited.
+    """
+    with contextlib.ExitStack() as stack:
+        sources = list(artifacts)
+        for source in sources:
+            stack.enter_context(source._drafts.reading())
+        yield {source.name: source.check() for source in sources}
 
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Keeps other processes from writing this artifact; the system frees a dead owner's."""
-        path = self._partial.with_name(f"{self._partial.name}.lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BusyError(
-                    f"another adcat is writing {self.path}; wait for it, or use another workspace"
-                ) from None
-            yield
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Which settings differ, in words; nothing where they are the same or are not known."""
+    differing = [name for name in now if name in before and before[name] != now[name]]
+    words = (f"{name} {before[name]!r} became {now[name]!r}" for name in differing)
+    return f" ({', '.join(words)})" if differing else ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -259,12 +253,34 @@ class Workspace:
     @property
     def attention_search(self) -> Artifact:
         """What a search over the settings of attention has tried."""
-        return Artifact(self.root, SEARCH)
+        return Artifact(self.root, command_lines.SEARCH)
 
     def variants(self, step: str) -> list[Artifact]:
         """The artifacts that exist of a step that makes several, by name."""
-        folder = self.root / step
-        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return self._listed(step, self.root)
+
+    def artifacts(self) -> list[Artifact]:
+        """Every artifact of a pipeline in the order of making; optional ones where they exist."""
+        found = self._of_all_steps(self.root)
+        return [a for a in found if a != self.attention_search or a.path.exists()]
+
+    def begun(self) -> list[Artifact]:
+        """The artifacts that may have a draft, or whatever else a process leaves."""
+        return self._of_all_steps(self.root / ".partial")
+
+    def mend(self) -> None:
+        """Ends what killed processes left."""
+        for artifact in self.begun():
+            artifact.mend()
+
+    def _of_all_steps(self, folder: Path) -> list[Artifact]:
+        several = {step: self._listed(step, folder) for step in STEPS_WITH_VARIANTS}
+        several["attend"].insert(0, self.attention_search)
+        return [a for step in STEPS for a in several.get(step, [Artifact(self.root, step)])]
+
+    def _listed(self, step: str, folder: Path) -> list[Artifact]:
+        found = (folder / step).iterdir() if (folder / step).is_dir() else []
+        names = sorted({path.name.partition(".")[0] for path in found})
         return [Artifact(self.root, f"{step}/{name}") for name in names if _is_name(name)]
 
     def _variant(self, step: str, name: str) -> Artifact:

@@ -181,7 +181,7 @@ def test_a_service_is_ended_by_an_interruption(made):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in background
     ) as process:
         assert process.stdin
         assert process.stdout

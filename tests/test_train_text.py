@@ -1,7 +1,6 @@
 import csv
 import json
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -160,23 +159,6 @@ def test_a_failure_keeps_the_old_model(workspace):
     before = files(workspace)
     assert run(workspace, "--learning-rate", 1e9).exit_code == 1
     assert files(workspace) == before
-
-
-def test_it_can_be_interrupted_while_fasttext_works(workspace):
-    command = [sys.executable, "-m", "adcat", "-w", workspace.root, "train-text"]
-    forever = ["--epochs", str(10**9)]
-    with subprocess.Popen([*command, *forever], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr
-        scratch = workspace.root / ".partial" / "train-text" / "draft" / ".checkpoints"
-        while not (scratch / "training.txt").exists():
-            assert process.poll() is None
-            time.sleep(0.05)
-        time.sleep(1)  # from the file to fastText
-        process.send_signal(signal.SIGINT)
-        assert process.wait() == 130
-        assert "interrupted" in process.stderr.read()
-    assert not workspace.text_model.path.exists()
-    assert not scratch.exists()
 
 
 QUICK_OF = {

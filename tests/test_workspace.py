@@ -171,6 +171,7 @@ def test_an_interrupted_run_finds_its_work_again_and_another_run_does_not(worksp
 def test_a_kill_between_the_two_renames_is_mended(workspace):
     write(workspace.split, "one")
     workspace.split.path.rename(workspace.root / ".partial" / "split.old")
+    workspace.mend()
     workspace.split.check()
     assert (workspace.split / "a.txt").read_text() == "one"
 

@@ -59,7 +59,7 @@ class Recipe:
     )
     batch_size: int = option(32, "Photos in a step, at most.", low=1, high=1024)
     optimizer: OptimizerName = option("rmsprop", "The optimizer.")
-    epochs: int = option(50, "Passes over the photos, at most.", low=1)
+    epochs: int = option(50, "Passes over the photos, at most.", low=1, dry_run=1)
     patience: int = option(
         2, "Evaluations without a rise of validation top-1 until the rate is × 0.1, or ends.", low=1
     )

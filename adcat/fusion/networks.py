@@ -67,7 +67,7 @@ class NetworkSettings:
         "Algorithm 1 as printed (decays at every 4th failure in total), or as the thesis' prose "
         "has it (at 3 failures in a row).",
     )
-    max_epochs: int = option(200, "Epochs at most.", low=1)
+    max_epochs: int = option(200, "Epochs at most.", low=1, dry_run=1)
 
 
 class Network(NamedTuple):

@@ -65,6 +65,7 @@ def write_answers(path: Path, about: Manifest, answers: Callable[[int], Iterable
         whole = path.with_name(f".{path.name}.new")
         FORMATS[path.suffix.lower()](partial, whole)
         whole.replace(path)
+        whole.unlink(missing_ok=True)  # it stays where both are links to one file
         made = dataclasses.replace(_with_file(about, path), record=manifest.record(started))
         write_json(_manifest(path), dataclasses.asdict(made))
         partial.unlink(missing_ok=True)

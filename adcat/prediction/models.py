@@ -14,7 +14,7 @@ from adcat.artifacts import (
     read_labels,
 )
 from adcat.attention import model as attention
-from adcat.errors import AdcatError
+from adcat.errors import AdcatError, StaleArtifactError
 from adcat.fusion import model as fusion
 from adcat.metrics import outcomes
 from adcat.prediction.predictor import PIXELS, Predictor, once
@@ -82,7 +82,15 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
       MissingArtifactError: something that the model was made from is missing.
       StaleArtifactError: something was edited, or was made from something older.
     """
-    model.artifact.check()
+    digest = model.artifact.check().digest
+
+    def check(classifier: Artifact) -> Path:
+        """Where a classifier lies, if it still is what the model was made from."""
+        classifier.check()
+        if model.artifact.check().digest != digest:
+            raise StaleArtifactError(f"{model.artifact.path} was made again meanwhile; start again")
+        return classifier.path
+
     labels = read_labels(workspace.split, "validation")
     shares = read_prior(workspace)
     rules: dict[Kind, Rule] = {}
@@ -97,12 +105,12 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
         if classifier.is_baseline and classifier != model:
             add(load_rule(classifier), classifier.probs("validation"))
     main = add(load_rule(model), model.probs("validation"))
-    image = once(lambda: _image_model(workspace.image_model))
+    image = once(lambda: _image_model(check(workspace.image_model)))
     return Predictor(
         model=main,
         rules=rules,
         prior=shares,
-        text=once(lambda: _text_model(workspace.text_model)),
+        text=once(lambda: _text_model(check(workspace.text_model))),
         image=image,
         forward=once(lambda: _forward(image())),
     )
@@ -114,18 +122,16 @@ def read_prior(workspace: Workspace) -> Probs:
     return prior(labels, len(read_categories(workspace.split))).astype(np.float32)
 
 
-def _text_model(artifact: Artifact) -> "TextModel":
+def _text_model(folder: Path) -> "TextModel":
     from adcat.text.models import load
 
-    artifact.check()
-    return load(artifact.path)
+    return load(folder)
 
 
-def _image_model(artifact: Artifact) -> "ImageModel":
+def _image_model(folder: Path) -> "ImageModel":
     from adcat.image.classifier import load
 
-    artifact.check()
-    return load(artifact.path)
+    return load(folder)
 
 
 def _forward(model: "ImageModel") -> "Forward":

@@ -150,12 +150,18 @@ def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
 
 
 def first_epochs(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
-    """The history of a network's first epochs, each point with the epochs passed by then."""
+    """The history of a network's first epochs, each point with the epochs passed by then.
+
+    An attention model's is one of whole epochs and has no such points.
+    """
     path = model.source.artifact / HISTORY
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        points = [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file)]
+        lines = csv.DictReader(file)
+        if "step" not in (lines.fieldnames or []):
+            return []
+        points = [{name: float(v) for name, v in line.items()} for line in lines]
     steps_per_epoch = max(point["step"] for point in points if point["epoch"] == 1)
     return [
         (point["step"] / steps_per_epoch, point) for point in points if point["epoch"] <= EPOCHS

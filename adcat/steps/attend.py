@@ -16,6 +16,7 @@ from adcat.attention.recipe import WATCHED, Kitchen, Recipe, Setting, train
 from adcat.attention.search import LOG, Trial, best_of, grid, read_trials, search
 from adcat.attention.step import Over
 from adcat.attention.training import Ads
+from adcat.drafts import Draft
 from adcat.errors import AdcatError
 from adcat.filling import fill
 from adcat.image.examples import LabelledPhotos
@@ -23,7 +24,7 @@ from adcat.image.schedule import Evaluation, best
 from adcat.progress import Progress
 from adcat.settings import option
 from adcat.tables import Column, Report, Table, percent, write_records
-from adcat.workspace import Artifact, Draft, Workspace
+from adcat.workspace import Artifact, Workspace
 
 ANSWERED: Sequence[Part] = ("validation", "test")
 
@@ -33,10 +34,12 @@ class Searched(Recipe):
     """What a search over all settings depends on."""
 
     search_fraction: float = option(
-        0.1, "Share of the training ads that a search learns from.", low=0.001, high=1
+        0.1, "Share of the training ads that a search learns from.", low=0.001, high=1, dry_run=1
     )
     search_rate: list[float] = option(
-        [0.01, 0.001, 0.0001], "A learning rate that a search tries; may be given several times."
+        [0.01, 0.001, 0.0001],
+        "A learning rate that a search tries; may be given several times.",
+        dry_run=[0.001],
     )
 
 

@@ -19,6 +19,7 @@ from adcat.artifacts import (
     models_to_report,
     read_ads,
     read_categories,
+    read_for,
     read_labels,
 )
 from adcat.error_groups import (
@@ -52,7 +53,7 @@ from adcat.report.models import Approach, kind_of
 from adcat.report.recovery import recovered_tables
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report, Table, write_table
-from adcat.workspace import Workspace
+from adcat.workspace import Workspace, reading
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -99,8 +100,7 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
-    inputs = [workspace.split, workspace.features, *(model.artifact for model in models)]
-    with workspace.error_groups.write(settings, dict.fromkeys(inputs)) as draft:
+    with workspace.error_groups.write(settings, read_for(workspace, models)) as draft:
         analysis = _analyse(workspace, models, settings.part, progress)
         write_json(draft.folder / "summary.json", _document(analysis))
         _write_groups(draft.folder / "groups.parquet", workspace, analysis)
@@ -119,7 +119,8 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
 def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
     """What `--json` prints."""
     models = models_to_report(workspace, settings.models, settings.part, progress)
-    return _document(_analyse(workspace, models, settings.part, progress))
+    with reading(read_for(workspace, models)):
+        return _document(_analyse(workspace, models, settings.part, progress))
 
 
 def _analyse(

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-from adcat.artifacts import Part, models_to_report
+from adcat.artifacts import Part, models_to_report, read_for
 from adcat.manifest import write_json
 from adcat.metrics import PairedDifference
 from adcat.progress import Progress
@@ -21,7 +21,7 @@ from adcat.report.trust import automation_section, reliability_section
 from adcat.report.words import many
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Cell, Column, Report, Table, percent, write_table
-from adcat.workspace import Workspace
+from adcat.workspace import Workspace, reading
 
 PAGE = "report.html"
 
@@ -57,8 +57,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
-    inputs = [workspace.split, workspace.features, *(model.artifact for model in models)]
-    with workspace.evaluation.write(settings, dict.fromkeys(inputs)) as draft:
+    with workspace.evaluation.write(settings, read_for(workspace, models)) as draft:
         evaluation = measure_models(workspace, models, settings.part, progress)
         write_json(draft.folder / "metrics.json", _document(evaluation))
         _write_page(draft.folder, evaluation, _sections(workspace, evaluation, settings))
@@ -69,7 +68,8 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
 def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
     """What `--json` prints."""
     models = models_to_report(workspace, settings.models, settings.part, progress)
-    return _document(measure_models(workspace, models, settings.part, progress))
+    with reading(read_for(workspace, models)):
+        return _document(measure_models(workspace, models, settings.part, progress))
 
 
 def _document(evaluation: Evaluation) -> dict[str, Any]:

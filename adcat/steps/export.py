@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adcat.artifacts import ModelProbs, find_models, read_ads
+from adcat.artifacts import ModelProbs, find_models, read_ads, read_for
 from adcat.errors import BadInputError
 from adcat.prediction.ads import Ad
 from adcat.prediction.export import export as write_export
@@ -16,7 +16,7 @@ from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report
 from adcat.text.cleaning import clean
-from adcat.workspace import Workspace
+from adcat.workspace import Artifact, Workspace, reading
 
 CHECKED = 50  # ads
 LARGEST_DIFFERENCE = 1e-4
@@ -44,13 +44,14 @@ def export(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         (model,) = find_models(workspace, [settings.model])
     else:
         model = best_model(workspace, progress)
-    model.artifact.check()
+    classifiers = [Artifact(workspace.root, name) for name in workspace.features.check().inputs]
     draft = settings.folder.with_name(f".{settings.folder.name}.partial")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
-        write_export(workspace, model, draft)
-        lines = _check(workspace, model, draft)
+        with reading([*read_for(workspace, [model]), *classifiers]):
+            write_export(workspace, model, draft)
+            lines = _check(workspace, model, draft)
         draft.rename(settings.folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

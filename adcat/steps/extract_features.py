@@ -17,13 +17,14 @@ from adcat.artifacts import (
     read_categories,
     read_labels,
 )
+from adcat.drafts import Draft
 from adcat.errors import AdcatError
 from adcat.filling import fill
 from adcat.progress import Progress
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table
 from adcat.text.cleaning import clean
-from adcat.workspace import Artifact, Draft, Workspace
+from adcat.workspace import Artifact, Workspace
 
 if TYPE_CHECKING:
     from adcat.image.extraction import Extractor

@@ -45,14 +45,18 @@ class Choice:
     fit_on: Literal["train", "validation"] = option(
         "train", "Which part a network learns from: train, or 70 % of validation."
     )
-    fraction: float = option(1.0, "Share of the ads that a network learns from.", low=0.001, high=1)
+    fraction: float = option(
+        1.0, "Share of the ads that a network learns from.", low=0.001, high=1, dry_run=1
+    )
     regularisation: float = option(
         1.0, "How strongly log-linear's weights are pulled towards the plain product.", low=0
     )
-    tune: int = option(0, "Trials of a search for a network's settings; 0 is no search.", low=0)
+    tune: int = option(
+        0, "Trials of a search for a network's settings; 0 is no search.", low=0, dry_run=2
+    )
     tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
     tune_fraction: float = option(
-        0.1, "Share of the ads that a trial learns from.", low=0.001, high=1
+        0.1, "Share of the ads that a trial learns from.", low=0.001, high=1, dry_run=1
     )
     seed: int = seed_option()
 

@@ -68,7 +68,9 @@ class Settings:
         "drop all but the first.",
     )
     image_check: Literal["full", "header", "none"] = option(
-        "full", "Decode every image, read its header only, or only see that there is a file."
+        "full",
+        "Decode every image, read its header only, or only see that there is a file.",
+        dry_run="none",
     )
     seed: int = seed_option()
 

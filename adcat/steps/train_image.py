@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from adcat.artifacts import Part, image_paths, read_categories, read_labels
+from adcat.drafts import Draft
 from adcat.errors import BadInputError
 from adcat.image import classifier, inception, stages
 from adcat.image.classifier import ImageModel
@@ -17,7 +18,7 @@ from adcat.progress import Progress
 from adcat.quiet import seeded_tensorflow
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
-from adcat.workspace import Artifact, Draft, Workspace
+from adcat.workspace import Artifact, Workspace
 
 RANDOM = "none"
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing
@@ -42,7 +43,9 @@ class Settings:
     batch_size: int = option(32, "Photos in a step, at most.", low=1, high=1024)
     optimizer: OptimizerName = option("rmsprop", "The optimizer of both stages.")
     learning_rate: float = option(0.001, "The learning rate of both stages.", low=0)
-    epochs: int = option(100, "Passes over the photos to train all layers, at most.", low=1)
+    epochs: int = option(
+        100, "Passes over the photos to train all layers, at most.", low=1, dry_run=1
+    )
     patience: int = option(
         2, "Evaluations without a lower validation loss until the rate is × 0.1, or ends.", low=1
     )

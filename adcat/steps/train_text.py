@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import Labels, iterate_ads, read_ads, read_categories, read_labels
+from adcat.drafts import Draft
 from adcat.errors import BadInputError
 from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
@@ -24,7 +25,7 @@ from adcat.text.noise import NoiseSettings, with_noise
 from adcat.text.spaces import SPACES
 from adcat.text.tfidf_settings import TfidfSettings
 from adcat.tuning import Trial, search
-from adcat.workspace import Artifact, Draft, Workspace
+from adcat.workspace import Artifact, Workspace
 
 TEXT = ("title", "description")
 MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
@@ -36,11 +37,11 @@ class Settings(CnnSettings, TfidfSettings, FastTextSettings):
 
     model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "Which text model.")
     tune: int = option(
-        0, "Trials of a search for the model's main settings; 0 is no search.", low=0
+        0, "Trials of a search for the model's main settings; 0 is no search.", low=0, dry_run=2
     )
     tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
     tune_fraction: float = option(
-        0.1, "Share of the training ads that a trial learns from.", low=0.001, high=1
+        0.1, "Share of the training ads that a trial learns from.", low=0.001, high=1, dry_run=1
     )
     seed: int = seed_option()
 

@@ -17,7 +17,6 @@ from adcat.errors import BadInputError, DivergedError
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
-from adcat.text.waiting import wait_for
 from adcat.text.word_sums import WordSums
 from adcat.text.word_vectors import check_word_vectors
 
@@ -113,9 +112,12 @@ class FastTextModel:
         Raises:
           OSError: it could not be written whole, which fastText itself does not notice.
         """
-        self._trained.save_model(str(folder / MODEL))
-        if (folder / MODEL).stat().st_size < self._A.nbytes + self._B.nbytes:
-            raise OSError(None, "written only in part; is the disk full?", str(folder / MODEL))
+        path, end = folder / MODEL, self._B.tobytes()  # what stands last in the file
+        self._trained.save_model(str(path))
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - len(end)))
+            if file.read() != end:
+                raise OSError(None, "written only in part; is the disk full?", str(path))
 
 
 def load(folder: Path, categories: int) -> FastTextModel:
@@ -143,7 +145,7 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
     lines = scratch / "training.txt"
     try:
         write_training_file(lines, corpus, seed)
-        trained = wait_for(lambda: _fit(lines, settings, seed))
+        trained = _fit(lines, settings, seed)
     finally:
         lines.unlink(missing_ok=True)
     if not settings.bucket and not trained.get_words():

@@ -23,6 +23,7 @@ class FastTextSettings(NoiseSettings):
         "fastText: passes over the training text; by default 2 million texts are seen.",
         low=1,
         high=MAX_INT,
+        dry_run=1,
     )
     dim: int = option(100, "fastText: length of the text vector.", low=1, high=10_000)
     minn: int = option(
@@ -46,9 +47,14 @@ class FastTextSettings(NoiseSettings):
         "fastText: rarer words have no vector of their own; by default 1, with noise 2.",
         low=0,
         high=MAX_INT,
+        dry_run=1,
     )
     min_count_label: int = option(
-        0, "fastText: categories with fewer ads are never predicted.", low=0, high=MAX_INT
+        0,
+        "fastText: categories with fewer ads are never predicted.",
+        low=0,
+        high=MAX_INT,
+        dry_run=1,
     )
     loss: Literal["softmax", "ova"] = option(
         "softmax",

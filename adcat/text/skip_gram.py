@@ -13,7 +13,6 @@ from adcat.artifacts import Vectors
 from adcat.errors import BadInputError
 from adcat.text.cnn_settings import CnnSettings
 from adcat.text.corpus import Corpus
-from adcat.text.waiting import wait_for
 
 END_OF_LINE = "</s>"  # fastText's own word
 
@@ -33,7 +32,7 @@ def train_embeddings(
         with lines.open("w", encoding="utf-8") as file:
             for texts in corpus.texts():
                 file.writelines(f"{text}\n" for text in texts)
-        trained = wait_for(lambda: _fit(lines, settings))
+        trained = _fit(lines, settings)
     finally:
         lines.unlink(missing_ok=True)
     found = trained.get_words()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Probs, Vectors
+from adcat.artifacts import Labels, Probs, Vectors, save_array
 from adcat.errors import BadInputError
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.tfidf_settings import TfidfSettings
@@ -78,7 +78,7 @@ class TfidfModel:
         """Writes the terms, one a line, and the arrays."""
         (folder / VOCABULARY).write_text("\n".join(self.vocabulary), encoding="utf-8")
         for name in ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+            save_array(folder / f"{name}.npy", getattr(self, name))
 
 
 def load(folder: Path, categories: int) -> TfidfModel:

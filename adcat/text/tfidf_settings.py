@@ -14,7 +14,11 @@ class TfidfSettings(NoiseSettings):
         100.0, "tfidf: how little the regression is regularised (C).", low=1e-6, high=1e6
     )
     tfidf_min_df: int = option(
-        2, "tfidf: terms that fewer training ads have are left out.", low=1, high=2**31 - 1
+        2,
+        "tfidf: terms that fewer training ads have are left out.",
+        low=1,
+        high=2**31 - 1,
+        dry_run=2,
     )
     tfidf_max_features: int | None = option(
         None,

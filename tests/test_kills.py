@@ -1,0 +1,189 @@
+"""SIGKILL at any moment: the workspace is sound, and the same command ends in the same artifact."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+from killing import kill, measure, start, wait_for
+from pipeline import adcat
+
+from adcat.workspace import Workspace
+
+KILLS = 17  # of each case in the soak
+SEALING = 12  # changes to files at the end of a command: manifest, both renames, what goes
+SPLIT = ("split", "ads.csv", "--validation", 0.4, "--test", 0.3)
+TEXT = ("train-text", "--epochs", 30, "--dim", 8)
+TUNE = ("--tune", 4, "--tune-fraction", 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A command, the artifact that it makes, and a command that made another such one before."""
+
+    words: tuple
+    target: str
+    before: tuple = ()
+
+
+CASES = {
+    "split": Case(SPLIT, "split", before=(*SPLIT, "--seed", 1)),
+    "train-text": Case(TEXT, "train-text", before=(*TEXT, "--seed", 1)),
+    "train-text tuned": Case((*TEXT, *TUNE), "train-text"),
+    "train-text tfidf": Case(("train-text", "--model", "tfidf"), "train-text"),
+    "train-text cnn": Case(("train-text", "--model", "cnn", "--cnn-epochs", 2), "train-text"),
+    "train-image": Case(
+        ("train-image", "--weights", "none", "--stage", "head", "--image-size", 75), "train-image"
+    ),
+    "extract-features": Case(("extract-features", "--batch-size", 4), "extract-features"),
+    "extract-features, photos kept": Case(
+        ("extract-features",), "extract-features", before=("train-text", "--epochs", 5, "--dim", 4)
+    ),
+    "fuse": Case(("fuse", "--policy", "max", "--name", "product-max"), "fuse/product-max"),
+    "fuse tuned": Case(
+        ("fuse", "--policy", "nn", "--name", "product-max", "--max-epochs", 2, *TUNE),
+        "fuse/product-max",
+    ),
+    "attend": Case(
+        ("attend", "--stage", "attention", "--epochs", 2, "--name", "new"),
+        "attend/new",
+        before=("attend", "--stage", "attention", "--epochs", 1, "--name", "new"),
+    ),
+    "evaluate": Case(("evaluate",), "evaluate", before=("evaluate", "--compare", "thesis")),
+    "error-groups": Case(("error-groups",), "error-groups", before=("error-groups", "--seed", 1)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A workspace before a command, and one in which it came to its end."""
+
+    begun: Workspace
+    whole: Workspace
+    seconds: float
+    changes: int
+
+
+@pytest.fixture(scope="module")
+def prepare(finished, tmp_path_factory):
+    @functools.cache
+    def make(name):
+        case, folder = CASES[name], tmp_path_factory.mktemp("case")
+        begun = copied(finished, folder / "begun")
+        if case.before:
+            adcat(begun, *placed(case.before, begun))
+        elif name == "extract-features":
+            shutil.rmtree(begun.features.path)  # both halves are made
+        whole = copied(begun, folder / "whole")
+        return Prepared(begun, whole, *measure(whole, *placed(case.words, whole)))
+
+    return make
+
+
+def copied(workspace, folder):
+    shutil.copytree(workspace.root.parent, folder)
+    return Workspace(folder / workspace.root.name)
+
+
+def placed(words, workspace):
+    return [workspace.root.parent / word if word == "ads.csv" else word for word in words]
+
+
+def content(folder):
+    """The files of an artifact but for the manifest, trials without their times."""
+    return {
+        path.relative_to(folder).as_posix(): _untimed(path)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+
+
+def _untimed(path):
+    if path.name != "trials.jsonl":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    trials = map(json.loads, path.read_text().splitlines())
+    return [{key: trial[key] for key in trial if key != "seconds"} for trial in trials]
+
+
+def check(name, prepared, workspace):
+    """What is true after a kill, and after the same command once more."""
+    case = CASES[name]
+    workspaces = (prepared.begun, prepared.whole, workspace)
+    before, expected, target = (w.root / case.target for w in workspaces)
+    found = json.loads(adcat(workspace, "status", "--verify", "--json").stdout)["artifacts"]
+    unsound = [one["artifact"] for one in found if not one["sound"]]
+    assert unsound == ([] if target.exists() else [case.target])
+    assert content(target) in (content(before), content(expected))
+    adcat(workspace, *placed(case.words, workspace))
+    assert content(target) == content(expected)
+    assert [p for p in (workspace.root / ".partial").rglob("*.*") if p.suffix != ".lock"] == []
+
+
+def draw(prepared, rng):
+    """A moment: after some seconds, before a change to files, before one of the last of them."""
+    return [
+        {"after": rng.uniform(0, prepared.seconds)},
+        {"before": int(rng.integers(prepared.changes))},
+        {"before": int(rng.integers(max(0, prepared.changes - SEALING), prepared.changes))},
+    ][rng.integers(3)]
+
+
+def run(name, prepared, number, folder):
+    """Kills a command once or twice, then looks; returns how often it was killed."""
+    rng = np.random.default_rng([sorted(CASES).index(name), number])
+    workspace = copied(prepared.begun, folder / "killed")
+    words = placed(CASES[name].words, workspace)
+    kills = [kill(workspace, *words, **draw(prepared, rng)) for _ in range(rng.integers(1, 3))]
+    check(name, prepared, workspace)
+    return sum(kills)
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("name", ["split", "train-text tuned", "fuse"])
+def test_a_killed_command_does_no_harm(prepare, name, number, tmp_path):
+    run(name, prepare(name), number, tmp_path)
+
+
+def test_a_killed_extraction_does_no_harm(prepare, tmp_path):
+    run("extract-features", prepare("extract-features"), 0, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(KILLS))
+@pytest.mark.parametrize("name", CASES)
+def test_kills_at_random_moments(prepare, name, number, tmp_path, record_property):
+    record_property("kills", run(name, prepare(name), number, tmp_path))
+
+
+SEARCHES = {
+    "train-text": ((*TEXT, "--tune", 20), "train-text", "model.bin"),
+    "fuse": (
+        ("fuse", "--policy", "nn", "--tune", 20, "--max-epochs", 2), "fuse/nn", "params.json"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["train-text", pytest.param("fuse", marks=pytest.mark.soak)])
+def test_a_search_that_was_killed_three_times_ends_like_one_that_was_not(name, finished, tmp_path):
+    words, target, model = SEARCHES[name]
+    killed, whole = (copied(finished, tmp_path / name) for name in ("killed", "whole"))
+    rng = np.random.default_rng(0)
+    for trials in sorted(rng.integers(0, 20, 3)):
+
+        def has_enough(trials=trials):
+            logs = (killed.root / ".partial").rglob("trials.jsonl")
+            return any(log.read_text().count("\n") >= trials for log in logs)
+
+        with start(killed, *words) as process:
+            wait_for(process, has_enough)
+            process.kill()
+            process.communicate()
+    for workspace in (killed, whole):
+        adcat(workspace, *words)
+    found, expected = (content(w.root / target) for w in (killed, whole))
+    assert found == expected
+    assert len(found["trials.jsonl"]) == 20
+    assert model in found
