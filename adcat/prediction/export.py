@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from adcat.artifacts import ModelProbs, Probs, read_categories
+from adcat.artifacts import ModelProbs, Probs, read_categories, read_modalities, read_prior
 from adcat.errors import BadInputError
 from adcat.image.classifier import load as load_image_model
 from adcat.image.extraction import extractor
 from adcat.image.inception import VECTORS
 from adcat.manifest import write_json
+from adcat.modalities import KINDS, Kind
 from adcat.prediction.ads import Ad, in_batches
-from adcat.prediction.models import load_rule, read_prior, stored_rule
+from adcat.prediction.models import load_rules, stored_rules
 from adcat.prediction.predictor import Predictor, once
-from adcat.prediction.rules import KINDS, Kind, Rule, baseline
+from adcat.prediction.rules import Rule, baselines
 from adcat.quiet import import_tensorflow, silenced_stderr
 from adcat.text.cleaning import PREPROCESSING
 from adcat.text.models import load as load_text_model
@@ -48,22 +49,23 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
     Raises:
       BadInputError: a package that ONNX needs is missing.
     """
-    rule = load_rule(model)
-    if "image" in rule.modalities:
+    rule, _ = load_rules(model)
+    modalities = rule.modalities & set(read_modalities(workspace.split))
+    if "image" in modalities:
         _check_installed()
     sources = {"text": workspace.text_model.path, "image": workspace.image_model.path}
-    folders = {modality: sources[modality] for modality in rule.modalities}
+    folders = {modality: sources[modality] for modality in modalities}
     if not model.is_baseline:
         folders["fusion"] = model.artifact.path
     for name, source in folders.items():
         _copy(source, folder / name)
-    if "image" in rule.modalities:
+    if "image" in modalities:
         _write_onnx(load_image_model(folder / "image"), folder / ONNX)
     definition = {
         "model": model.name,
         "reads": rule.reads,
         "categories": read_categories(workspace.split),
-        "prior": read_prior(workspace).tolist(),
+        "prior": read_prior(workspace.split).tolist(),
         "text": PREPROCESSING,
         "photo": "image/model.json: the central part, resized, bilinear; RGB from -1 to 1",
     }
@@ -91,18 +93,20 @@ def runtimes(folder: Path) -> tuple[Runtime, ...]:
 
 
 def load_exported(folder: Path, runtime: Runtime) -> Predictor:
-    """Reads an exported model; it answers ads that have all that it reads, others by the prior."""
+    """Reads an exported model; an ad is answered from what it has of what the model reads."""
     definition = json.loads((folder / DEFINITION).read_text(encoding="utf-8"))
     prior = np.array(definition["prior"], np.float32)
     if (folder / "fusion").exists():
-        rule = stored_rule(folder / "fusion")
+        main, found = stored_rules(folder / "fusion")
+        own = KINDS[main.modalities]
     else:
-        rule = baseline(definition["model"])
-    rules: dict[Kind, Rule] = {modality: baseline(modality) for modality in rule.modalities}
+        own, found = definition["model"], baselines()
+    rules: dict[Kind, Rule] = {"none": Rule((), lambda _: prior)}
+    rules |= {k: rule for k, rule in found.items() if k == own or (folder / k).exists()}
     image = once(lambda: load_image_model(folder / "image"))
     return Predictor(
-        model=rule,
-        rules={**rules, "none": Rule((), lambda _: prior), KINDS[rule.modalities]: rule},
+        model=rules[own],
+        rules=rules,
         prior=prior,
         text=once(lambda: load_text_model(folder / "text")),
         image=image,
