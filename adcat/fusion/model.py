@@ -18,6 +18,7 @@ from adcat.modalities import Kinds, Modality, kinds_with, read_by
 
 NETWORK = "model.keras"
 PARAMETERS = "params.json"
+FILES = (PARAMETERS, NETWORK)  # that `load` needs; a closed form has no network
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import json
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -12,6 +12,8 @@ import numpy as np
 
 from adcat.artifacts import ModelProbs, Probs, read_categories, read_modalities, read_prior
 from adcat.errors import BadInputError
+from adcat.fusion.model import FILES as FUSION_FILES
+from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
 from adcat.image.classifier import load as load_image_model
 from adcat.image.extraction import extractor
 from adcat.image.inception import VECTORS
@@ -23,6 +25,7 @@ from adcat.prediction.predictor import Predictor, once
 from adcat.prediction.rules import Rule, baselines
 from adcat.quiet import import_tensorflow, silenced_stderr
 from adcat.text.cleaning import PREPROCESSING
+from adcat.text.models import files as text_model_files
 from adcat.text.models import load as load_text_model
 from adcat.workspace import Workspace
 
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
 Runtime: TypeAlias = Literal["onnx", "keras"]
 
 DEFINITION = "serving.json"
-MODEL_FILES = ("model.bin", "model.json", "model.keras", "params.json")
 ONNX = "image/model.onnx"
 NEEDED = ("tf2onnx", "onnxruntime")  # to write and to check it
 OUTPUTS = ("vectors", "probabilities")
@@ -53,13 +55,14 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
     modalities = rule.modalities & set(read_modalities(workspace.split))
     if "image" in modalities:
         _check_installed()
-    sources = {"text": workspace.text_model.path, "image": workspace.image_model.path}
-    folders = {modality: sources[modality] for modality in modalities}
+    if "text" in modalities:
+        source = workspace.text_model.path
+        _copy(source, folder / "text", text_model_files(source))
     if not model.is_baseline:
-        folders["fusion"] = model.artifact.path
-    for name, source in folders.items():
-        _copy(source, folder / name)
+        # An attention model is kept as an image model is.
+        _copy(model.artifact.path, folder / "fusion", {*FUSION_FILES, *IMAGE_MODEL_FILES})
     if "image" in modalities:
+        _copy(workspace.image_model.path, folder / "image", IMAGE_MODEL_FILES)
         _write_onnx(load_image_model(folder / "image"), folder / ONNX)
     definition = {
         "model": model.name,
@@ -80,10 +83,10 @@ def _check_installed() -> None:
         )
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
     target.mkdir()
-    for name in MODEL_FILES:
-        if (source / name).exists():
+    for name in names:
+        if (source / name).exists():  # a policy in closed form has no network
             shutil.copyfile(source / name, target / name)
 
 
