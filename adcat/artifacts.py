@@ -10,12 +10,13 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
+from adcat.modalities import MODALITIES, Kinds, Modality, OrPrior, have, kinds_with
 from adcat.progress import Progress
 from adcat.workspace import Artifact, Workspace
 
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Part: TypeAlias = Literal["train", "validation", "test"]
-Modality: TypeAlias = Literal["text", "image"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-MODALITIES: tuple[Modality, ...] = ("text", "image")
 
 Probs: TypeAlias = NDArray[np.float32]  # [n, categories], rows sum to 1
 Vectors: TypeAlias = NDArray[np.float32]  # [n, dimensions]
@@ -33,6 +32,7 @@ Labels: TypeAlias = NDArray[np.int64]  # [n], in 0 .. categories - 1
 
 ADS = "ads.parquet"
 CATEGORIES = "categories.json"
+KIND = "modality"  # the column of ADS that says what an ad has; absent where all have both
 
 
 def read_categories(split: Artifact) -> list[str]:
@@ -41,18 +41,26 @@ def read_categories(split: Artifact) -> list[str]:
 
 
 def iterate_ads(
-    split: Artifact, part: Part, columns: Sequence[str], batch: int = 8192, skip: int = 0
+    split: Artifact,
+    part: Part,
+    columns: Sequence[str],
+    batch: int = 8192,
+    skip: int = 0,
+    having: Sequence[Modality] = (),
 ) -> Iterator["pa.RecordBatch"]:
     """Streams columns of the ads of a part in their order, at most `batch` ads at a time.
 
-    The first `skip` ads of the part are left out.
+    Only ads that have all modalities of `having`; the first `skip` of them are left out.
     """
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    needed, wanted = ["part"], pc.field("part") == part
     with pq.ParquetFile(split / ADS) as file:
-        for chunk in file.iter_batches(batch_size=batch, columns=["part", *columns]):
-            here = chunk.filter(pc.field("part") == part).drop_columns(["part"])
+        if having and KIND in file.schema_arrow.names:
+            needed, wanted = [*needed, KIND], wanted & pc.field(KIND).isin(kinds_with(having))
+        for chunk in file.iter_batches(batch_size=batch, columns=[*needed, *columns]):
+            here = chunk.filter(wanted).select(list(columns))
             passed = min(skip, here.num_rows)
             skip -= passed
             if passed < here.num_rows:
@@ -60,13 +68,20 @@ def iterate_ads(
 
 
 def read_ads(
-    split: Artifact, part: Part, columns: Sequence[str], rows: Sequence[int] | None = None
+    split: Artifact,
+    part: Part,
+    columns: Sequence[str],
+    rows: Sequence[int] | None = None,
+    having: Sequence[Modality] = (),
 ) -> list[dict[str, Any]]:
-    """Reads ads of a part as dictionaries: all of them, or those of the given rows of the part."""
+    """Reads ads of a part as dictionaries: all of them, or those of the given rows.
+
+    Rows count the ads of the part that have all modalities of `having`.
+    """
     wanted = None if rows is None else {int(row) for row in rows}
     found: dict[int, dict[str, Any]] = {}
     start = 0
-    for chunk in iterate_ads(split, part, columns):
+    for chunk in iterate_ads(split, part, columns, having=having):
         here = [i for i in range(chunk.num_rows) if wanted is None or start + i in wanted]
         taken = chunk.take(np.array(here, np.int64)).to_pylist()
         found.update((start + i, ad) for i, ad in zip(here, taken, strict=True))
@@ -74,19 +89,46 @@ def read_ads(
     return [found[row] for row in (range(start) if rows is None else map(int, rows))]
 
 
-def read_labels(split: Artifact, part: Part) -> Labels:
-    """Reads the category of every ad of a part: [n]."""
-    chunks = [chunk["label"].to_numpy() for chunk in iterate_ads(split, part, ["label"], 65536)]
-    return np.concatenate(chunks or [np.zeros(0)]).astype(np.int64)
+def read_labels(split: Artifact, part: Part, having: Sequence[Modality] = ()) -> Labels:
+    """Reads the category of every ad of a part that has all modalities of `having`: [n]."""
+    chunks = iterate_ads(split, part, ["label"], 65536, having=having)
+    labels = [chunk["label"].to_numpy() for chunk in chunks]
+    return np.concatenate(labels or [np.zeros(0)]).astype(np.int64)
 
 
-def image_paths(split: Artifact, part: Part) -> list[str]:
-    """Reads where the image of every ad of a part lies, as absolute paths: [n]."""
+def has_incomplete(split: Artifact) -> bool:
+    """Whether ads may lack their text or their photo."""
+    import pyarrow.parquet as pq
+
+    return KIND in pq.read_schema(split / ADS).names
+
+
+def read_kinds(split: Artifact, part: Part) -> Kinds:
+    """Reads which modalities every ad of a part has: [n]."""
+    if not has_incomplete(split):
+        return np.full(len(read_labels(split, part)), "both")
+    chunks = [chunk[KIND].to_pylist() for chunk in iterate_ads(split, part, [KIND], 65536)]
+    return np.array([kind for chunk in chunks for kind in chunk], np.str_)
+
+
+def read_modalities(split: Artifact) -> list[Modality]:
+    """The modalities that any ad has, whatever its part."""
+    kinds = np.concatenate([np.unique(read_kinds(split, part)) for part in PARTS])
+    return [modality for modality in MODALITIES if have(kinds, [modality]).any()]
+
+
+def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) -> list[str]:
+    """Reads where images lie, as absolute paths; an ad without a photo has an empty one: [n].
+
+    Of every ad of a part that has all modalities of `having`.
+    """
     folder = Path(split.manifest().record["images"])
+    chunks = iterate_ads(split, part, ["image"], having=having)
+    images = (image for chunk in chunks for image in chunk["image"].to_pylist())
+    kinds = read_kinds(split, part)
+    has_photo = have(kinds[have(kinds, having)], ["image"])
     return [
-        str(folder / image)
-        for chunk in iterate_ads(split, part, ["image"])
-        for image in chunk["image"].to_pylist()
+        str(folder / image) if there else "" for image, there in zip(images, has_photo, strict=True)
     ]
 
 
@@ -96,9 +138,17 @@ def prior(labels: Labels, categories: int) -> NDArray[np.float64]:
     return (counts + 1) / (len(labels) + categories)
 
 
+def read_prior(split: Artifact) -> NDArray[np.float32]:
+    """Reads the prior, which is what is said of an ad of which nothing is known: [categories]."""
+    return prior(read_labels(split, "train"), len(read_categories(split))).astype(np.float32)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Features:
-    """Vectors and probabilities of both baselines, memory-mapped."""
+    """Vectors and probabilities of both baselines, memory-mapped.
+
+    The row of an ad that lacks the modality is not a number.
+    """
 
     artifact: Artifact
 
@@ -129,8 +179,15 @@ class ModelProbs:
         return self.artifact / f"{part}/{self.file}"
 
     def probs(self, part: Part) -> Probs:
-        """The model's probabilities of the ads of a part, memory-mapped: [n, categories]."""
-        return open_array(self.path(part))
+        """The model's probabilities of the ads of a part, memory-mapped: [n, categories].
+
+        Of an ad that a baseline cannot read they are the prior.
+        """
+        probs, split = open_array(self.path(part)), Workspace(self.artifact.root).split
+        if not self.is_baseline or not has_incomplete(split):
+            return probs
+        unread = ~have(read_kinds(split, part), [cast(Modality, self.name)])
+        return cast(Probs, OrPrior(probs, unread, read_prior(split)))
 
 
 def all_models(workspace: Workspace) -> list[ModelProbs]:

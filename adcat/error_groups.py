@@ -1,7 +1,8 @@
 """Which baseline is right about which ad, and what a model makes of it (thesis, section 4.4).
 
-Each ad is in exactly one of four groups. The last three are the baseline error groups: an ad whose
-text says more, one whose image says more, and one that needs both.
+Each ad that has both text and photo is in exactly one of four groups. The last three are the
+baseline error groups: an ad whose text says more, one whose image says more, and one that needs
+both.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import Labels, Modality, Part, Probs
+from adcat.modalities import Kinds
 from adcat.tables import Cell, Column, Table, percent
 
 GROUPS = (
@@ -21,7 +23,8 @@ GROUPS = (
     "both_incorrect",
 )
 ERROR_GROUPS = GROUPS[1:]
-Groups: TypeAlias = NDArray[np.int8]  # [n], indices of `GROUPS`
+NO_GROUP = -1  # of an ad that lacks its text or its photo
+Groups: TypeAlias = NDArray[np.int8]  # [n], indices of `GROUPS`, or `NO_GROUP`
 
 # What the thesis draws for its galleries (appendix A.2).
 SAMPLE = 20_000  # ads at random
@@ -39,14 +42,24 @@ WRONG: Mapping[str, Sequence[Modality]] = {  # the classifiers that err in each 
 }
 
 
-def assign(text_correct: NDArray[np.bool_], image_correct: NDArray[np.bool_]) -> Groups:
-    """The group of each ad, as an index of `GROUPS`: [n]."""
-    return 2 * (~text_correct).astype(np.int8) + ~image_correct
+def assign(correct: Mapping[str, NDArray[np.bool_]], kinds: Kinds) -> Groups:
+    """The group of each ad, as an index of `GROUPS`; an ad that is not whole has none: [n].
+
+    Args:
+      correct: by classifier, whether it is right: [n]. Without whole ads there may be only one.
+      kinds: what the ads have: [n].
+    """
+    groups = np.full(len(kinds), NO_GROUP, np.int8)
+    whole = kinds == "both"
+    if whole.any():
+        groups[whole] = 2 * (~correct["text"][whole]).astype(np.int8) + ~correct["image"][whole]
+    return groups
 
 
 def count(groups: Groups) -> dict[str, int]:
     """How many ads each group has."""
-    return dict(zip(GROUPS, np.bincount(groups, minlength=len(GROUPS)).tolist(), strict=True))
+    counts = np.bincount(groups[groups != NO_GROUP], minlength=len(GROUPS))
+    return dict(zip(GROUPS, counts.tolist(), strict=True))
 
 
 def recovered(groups: Groups, correct: NDArray[np.bool_]) -> dict[str, int]:
@@ -89,11 +102,11 @@ def draw(
 ) -> dict[str, list[Drawn]]:
     """Draws the ads that stand for each error group (thesis, appendix A.2).
 
-    Of `sample` ads drawn at random, those of the error group are counted by category; from each
-    of the `categories` with the most, `ads` are drawn at random.
+    Of `sample` ads with a group drawn at random, those of the error group are counted by category;
+    from each of the `categories` with the most, `ads` are drawn at random.
     """
     generator = np.random.default_rng(seed)
-    sampled = generator.permutation(len(labels))[:sample]
+    sampled = generator.permutation(np.flatnonzero(groups != NO_GROUP))[:sample]
     groups, labels = groups[sampled], labels[sampled]
     drawn: dict[str, list[Drawn]] = {}
     for group in ERROR_GROUPS:
@@ -138,22 +151,17 @@ def agreement_table(part: Part, counts: Mapping[str, int]) -> Table:
     return Table(
         f"Table 4.1: where the baselines are right, {part} part",
         [Column("ads where"), Column("ads", "{:,}"), percent("share")],
-        [[words, n, n / total] for words, n in rows.items()],
+        [[words, n, n / total if total else None] for words, n in rows.items()],
     )
 
 
-def misclassified_table(
-    part: Part,
-    labels: Labels,
-    text_correct: NDArray[np.bool_],
-    image_correct: NDArray[np.bool_],
-    names: Sequence[str],
-) -> Table:
+def misclassified_table(part: Part, groups: Groups, labels: Labels, names: Sequence[str]) -> Table:
     """Table 4.2: by classifier, the categories with the most misclassified ads."""
+    labels, groups = labels[groups != NO_GROUP], groups[groups != NO_GROUP]
     wrong = {
-        "image": ~image_correct,
-        "text": ~text_correct,
-        "both": ~text_correct & ~image_correct,
+        "image": _misclassified_by(groups, {"image"}),
+        "text": _misclassified_by(groups, {"text"}),
+        "both": _misclassified_by(groups, {"text", "image"}),
     }
     hardest = {name: most_misclassified(labels, ads, MOST) for name, ads in wrong.items()}
     return Table(
@@ -171,6 +179,12 @@ def misclassified_table(
             for hard in categories
         ],
     )
+
+
+def _misclassified_by(groups: Groups, classifiers: set[Modality]) -> NDArray[np.bool_]:
+    """Whether all of these classifiers err about an ad: [n]."""
+    here = [GROUPS.index(group) for group, wrong in WRONG.items() if classifiers <= set(wrong)]
+    return np.isin(groups, here)
 
 
 def recovered_table(

@@ -14,7 +14,7 @@ Batch = Sequence[NDArray[np.float32]]  # one array [b, columns] per file
 
 def fill(
     files: Mapping[Path, int],
-    ads: int,
+    there: NDArray[np.bool_],
     count: Path,
     batches: Callable[[int], Iterator[Batch]],
     progress: Progress,
@@ -25,28 +25,31 @@ def fill(
 
     Args:
       files: the files and their columns.
-      ads: rows of each.
+      there: which ads have what it takes; the rows of the others are not a number: [n].
       count: where the number of rows done is kept.
-      batches: called with the number of rows done; yields the others.
+      batches: called with the number of rows done; yields the others, of ads that are there.
       progress: hears of every row.
       title: what it calls this work.
       unit: what it calls an ad.
     """
     rows = _Rows(count)
-    arrays = [_open(path, ads, columns, rows.done) for path, columns in files.items()]
-    with progress.task(title, ads, unit, rows.done) as task:
+    arrays = [_open(path, there, columns, rows.done) for path, columns in files.items()]
+    places = np.flatnonzero(there)
+    with progress.task(title, len(places), unit, rows.done) as task:
         for batch in batches(rows.done):
-            here = slice(rows.done, rows.done + len(batch[0]))
+            here = places[rows.done : rows.done + len(batch[0])]
             for array, values in zip(arrays, batch, strict=True):
                 array[here] = values
             rows.add(len(batch[0]))
             task.advance(len(batch[0]))
 
 
-def _open(path: Path, ads: int, columns: int, done: int) -> NDArray[np.float32]:
+def _open(path: Path, there: NDArray[np.bool_], columns: int, done: int) -> NDArray[np.float32]:
     if done:
         return np.load(path, mmap_mode="r+", allow_pickle=False)
-    return create_array(path, ads, columns)
+    array = create_array(path, len(there), columns)
+    array[~there] = np.nan
+    return array
 
 
 class _Rows:

@@ -38,6 +38,11 @@ class Outcomes:
         """Whether the prediction is right: [n]."""
         return self.rank == 0
 
+    def of(self, chosen: NDArray[np.bool_]) -> "Outcomes":
+        """Those of some ads: `chosen` is [n]."""
+        columns = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return Outcomes(*(column[chosen] for column in columns))
+
 
 def outcomes(probs: Probs, labels: Labels, source: Path) -> Outcomes:
     """Reads a model's probabilities and finds the place of the true category; ties: lowest index.

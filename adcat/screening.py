@@ -1,4 +1,4 @@
-"""Reads a table of ads and finds out which of its rows are whole ads (thesis, section 4.1).
+"""Reads a table of ads and finds out what there is of each row (thesis, section 4.1).
 
 What decides about a row is kept as numbers, so that memory holds a few bytes per row: the rows
 themselves wait in a file.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from adcat.image.verification import Check, verify_images
 from adcat.input_table import InputTable, schema
+from adcat.modalities import Kinds
 from adcat.progress import Progress
 from adcat.rejections import REASONS, Reason, Rejections
 from adcat.splitting import NO_KEY, is_repeated
@@ -94,26 +95,59 @@ def _encode(chunks: "list[pa.Array]") -> Codes:
     return Codes(np.where(codes == empty, NO_KEY, codes), encoded.dictionary)
 
 
-def screen(rows: Rows, images: Path, check: Check, progress: Progress) -> tuple[Rejections, Codes]:
-    """Rejects rows that are no whole ad, and digests the images of the others.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Screened:
+    """What there is of every row."""
 
-    Of rows with the same id the first that is a whole ad is kept.
+    rejections: Rejections
+    texts: Rejections  # why a row has no text
+    photos: Rejections  # why a row has no photo; rejected rows are not looked at
+    digests: Codes  # of the images' bytes
+
+    @property
+    def kinds(self) -> Kinds:
+        """What the accepted rows have; a rejected row is `none`: [rows]."""
+        text, photo = self.texts.accepted, self.photos.accepted
+        cases = [~self.rejections.accepted, text & photo, text, photo]
+        return np.select(cases, ["none", "both", "text", "image"], "none")
+
+    @property
+    def incomplete(self) -> Rejections:
+        """Why an accepted row is no whole ad; the other rows have no reason."""
+        codes = np.where(self.texts.accepted, self.photos.codes, self.texts.codes)
+        return Rejections(np.where(self.rejections.accepted, codes, -1).astype(np.int8))
+
+
+def screen(
+    rows: Rows, images: Path, check: Check, keep_incomplete: bool, progress: Progress
+) -> Screened:
+    """Rejects rows that are no ad, and digests the images of the others.
+
+    Of rows with the same id the first that is an ad is kept.
 
     Args:
       rows: the table's.
       images: the folder that image paths are relative to.
       check: how far images are looked into.
+      keep_incomplete: whether a text or a photo is enough for an ad; otherwise it takes both.
       progress: is told of every image.
     """
-    rejections = Rejections.none(len(rows.malformed))
+    rejections, texts = (Rejections.none(len(rows.malformed)) for _ in range(2))
     rejections.add(Reason.MALFORMED_ROW, rows.malformed)
     rejections.add(Reason.EMPTY_ID, rows.id.codes == NO_KEY)
     rejections.add(Reason.EMPTY_CATEGORY, rows.category.codes == NO_KEY)
-    rejections.add(Reason.EMPTY_TEXT, rows.text.codes == NO_KEY)
-    rejections.add(Reason.NO_IMAGE, rows.image.codes == NO_KEY)
-    digests = _check_images(rows.image, rejections, images, check, progress)
+    texts.add(Reason.EMPTY_TEXT, rows.text.codes == NO_KEY)
+    if not keep_incomplete:
+        rejections.add(Reason.EMPTY_TEXT, ~texts.accepted)
+    photos = Rejections(rejections.codes.copy())
+    photos.add(Reason.NO_IMAGE, rows.image.codes == NO_KEY)
+    digests = _check_images(rows.image, photos, images, check, progress)
+    if keep_incomplete:
+        rejections.add(Reason.EMPTY_TEXT, ~texts.accepted & ~photos.accepted)
+    else:
+        rejections = Rejections(photos.codes.copy())
     rejections.add(Reason.DUPLICATE_ID, is_repeated(rows.id.codes, rejections.accepted))
-    return rejections, digests
+    return Screened(rejections, texts, photos, digests)
 
 
 def _check_images(

@@ -15,8 +15,8 @@ class Made:
     seed: int = 0
 
 
-def make_split(workspace, categories, labels, images="", titles=None):
-    """`labels`: part -> the categories of its ads; `titles`: their titles, by part too."""
+def make_split(workspace, categories, labels, images="", titles=None, kinds=None):
+    """`labels`: part -> the categories of its ads; `titles`, `kinds`: theirs, by part too."""
     ads = [
         {
             "id": f"{part}-{i}",
@@ -28,6 +28,7 @@ def make_split(workspace, categories, labels, images="", titles=None):
             "label": int(label),
             "image": f"{part}-{i}.png",
             "image_digest": "",
+            **({"modality": kinds[part][i]} if kinds else {}),
         }
         for part, of_part in labels.items()
         for i, label in enumerate(of_part)

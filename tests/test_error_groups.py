@@ -31,6 +31,7 @@ from adcat.figures import Example, gallery
 from adcat.workspace import Workspace
 
 YES, NO = True, False
+WHOLE = np.full(40, "both")
 # Table 4.1 of the thesis.
 THESIS = {
     "both_correct": 125_488,
@@ -48,15 +49,29 @@ groups_and_labels = st.integers(1, 60).flatmap(
 
 
 def test_an_ad_of_each_group():
-    groups = assign(np.array([YES, YES, NO, NO]), np.array([YES, NO, YES, NO]))
+    text, image = np.array([YES, YES, NO, NO]), np.array([YES, NO, YES, NO])
+    groups = assign({"text": text, "image": image}, WHOLE[:4])
     assert [GROUPS[group] for group in groups] == list(GROUPS)
     assert count(groups) == dict.fromkeys(GROUPS, 1)
+
+
+def test_an_ad_that_lacks_something_is_in_no_group():
+    correct = {"text": np.array([NO, YES, NO]), "image": np.array([NO, NO, NO])}
+    groups = assign(correct, np.array(["both", "text", "image"]))
+    assert count(groups) == {**dict.fromkeys(GROUPS, 0), "both_incorrect": 1}
+    assert recovered(groups, np.array([YES, YES, YES]))["both_incorrect"] == 1
+    table = misclassified_table("test", groups, np.array([1, 1, 1]), ["a", "b"])
+    assert table.texts() == [
+        [which, "b", "1", "1", "100.00%"] for which in ("image", "text", "both")
+    ]
+    drawn = draw(groups, np.array([1, 1, 1]), 3, 5, 5, seed=0)
+    assert [one.rows for of_group in drawn.values() for one in of_group] == [[0]]
 
 
 @given(hnp.arrays(bool, st.tuples(st.just(3), st.integers(1, 40))))
 def test_a_models_correct_ads_are_those_recovered_and_those_both_have_right(correct):
     text, image, model = correct
-    groups = assign(text, image)
+    groups = assign({"text": text, "image": image}, WHOLE[: len(text)])
     kept = np.count_nonzero(text & image & model)
     assert sum(recovered(groups, model).values()) + kept == np.count_nonzero(model)
     assert recovered(groups, text) == {
@@ -96,7 +111,8 @@ def test_the_most_misclassified_categories_by_hand():
     assert hardest == [Misclassified(1, 2, 3), Misclassified(2, 2, 2), Misclassified(3, 1, 1)]
     assert most_misclassified(labels, wrong, 1) == hardest[:1]
     image_correct = np.array([YES, YES, YES, YES, YES, NO, NO])
-    table = misclassified_table("test", labels, ~wrong, image_correct, ["a", "b", "c", "d"])
+    groups = assign({"text": ~wrong, "image": image_correct}, WHOLE[:7])
+    table = misclassified_table("test", groups, labels, ["a", "b", "c", "d"])
     assert table.texts() == [
         ["image", "c", "1", "2", "50.00%"],
         ["image", "d", "1", "1", "100.00%"],

@@ -252,3 +252,69 @@ def test_tensorflow_is_not_needed(workspace, command):
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.splitlines()[-1] == "False"
+
+
+# Ads that lack their text or their photo
+
+
+@pytest.fixture
+def incomplete(tmp_path):
+    """Of the test ads the second has no photo and the last no text."""
+    made = Workspace(tmp_path / "w")
+    labels = {"train": [0, 0, 1], "validation": [0, 1], "test": [0, 2, 1, 0]}
+    kinds = {"train": ["both", "text", "image"], "validation": ["both", "both"],
+             "test": ["both", "text", "both", "image"]}  # fmt: skip
+    make_split(made, CATEGORIES, labels, kinds=kinds)
+    probs = {part: {"text": certain(of_part, 4), "image": certain(of_part, 4)}
+             for part, of_part in labels.items()}  # fmt: skip
+    for part, of_part in kinds.items():
+        for modality, other in (("text", "image"), ("image", "text")):
+            probs[part][modality][[kind == other for kind in of_part]] = np.nan
+    make_features(made, probs)
+    better = {"validation": certain([0, 1], 4), "test": certain([0, 2, 1, 1], 4)}
+    make_fused(made, "better", better)
+    return made
+
+
+def test_each_kind_of_ad_is_reported_apart_by_hand(incomplete):
+    """What a classifier cannot read it answers with the prior, whose first category is 0."""
+    document = read_document(incomplete)
+    assert document["ads"] == 4
+    top1 = {
+        model["model"]: (
+            model["top1"],
+            {kind: (of_kind["ads"], of_kind["top1"]) for kind, of_kind in model["kinds"].items()},
+        )
+        for model in document["models"]
+    }
+    assert top1 == {
+        "text": (1, {"both": (2, 1), "text": (1, 1), "image": (1, 1)}),
+        "image": (3 / 4, {"both": (2, 1), "text": (1, 0), "image": (1, 1)}),
+        "better": (3 / 4, {"both": (2, 1), "text": (1, 1), "image": (1, 0)}),
+    }
+    assert document["models"][1]["kinds"]["both"]["categories_scored"] == 2
+
+
+def test_kinds_of_ads_are_on_the_terminal_and_on_the_page(incomplete):
+    result = run(incomplete)
+    assert result.exit_code == 0, result.output
+    assert "text and photo (2 ads)  text only (1 ad)  photo only (1 ad)" in result.stdout
+    rows = read_table(incomplete, "kinds")
+    assert [(row["ads with"], row["model"], float(row["top-1"])) for row in rows[3:6]] == [
+        ("text only", "text", 1),
+        ("text only", "image", 0),
+        ("text only", "better", 1),
+    ]
+    page = (incomplete.evaluation / "report.html").read_text()
+    assert "text is right for 100.0% of the 2 ads with text and photo, for 100.0% of" in page
+    assert "of the ads that have both only one" in page
+
+
+def test_a_row_that_is_no_number_without_a_reason_is_refused(incomplete):
+    path = incomplete.features / "test/text_probs.npy"
+    probs = np.load(path)
+    probs[0] = np.nan  # an ad that has a text
+    make_features(incomplete, {"test": {"text": probs, "image": probs}, "validation": {}})
+    result = run(incomplete, "text", "--part", "test")
+    assert result.exit_code == 1
+    assert "row 0 holds no probabilities" in result.stderr

@@ -10,6 +10,7 @@ from PIL import Image
 from pipeline import adcat, make_workspace
 from typer.testing import CliRunner
 
+from adcat.artifacts import read_ads
 from adcat.cli import app
 from adcat.prediction import export
 from adcat.workspace import Workspace
@@ -48,6 +49,32 @@ def test_an_export_holds_what_serving_needs_and_nothing_else(made, tmp_path, mod
     definition = json.loads((tmp_path / "e/serving.json").read_text())
     assert definition["categories"] == ["Bilar", "Cyklar", "Soffor"]
     assert sum(definition["prior"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("tfidf", {"vocabulary.txt", "idf.npy", "W.npy", "b.npy", "V.npy"}),
+        ("cnn", {"vocabulary.json", "model.keras"}),
+    ],
+)
+def test_every_text_model_is_exported_whole_and_answers_as_it_did(made, tmp_path, name, files):
+    workspace = Workspace(shutil.copytree(made.root, tmp_path / "w"))
+    adcat(workspace, "train-text", "--model", name)
+    adcat(workspace, "extract-features")
+    result = adcat(workspace, "export", tmp_path / "e", "--model", "text")
+    assert {path.name for path in (tmp_path / "e/text").iterdir()} == {"model.json", *files}
+    assert "on 18 test ads" in result.stdout
+    table, stored = (
+        made.root.parent / "ads.csv",
+        np.load(workspace.features / "test/text_probs.npy"),
+    )
+    lines = adcat(workspace, "predict", table, "--model", "text", "--top", 9).stdout.splitlines()
+    answers = {answer["id"]: answer["categories"] for answer in map(json.loads, lines)}
+    for ad, p in zip(read_ads(workspace.split, "test", ["id"]), stored, strict=True):
+        found = {c["category"]: c["probability"] for c in answers[ad["id"]]}
+        expected = dict(zip(["Bilar", "Cyklar", "Soffor"], p.tolist(), strict=True))
+        assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_onnx_network_gives_the_stored_features_on_its_own(made, tmp_path):

@@ -81,17 +81,31 @@ def independent_views():
 
 
 def test_the_fit_finds_the_bayes_rule_of_independent_views(independent_views):
-    w = log_linear.fit(*independent_views, PRIOR, regularisation=1.0)
+    o_img, o_txt, labels = independent_views
+    w = log_linear.fit([o_txt, o_img], labels, PRIOR, regularisation=1.0)
     np.testing.assert_allclose(w, [1, 1, -1], atol=0.08)
 
 
 def test_the_fit_takes_overconfidence_back(independent_views):
     o_img, o_txt, labels = independent_views
     sharpened = log_linear.softmax(3 * np.log(o_txt)).astype(np.float32)
-    w = log_linear.fit(o_img, sharpened, labels, PRIOR, regularisation=0.0)
+    w = log_linear.fit([sharpened, o_img], labels, PRIOR, regularisation=0.0)
     np.testing.assert_allclose(w, [1 / 3, 1, -1], atol=0.08)
 
 
 def test_strong_regularisation_gives_the_product(independent_views):
-    w = log_linear.fit(*independent_views, PRIOR, regularisation=1e9)
+    o_img, o_txt, labels = independent_views
+    w = log_linear.fit([o_txt, o_img], labels, PRIOR, regularisation=1e9)
     np.testing.assert_allclose(w, [1, 1, 0], atol=1e-4)
+
+
+def test_of_one_classifier_it_takes_overconfidence_and_the_prior_back(independent_views):
+    _, o_txt, labels = independent_views
+    sharpened = log_linear.softmax(3 * np.log(o_txt) - np.log(PRIOR)).astype(np.float32)
+    w = log_linear.fit([sharpened], labels, PRIOR, regularisation=0.0)
+    np.testing.assert_allclose(w, [1 / 3, 1 / 3], atol=0.03)
+
+
+def test_without_ads_one_classifier_is_believed():
+    nothing = np.zeros((0, 3), np.float32), np.zeros(0, np.int64)
+    np.testing.assert_array_equal(log_linear.fit([nothing[0]], nothing[1], PRIOR, 1.0), [1, 0])

@@ -27,7 +27,8 @@ def part(ads, seed):
         logits = rng.normal(size=(ads, CATEGORIES)) + clarity * np.eye(CATEGORIES)[labels]
         powers = np.exp(logits)
         arrays[f"{modality}_probs"] = powers / powers.sum(axis=1, keepdims=True)
-    return PartArrays({name: a.astype(np.float32) for name, a in arrays.items()}, labels)
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    return PartArrays(arrays, labels, np.full(ads, "both"))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_a_rate_that_is_far_too_high_is_a_clear_error(material):
 
 
 def test_in_the_validation_regime_the_training_part_is_never_read(material):
-    unreadable = PartArrays({}, material.train.labels)
+    unreadable = dataclasses.replace(material.train, arrays={})
     model, _ = fit("nn", Material(unreadable, material.validation, CATEGORIES), fit_on="validation")
     assert model.parameters["ads"] == 70
 
@@ -122,7 +123,7 @@ def test_validation_ads_that_are_left_out_change_nothing(material):
     poisoned = {name: a.copy() for name, a in material.validation.arrays.items()}
     for array in poisoned.values():
         array[hidden] = 1 - array[hidden]
-    changed = PartArrays(poisoned, material.validation.labels)
+    changed = dataclasses.replace(material.validation, arrays=poisoned)
     models = [
         fit(
             "nn", Material(material.train, validation, CATEGORIES), rows=shown, fit_on="validation"
@@ -141,7 +142,7 @@ def test_a_fraction_of_the_ads(material):
 def test_inputs_are_standardised_inside_the_model(material):
     """Scaling the vectors changes nothing once they are standardised."""
     scaled = [
-        PartArrays({name: a * np.float32(4) for name, a in p.arrays.items()}, p.labels)
+        dataclasses.replace(p, arrays={name: a * np.float32(4) for name, a in p.arrays.items()})
         for p in (material.train, material.validation)
     ]
     settings = dataclasses.replace(QUICK, standardise=True, max_epochs=2)
@@ -165,7 +166,7 @@ def test_temperature_raises_probabilities_to_their_powers(material, renormalise)
         }
         if renormalise:
             arrays = {name: a / a.sum(axis=1, keepdims=True) for name, a in arrays.items()}
-        powered.append(PartArrays(arrays, p.labels))
+        powered.append(dataclasses.replace(p, arrays=arrays))
     inside, _ = fit("temperature", material, settings)
     outside, _ = fit("nn", Material(*powered, CATEGORIES), settings)
     expected = answers(outside, powered[1])

@@ -9,7 +9,16 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcat.artifacts import image_paths, iterate_ads, read_ads, read_categories, read_labels
+from adcat.artifacts import (
+    PARTS,
+    image_paths,
+    iterate_ads,
+    read_ads,
+    read_categories,
+    read_kinds,
+    read_labels,
+    read_modalities,
+)
 from adcat.cli import app
 from adcat.rejections import REASONS, Reason
 from adcat.workspace import Workspace
@@ -398,3 +407,75 @@ def test_wrong_usage(folder, options):
 
 def test_a_table_must_be_given(folder):
     assert run(folder).exit_code == 2
+
+
+# Incomplete ads
+
+
+def kept(folder):
+    """Ads that lack something, what each has, and why the rest is not there."""
+    (folder / "broken.png").write_bytes(b"broken")
+    return {
+        ("n", "Bord", "", "Möbler", ""): ("text", Reason.NO_IMAGE),
+        ("u", "Bord u", "", "Möbler", "https://example.org/x.png"): ("text", Reason.IMAGE_IS_URL),
+        ("o", "Bord o", "", "Möbler", "../0.png"): ("text", Reason.IMAGE_OUTSIDE),
+        ("g", "Bord g", "", "Möbler", "gone.png"): ("text", Reason.IMAGE_MISSING),
+        ("b", "Bord b", "", "Möbler", "broken.png"): ("text", Reason.IMAGE_UNREADABLE),
+        ("t", "!!", "", "Cyklar", "0.png"): ("image", Reason.EMPTY_TEXT),
+    }
+
+
+def test_incomplete_ads_are_kept_and_listed(folder):
+    incomplete = kept(folder)
+    nothing = [("x", "", "...", "Möbler", ""), ("y", "", "", "Möbler", "broken.png")]
+    rows = [*nothing, *incomplete, *ADS]
+    artifact = split(folder, rows, "--keep-incomplete")
+    found = ads(artifact)
+    assert [tuple(ad[name] for name in COLUMNS) for ad in found] == rows[2:]
+    whole = [("both", None)] * len(ADS)
+    assert [ad["modality"] for ad in found] == [kind for kind, _ in [*incomplete.values(), *whole]]
+    assert rejected(artifact) == [(1, "x", "empty text"), (2, "y", "empty text")]
+    with (artifact / "incomplete.csv").open(newline="", encoding="utf-8") as file:
+        listed = list(csv.reader(file))
+    reasons = [(ad[0], reason) for ad, (_, reason) in incomplete.items()]
+    expected = [[str(row), *of_row] for row, of_row in enumerate(reasons, 3)]
+    assert listed == [["row", "id", "reason"], *expected]
+    assert artifact.check().notes["incomplete"]["image is a URL"] == 1
+
+
+def test_later_steps_read_what_there_is_of_incomplete_ads(folder):
+    artifact = split(folder, [*kept(folder), *ADS], "--keep-incomplete", "--stratify")
+    for part in PARTS:
+        of_part = [ad for ad in ads(artifact) if ad["part"] == part]
+        kinds = [ad["modality"] for ad in of_part]
+        assert read_kinds(artifact, part).tolist() == kinds
+        has_photo = [ad["id"] for ad in of_part if ad["modality"] != "text"]
+        assert [ad["id"] for ad in read_ads(artifact, part, ["id"], having=["image"])] == has_photo
+        assert len(read_labels(artifact, part, ["text", "image"])) == kinds.count("both")
+        paths = image_paths(artifact, part)
+        assert [bool(path) for path in paths] == [kind != "text" for kind in kinds]
+    assert read_modalities(artifact) == ["text", "image"]
+
+
+def test_an_ad_without_text_has_the_photo_of_another(folder):
+    """It goes where that one goes; ads that only lack the same are no duplicates."""
+    rows = [*kept(folder), *ADS]
+    for seed in range(5):
+        options = ("--keep-incomplete", "--seed", seed)
+        found = parts(split(folder, rows, *options, workspace=f"w{seed}"))
+        assert found["t"] == found["ad0"]
+    assert "1 ads have the text or the photo" in run(folder, folder / "ads.csv", *options).stdout
+
+
+def test_what_was_kept_is_said(folder):
+    result = run(folder, write(folder, [*kept(folder), *ADS]), "--keep-incomplete")
+    listed = folder.parent / "w/split/incomplete.csv"
+    assert f"1 image unreadable ({listed})\n" in result.stdout
+    assert "kept though incomplete: 1 empty text, 1 no image given, 1 image is" in result.stdout
+
+
+def test_whole_ads_are_the_same_with_and_without_incomplete_ones(folder):
+    for name, options in (("a", []), ("b", ["--keep-incomplete"])):
+        split(folder, ADS, *options, workspace=name)
+    without, kept = (ads(Workspace(folder.parent / name).split) for name in "ab")
+    assert [{**ad, "modality": "both"} for ad in without] == kept

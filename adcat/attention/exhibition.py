@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from adcat.artifacts import (
     MODALITIES,
     Features,
@@ -11,6 +14,7 @@ from adcat.artifacts import (
     open_array,
     read_ads,
     read_categories,
+    read_kinds,
     read_labels,
 )
 from adcat.attention.answers import mean_by_category
@@ -22,6 +26,7 @@ from adcat.error_groups import PREDICTIONS, Groups, assign, best
 from adcat.figures import PHOTO_PIXELS, Example, channel_heat_map
 from adcat.image.decoding import central_box, open_photo
 from adcat.metrics import outcomes
+from adcat.modalities import have
 from adcat.tables import Table, write_table
 from adcat.workspace import Workspace
 
@@ -29,7 +34,7 @@ from adcat.workspace import Workspace
 def show(
     workspace: Workspace, model: AttentionModel, folder: Path, over: Over, blur: float, seed: int
 ) -> list[Table]:
-    """Draws where the model looked; returns what is known of it as tables.
+    """Draws where the model looked at ads with text and photo; returns what is known as tables.
 
     Args:
       workspace: holds the ads and the baselines' answers.
@@ -41,14 +46,16 @@ def show(
     """
     figures, galleries = folder / "figures", folder / "galleries"
     figures.mkdir(exist_ok=True)
-    maps, labels = open_array(folder / "test/maps.npy"), read_labels(workspace.split, "test")
+    labels = read_labels(workspace.split, "test", MODALITIES)
+    maps = _of_whole_ads(workspace, open_array(folder / "test/maps.npy"))
     names = read_categories(workspace.split)
     if over == "c":
         means = mean_by_category(maps, labels, len(names)) * maps.shape[1]
         channel_heat_map(figures / "channels.png", means, names)
         return []
     galleries.mkdir(exist_ok=True)
-    probs, groups = open_array(folder / "test/probs.npy"), _error_groups(workspace, labels)
+    probs = _of_whole_ads(workspace, open_array(folder / "test/probs.npy"))
+    groups = _error_groups(workspace, labels)
     looked = Looked(maps, model.map_shape, labels, probs, groups)
     example = _example_reader(workspace, model, looked, names, blur)
     draw_figures(figures, looked, example, seed)
@@ -58,23 +65,33 @@ def show(
     return [table]
 
 
+def _of_whole_ads(workspace: Workspace, array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows of the test ads that have text and photo."""
+    whole = have(read_kinds(workspace.split, "test"), MODALITIES)
+    return array if whole.all() else array[whole]
+
+
 def _error_groups(workspace: Workspace, labels: Labels) -> Groups:
     features = Features(workspace.features)
-    text, image = (
-        outcomes(features.probs("test", modality), labels, workspace.features.path).correct
+    correct = {
+        modality: outcomes(
+            _of_whole_ads(workspace, features.probs("test", modality)),
+            labels,
+            workspace.features.path,
+        ).correct
         for modality in MODALITIES
-    )
-    return assign(text, image)
+    }
+    return assign(correct, np.full(len(labels), "both"))
 
 
 def _example_reader(
     workspace: Workspace, model: AttentionModel, looked: Looked, names: Sequence[str], blur: float
 ) -> Callable[[int], Example]:
-    """What reads a test ad by its row, with its photo, where the model looked, and its answer."""
-    paths = image_paths(workspace.split, "test")
+    """What reads a whole test ad by its row: its photo, where the model looked, its answer."""
+    paths = image_paths(workspace.split, "test", MODALITIES)
 
     def read(row: int) -> Example:
-        (ad,) = read_ads(workspace.split, "test", ["title", "category"], [row])
+        (ad,) = read_ads(workspace.split, "test", ["title", "category"], [row], MODALITIES)
         photo = open_photo(paths[row], max(PHOTO_PIXELS))
         photo.thumbnail(PHOTO_PIXELS)
         left, top, right, bottom = central_box(photo, model.image.central_fraction)

@@ -7,13 +7,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, prior
+from adcat.artifacts import Labels, Probs, prior
 from adcat.errors import BadInputError
 from adcat.fusion.model import FusedModel, closed_form, network
 from adcat.fusion.networks import NETWORKS, NetworkSettings
-from adcat.fusion.policies import POLICIES, Evidence
+from adcat.fusion.policies import POLICIES, Evidence, LoneEvidence, Parameters
 from adcat.fusion.samples import Sample, boost, boost_proportionally
 from adcat.fusion.training import Point, train
+from adcat.modalities import MODALITIES, Kind, Kinds, Modality, have, read_by
 from adcat.progress import Progress
 
 Rows: TypeAlias = NDArray[np.int64]
@@ -27,6 +28,16 @@ class PartArrays:
 
     arrays: Mapping[str, NDArray[np.float32]]  # by name, such as `image_probs`: [n, columns]
     labels: Labels  # [n]
+    kinds: Kinds  # what each ad has: [n]
+
+    def of(self, kind: Kind, rows: Rows) -> Rows:
+        """Those of the ads that are of this kind."""
+        return rows[self.kinds[rows] == kind]
+
+    def probs(self, modality: Modality, rows: Rows, categories: int) -> Probs:
+        """What a baseline says of some ads; of none where it does not exist."""
+        name = f"{modality}_probs"
+        return self.arrays[name][rows] if len(rows) else np.zeros((0, categories), np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +47,11 @@ class Material:
     train: PartArrays
     validation: PartArrays
     categories: int
+
+    @property
+    def prior(self) -> NDArray[np.float64]:
+        """The categories' shares of the training ads: [categories]."""
+        return prior(self.train.labels, self.categories)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,16 +66,27 @@ class Regime:
 def fit_closed_form(
     policy: str, material: Material, rows: Rows, regularisation: float
 ) -> FusedModel:
-    """Fits a policy of `adcat.fusion.policies`, on the given validation ads where it needs any."""
-    seen = material.validation
+    """Fits a policy of `adcat.fusion.policies`, on the given validation ads where it needs any.
+
+    What it says of ads that lack a modality is fitted on such ads, where there are any.
+    """
+    seen, made = material.validation, POLICIES[policy]
+    whole = seen.of("both", rows)
     evidence = Evidence(
-        o_img=seen.arrays["image_probs"][rows],
-        o_txt=seen.arrays["text_probs"][rows],
-        labels=seen.labels[rows],
-        prior=prior(material.train.labels, material.categories),
+        o_img=seen.probs("image", whole, material.categories),
+        o_txt=seen.probs("text", whole, material.categories),
+        labels=seen.labels[whole],
+        prior=material.prior,
         regularisation=regularisation,
     )
-    return closed_form(policy, POLICIES[policy].fit(evidence))
+    lone: dict[Modality, Parameters] = {}
+    for modality in MODALITIES:
+        here = seen.of(modality, rows)
+        if made.alone and len(here):
+            o = seen.probs(modality, here, material.categories)
+            lone_evidence = LoneEvidence(o, seen.labels[here], material.prior, regularisation)
+            lone[modality] = made.alone.fit(lone_evidence)
+    return closed_form(policy, made.fit(evidence), lone)
 
 
 def fit_network(
@@ -106,27 +133,30 @@ def samples(
         sample, judge = judge.split(POLICY_TRAINING_SHARE, regime.seed)
     sample, _ = sample.split(regime.fraction, regime.seed)
     if not len(sample) or not len(judge):
+        needed = " and ".join(sorted(read_by(NETWORKS[policy].reads)))
         raise BadInputError(
             f"{policy} has {len(sample)} ads to learn from and {len(judge)} to steer by; "
-            "it needs both: take more ads, or a larger --fraction"
+            f"it needs both, and ads with {needed}: take more, or a larger --fraction"
         )
     return sample, judge
 
 
 def _sample(policy: str, part: PartArrays, rows: Rows, settings: NetworkSettings) -> Sample:
-    inputs = [part.arrays[name] for name in NETWORKS[policy].reads]
+    """Those of the ads that have all that the network reads."""
+    reads = NETWORKS[policy].reads
+    rows = rows[have(part.kinds[rows], read_by(reads))]
+    if not len(rows):  # then there may be no such array either
+        return Sample([], part.labels, np.ones(len(part.labels), np.float32), rows)
+    inputs = [part.arrays[name] for name in reads]
     return Sample(inputs, part.labels, _weights(policy, part, settings), rows)
 
 
 def _weights(policy: str, part: PartArrays, settings: NetworkSettings) -> NDArray[np.float32]:
     """The factors B_n of the policy's loss: [n]."""
-    o_img, o_txt, factor = (
-        part.arrays["image_probs"],
-        part.arrays["text_probs"],
-        settings.image_boost,
-    )
+    if policy not in ("image-boost", "image-boost-prop"):
+        return np.ones(len(part.labels), np.float32)
+    o_img, o_txt = part.arrays["image_probs"], part.arrays["text_probs"]
+    factor = settings.image_boost
     if policy == "image-boost":
         return boost(o_img, part.labels, factor + (settings.boost_form == "one-plus-c"))
-    if policy == "image-boost-prop":
-        return boost_proportionally(o_img, o_txt, part.labels, factor)
-    return np.ones(len(part.labels), np.float32)
+    return boost_proportionally(o_img, o_txt, part.labels, factor)

@@ -3,15 +3,16 @@
 log p(c) = w_txt log o_txt(c) + w_img log o_img(c) + γ log prior(c) - log Z. Special cases:
 w = (1, 1, 0) is product-max, (1, 1, -1) is product-prior, (1/T, 0, 0) is the text classifier with
 temperature T (Guo et al., 2017). Known as the logarithmic opinion pool (Genest and Zidek, 1986).
+Of an ad that lacks a modality it is the pool of the one classifier that there is.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import Labels, Probs
 from adcat.errors import DivergedError
-
-PRODUCT = np.array([1.0, 1.0, 0.0])  # w_txt, w_img, γ
 
 
 def log(probs: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -26,11 +27,23 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pool(
-    o_img: Probs, o_txt: Probs, prior: NDArray[np.float64], weights: NDArray[np.float64]
+    answers: Sequence[Probs], prior: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The mixture with weights (w_txt, w_img, γ): [n, categories]."""
-    w_txt, w_img, gamma = weights
-    return softmax(w_txt * log(o_txt) + w_img * log(o_img) + gamma * log(prior))
+    """The mixture of classifiers' answers: [n, categories].
+
+    Args:
+      answers: of each classifier [n, categories].
+      prior: [categories].
+      weights: one w for each classifier, then γ.
+    """
+    *w, gamma = weights
+    z = sum(w_i * log(o) for w_i, o in zip(w, answers, strict=True))
+    return softmax(z + gamma * log(prior))
+
+
+def product(classifiers: int) -> NDArray[np.float64]:
+    """The weights with which the mixture is the product: every w is 1, γ is 0."""
+    return np.array([1.0] * classifiers + [0.0])
 
 
 def loss(
@@ -41,17 +54,17 @@ def loss(
 ) -> tuple[float, NDArray[np.float64]]:
     """Negative log-likelihood of the labels plus the pull towards the product, and its gradient.
 
-    Σ_n -log p(y_n) + regularisation / 2 · |w - (1, 1, 0)|²; convex in w.
+    Σ_n -log p(y_n) + regularisation / 2 · |weights - (1, …, 1, 0)|²; convex in the weights.
 
     Args:
-      weights: (w_txt, w_img, γ).
-      logs: log o_txt, log o_img and log prior [3, n, categories].
+      weights: one w for each classifier, then γ.
+      logs: log o of each classifier, then log prior [weights, n, categories].
       labels: [n].
       regularisation: weight of the pull; acts like that many ads' worth of curvature.
     """
     ads = np.arange(len(labels))
     p = softmax(np.tensordot(weights, logs, axes=1))
-    pull = weights - PRODUCT
+    pull = weights - product(len(weights) - 1)
     value = -log(p[ads, labels]).sum() + regularisation / 2 * pull @ pull
     expected = (p * logs).sum(axis=(1, 2))
     gradient = expected - logs[:, ads, labels].sum(axis=1) + regularisation * pull
@@ -59,21 +72,21 @@ def loss(
 
 
 def fit(
-    o_img: Probs,
-    o_txt: Probs,
+    answers: Sequence[Probs],
     labels: Labels,
     prior: NDArray[np.float64],
     regularisation: float,
 ) -> NDArray[np.float64]:
-    """Fits (w_txt, w_img, γ) by L-BFGS from the product.
+    """Fits one w for each classifier, then γ, by L-BFGS from the product.
 
     Raises:
       DivergedError: the minimum was not found.
     """
     from scipy.optimize import minimize
 
-    logs = np.stack([log(o_txt), log(o_img), np.broadcast_to(log(prior), o_txt.shape)])
-    found = minimize(loss, PRODUCT, (logs, labels, regularisation), "L-BFGS-B", jac=True)
+    logs = np.stack([*map(log, answers), np.broadcast_to(log(prior), answers[0].shape)])
+    start, data = product(len(answers)), (logs, labels, regularisation)
+    found = minimize(loss, start, data, "L-BFGS-B", jac=True)
     if not np.isfinite(found.x).all():
         raise DivergedError(f"log-linear found no weights: {found.message}")
     return found.x

@@ -2,52 +2,109 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adcat.artifacts import Probs
 from adcat.errors import BadInputError
-from adcat.fusion.policies import POLICIES
+from adcat.fusion.policies import POLICIES, Parameters
 from adcat.keras_files import load_network, save_network
 from adcat.manifest import write_json
+from adcat.modalities import Kinds, Modality, kinds_with, read_by
 
 NETWORK = "model.keras"
 PARAMETERS = "params.json"
+FILES = (PARAMETERS, NETWORK)  # that `load` needs; a closed form has no network
 
 
 @dataclasses.dataclass(frozen=True)
 class FusedModel:
-    """Combines what both baselines say of some ads."""
+    """Combines what both baselines say of some ads; says something of those that lack one, too."""
 
     policy: str
     reads: Sequence[str]  # such as `image_probs`: what `combine` takes, in this order
     combine: Callable[[Sequence[np.ndarray]], np.ndarray]  # to probabilities [n, categories]
     parameters: dict[str, Any]
     network: Any = None  # keras.Model, for a policy that is a network
+    lone: Mapping[Modality, Parameters] = dataclasses.field(default_factory=dict)  # of `alone`
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """What an ad must have to be read."""
+        return read_by(self.reads)
 
     def probs(self, inputs: Sequence[np.ndarray]) -> Probs:
         """The probabilities of some ads, from the arrays that the model reads: [n, categories]."""
         return np.asarray(self.combine(inputs), np.float32)
 
+    def alone(self, modality: Modality, o: Probs) -> Probs:
+        """The probabilities of ads that have this modality only: [n, categories].
+
+        Args:
+          modality: one of several that the model reads.
+          o: its classifier's probabilities [n, categories].
+        """
+        rule = POLICIES[self.policy].alone if modality in self.lone else None
+        return np.asarray(rule.answer(o, **self.lone[modality]) if rule else o, np.float32)
+
+    def answers(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        kinds: Kinds,
+        rows: NDArray[np.integer],
+        prior: NDArray[np.floating],
+    ) -> Probs:
+        """The probabilities of some ads of a part, whatever they have: [rows, categories].
+
+        What an ad lacks is not read. One that has nothing of what the model reads gets the prior.
+
+        Args:
+          arrays: of the part by name, such as `image_probs`: [n, columns].
+          kinds: what the ads of the part have: [n].
+          rows: which of the ads.
+          prior: [categories].
+        """
+        probs = np.tile(np.asarray(prior, np.float32), (len(rows), 1))
+        for kind in np.unique(kinds[rows]).tolist():
+            places = np.flatnonzero(kinds[rows] == kind)
+            here = rows[places]
+            if kind in kinds_with(self.modalities):
+                probs[places] = self.probs([arrays[name][here] for name in self.reads])
+            elif kind in self.modalities:
+                probs[places] = self.alone(kind, arrays[f"{kind}_probs"][here])
+        return probs
+
     def save(self, folder: Path) -> None:
         """Writes `params.json`, and `model.keras` for a network."""
         content = {"policy": self.policy, "reads": self.reads, "parameters": self.parameters}
+        if self.lone:
+            content["alone"] = self.lone
         write_json(folder / PARAMETERS, content)
         if self.network is not None:
             save_network(self.network, folder / NETWORK)
 
 
-def closed_form(policy: str, parameters: dict[str, Any]) -> FusedModel:
-    """Makes a model of a policy of `adcat.fusion.policies` with its parameters."""
+def closed_form(
+    policy: str, parameters: Parameters, lone: Mapping[Modality, Parameters] | None = None
+) -> FusedModel:
+    """Makes a model of a policy of `adcat.fusion.policies` with its parameters.
+
+    Args:
+      policy: its name.
+      parameters: for ads that have both modalities.
+      lone: for ads that have one only, where the policy finds any.
+    """
     combine = POLICIES[policy].combine
     return FusedModel(
         policy,
         ("image_probs", "text_probs"),
         lambda inputs: combine(*inputs, **parameters),
         parameters,
+        lone=lone or {},
     )
 
 
@@ -74,5 +131,5 @@ def load(folder: Path) -> FusedModel:
     except (OSError, ValueError, KeyError):
         raise BadInputError(f"{folder / PARAMETERS} is no fused model's") from None
     if policy in POLICIES:
-        return closed_form(policy, parameters)
+        return closed_form(policy, parameters, content.get("alone"))
     return network(policy, load_network(folder / NETWORK), parameters)

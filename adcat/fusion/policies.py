@@ -29,12 +29,33 @@ class Evidence(NamedTuple):
     regularisation: float
 
 
+class LoneEvidence(NamedTuple):
+    """What the answer to ads that have one modality only may be fitted on."""
+
+    o: Probs  # of such validation ads [n, categories], by the one classifier that can read them
+    labels: Labels  # [n]
+    prior: NDArray[np.float64]  # from the training part [categories]
+    regularisation: float
+
+
+class Alone(NamedTuple):
+    """How to answer an ad that has one modality only, and how to find the parameters of that."""
+
+    answer: Callable[..., NDArray[np.floating]]
+    fit: Callable[[LoneEvidence], Parameters]
+
+
 class Policy(NamedTuple):
-    """How to combine, how to find the parameters of that, and what those were fitted on."""
+    """How to combine, how to find the parameters of that, and what those were fitted on.
+
+    Without `alone` an ad that has one modality only is answered by the one classifier that can
+    read it: what is left of every rule here where the other one says nothing.
+    """
 
     combine: Callable[..., NDArray[np.floating]]
     fit: Callable[[Evidence], Parameters] = lambda evidence: {}
     fitted_on: str = "nothing"
+    alone: Alone | None = None
 
 
 def max_policy(o_img: Probs, o_txt: Probs) -> NDArray[np.floating]:
@@ -64,14 +85,27 @@ def log_linear(
     o_img: Probs, o_txt: Probs, prior: list[float], w_txt: float, w_img: float, gamma: float
 ) -> NDArray[np.floating]:
     """log p(c) = w_txt log o_txt(c) + w_img log o_img(c) + γ log prior(c) - log Z."""
-    return pooling.pool(o_img, o_txt, np.asarray(prior), np.array([w_txt, w_img, gamma]))
+    return pooling.pool([o_txt, o_img], np.asarray(prior), np.array([w_txt, w_img, gamma]))
 
 
 def fit_log_linear(evidence: Evidence) -> Parameters:
     """Finds the three weights on validation ads."""
-    weights = pooling.fit(*evidence)
+    o_img, o_txt, labels, prior, regularisation = evidence
+    weights = pooling.fit([o_txt, o_img], labels, prior, regularisation)
     names = ("w_txt", "w_img", "gamma")
-    return {"prior": evidence.prior.tolist(), **dict(zip(names, weights.tolist(), strict=True))}
+    return {"prior": prior.tolist(), **dict(zip(names, weights.tolist(), strict=True))}
+
+
+def log_linear_alone(o: Probs, prior: list[float], w: float, gamma: float) -> NDArray[np.floating]:
+    """log p(c) = w log o(c) + γ log prior(c) - log Z."""
+    return pooling.pool([o], np.asarray(prior), np.array([w, gamma]))
+
+
+def fit_log_linear_alone(evidence: LoneEvidence) -> Parameters:
+    """Finds the two weights on validation ads that have that modality only."""
+    o, labels, prior, regularisation = evidence
+    w, gamma = pooling.fit([o], labels, prior, regularisation).tolist()
+    return {"prior": prior.tolist(), "w": w, "gamma": gamma}
 
 
 def take_prior(evidence: Evidence) -> Parameters:
@@ -84,7 +118,9 @@ POLICIES: Mapping[str, Policy] = {
     "sum-max": Policy(sum_max),
     "product-max": Policy(product_max),
     "product-prior": Policy(product_prior, take_prior, "train"),
-    "log-linear": Policy(log_linear, fit_log_linear, "validation"),
+    "log-linear": Policy(
+        log_linear, fit_log_linear, "validation", Alone(log_linear_alone, fit_log_linear_alone)
+    ),
 }
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NETWORK = "model.keras"
 AUXILIARY = "auxiliary.keras"  # mixed7 -> auxiliary logits; only where all layers were trained
 DEFINITION = "model.json"
+FILES = (DEFINITION, NETWORK)  # that `load` needs
 LAST_LAYER = "logits"
 PROBABILITIES = "probabilities"
 CENTRAL_FRACTION = 0.875  # TF-Slim's; the thesis does not state its own

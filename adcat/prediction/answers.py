@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from adcat.artifacts import Probs
 from adcat.fusion.log_linear import log
+from adcat.modalities import Kind
 from adcat.prediction.ads import Ad
-from adcat.prediction.rules import Kind
 from adcat.rejections import Reason
 
 

@@ -3,25 +3,29 @@
 import json
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from adcat.artifacts import ModelProbs, Probs, read_categories
+from adcat.artifacts import ModelProbs, Probs, read_categories, read_modalities, read_prior
 from adcat.errors import BadInputError
+from adcat.fusion.model import FILES as FUSION_FILES
+from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
 from adcat.image.classifier import load as load_image_model
 from adcat.image.extraction import extractor
 from adcat.image.inception import VECTORS
 from adcat.manifest import write_json
+from adcat.modalities import KINDS, Kind
 from adcat.prediction.ads import Ad, in_batches
-from adcat.prediction.models import load_rule, read_prior, stored_rule
+from adcat.prediction.models import load_rules, stored_rules
 from adcat.prediction.predictor import Predictor, once
-from adcat.prediction.rules import KINDS, Kind, Rule, baseline
+from adcat.prediction.rules import Rule, baselines
 from adcat.quiet import import_tensorflow, silenced_stderr
 from adcat.text.cleaning import PREPROCESSING
+from adcat.text.models import files as text_model_files
 from adcat.text.models import load as load_text_model
 from adcat.workspace import Workspace
 
@@ -32,7 +36,6 @@ if TYPE_CHECKING:
 Runtime: TypeAlias = Literal["onnx", "keras"]
 
 DEFINITION = "serving.json"
-MODEL_FILES = ("model.bin", "model.json", "model.keras", "params.json")
 ONNX = "image/model.onnx"
 NEEDED = ("tf2onnx", "onnxruntime")  # to write and to check it
 OUTPUTS = ("vectors", "probabilities")
@@ -48,22 +51,24 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
     Raises:
       BadInputError: a package that ONNX needs is missing.
     """
-    rule = load_rule(model)
-    if "image" in rule.modalities:
+    rule, _ = load_rules(model)
+    modalities = rule.modalities & set(read_modalities(workspace.split))
+    if "image" in modalities:
         _check_installed()
-    sources = {"text": workspace.text_model.path, "image": workspace.image_model.path}
-    folders = {modality: sources[modality] for modality in rule.modalities}
+    if "text" in modalities:
+        source = workspace.text_model.path
+        _copy(source, folder / "text", text_model_files(source))
     if not model.is_baseline:
-        folders["fusion"] = model.artifact.path
-    for name, source in folders.items():
-        _copy(source, folder / name)
-    if "image" in rule.modalities:
+        # An attention model is kept as an image model is.
+        _copy(model.artifact.path, folder / "fusion", {*FUSION_FILES, *IMAGE_MODEL_FILES})
+    if "image" in modalities:
+        _copy(workspace.image_model.path, folder / "image", IMAGE_MODEL_FILES)
         _write_onnx(load_image_model(folder / "image"), folder / ONNX)
     definition = {
         "model": model.name,
         "reads": rule.reads,
         "categories": read_categories(workspace.split),
-        "prior": read_prior(workspace).tolist(),
+        "prior": read_prior(workspace.split).tolist(),
         "text": PREPROCESSING,
         "photo": "image/model.json: the central part, resized, bilinear; RGB from -1 to 1",
     }
@@ -78,10 +83,10 @@ def _check_installed() -> None:
         )
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
     target.mkdir()
-    for name in MODEL_FILES:
-        if (source / name).exists():
+    for name in names:
+        if (source / name).exists():  # a policy in closed form has no network
             shutil.copyfile(source / name, target / name)
 
 
@@ -91,18 +96,20 @@ def runtimes(folder: Path) -> tuple[Runtime, ...]:
 
 
 def load_exported(folder: Path, runtime: Runtime) -> Predictor:
-    """Reads an exported model; it answers ads that have all that it reads, others by the prior."""
+    """Reads an exported model; an ad is answered from what it has of what the model reads."""
     definition = json.loads((folder / DEFINITION).read_text(encoding="utf-8"))
     prior = np.array(definition["prior"], np.float32)
     if (folder / "fusion").exists():
-        rule = stored_rule(folder / "fusion")
+        main, found = stored_rules(folder / "fusion")
+        own = KINDS[main.modalities]
     else:
-        rule = baseline(definition["model"])
-    rules: dict[Kind, Rule] = {modality: baseline(modality) for modality in rule.modalities}
+        own, found = definition["model"], baselines()
+    rules: dict[Kind, Rule] = {"none": Rule((), lambda _: prior)}
+    rules |= {k: rule for k, rule in found.items() if k == own or (folder / k).exists()}
     image = once(lambda: load_image_model(folder / "image"))
     return Predictor(
-        model=rule,
-        rules={**rules, "none": Rule((), lambda _: prior), KINDS[rule.modalities]: rule},
+        model=rules[own],
+        rules=rules,
         prior=prior,
         text=once(lambda: load_text_model(folder / "text")),
         image=image,

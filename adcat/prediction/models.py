@@ -1,24 +1,28 @@
 """Makes a predictor of a workspace's models."""
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
 from adcat.artifacts import (
+    Labels,
     ModelProbs,
     Probs,
     all_models,
-    prior,
-    read_categories,
+    read_kinds,
     read_labels,
+    read_prior,
 )
 from adcat.attention import model as attention
 from adcat.errors import AdcatError, StaleArtifactError
 from adcat.fusion import model as fusion
 from adcat.metrics import outcomes
+from adcat.modalities import KINDS, MODALITIES, Kind, Kinds, Modality, have
 from adcat.prediction.predictor import PIXELS, Predictor, once
-from adcat.prediction.rules import KINDS, Kind, Promise, Rule, baseline
+from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
 from adcat.progress import Progress
 from adcat.workspace import Artifact, Workspace
 
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from adcat.image.classifier import ImageModel
     from adcat.image.inference import Forward
     from adcat.text.models import TextModel
+
+ENOUGH = 50  # validation ads that have one modality only to calibrate by
 
 
 def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
@@ -55,24 +61,31 @@ def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
     return best
 
 
-def load_rule(model: ModelProbs) -> Rule:
-    """Reads how a model combines what the classifiers say."""
+def load_rules(model: ModelProbs) -> tuple[Rule, dict[Kind, Rule]]:
+    """Reads how a model combines what the classifiers say, and what answers where it cannot.
+
+    Returns:
+      Its own rule, and the rules by kind of ad, its own among them.
+    """
     if model.is_baseline:
-        return baseline("text" if model.name == "text" else "image")
-    return stored_rule(model.artifact.path)
+        rules = baselines()
+        return rules[cast(Kind, model.name)], rules
+    return stored_rules(model.artifact.path)
 
 
-def stored_rule(folder: Path) -> Rule:
-    """Reads the rule of a fused or an attention model from the folder that it was saved in.
+def stored_rules(folder: Path) -> tuple[Rule, dict[Kind, Rule]]:
+    """The same of a fused or an attention model, from the folder that it was saved in.
 
     Raises:
       BadInputError: the folder holds neither.
     """
     if (folder / fusion.PARAMETERS).exists():
         fused = fusion.load(folder)
-        return Rule(fused.reads, fused.combine)
+        rules = fused_rules(fused)
+        return rules[KINDS[fused.modalities]], rules
     forward = attention.compiled(attention.load(folder))
-    return Rule((PIXELS, attention.TEXT), lambda arrays: forward(*arrays)[0])
+    main = Rule((PIXELS, attention.TEXT), lambda arrays: forward(*arrays)[0])
+    return main, {**baselines(), KINDS[main.modalities]: main}
 
 
 def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) -> Predictor:
@@ -91,35 +104,69 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
             raise StaleArtifactError(f"{model.artifact.path} was made again meanwhile; start again")
         return classifier.path
 
-    labels = read_labels(workspace.split, "validation")
-    shares = read_prior(workspace)
-    rules: dict[Kind, Rule] = {}
-
-    def add(rule: Rule, probs: Probs) -> Rule:
-        kept = promise.keep(rule, probs, labels)
-        rules[KINDS[rule.modalities]] = kept
-        return kept
-
-    add(Rule((), lambda _: shares), np.broadcast_to(shares, (len(labels), len(shares))))
-    for classifier in all_models(workspace):
-        if classifier.is_baseline and classifier != model:
-            add(load_rule(classifier), classifier.probs("validation"))
-    main = add(load_rule(model), model.probs("validation"))
+    main, rules = load_rules(model)
+    seen = _Validation.read(workspace, model)
+    own, nothing = KINDS[main.modalities], Rule((), lambda _: seen.prior)
+    kept: dict[Kind, Rule] = {
+        "none": promise.keep(nothing, *seen.nothing()),
+        own: promise.keep(main, *seen.whole(main)),
+    }
+    for modality in MODALITIES:
+        if modality in seen.classifiers and modality != own:
+            rule = rules[modality]
+            kept[modality] = promise.keep(rule, *seen.lone(modality, rule, main))
     image = once(lambda: _image_model(check(workspace.image_model)))
     return Predictor(
-        model=main,
-        rules=rules,
-        prior=shares,
+        model=kept[own],
+        rules=kept,
+        prior=seen.prior,
         text=once(lambda: _text_model(check(workspace.text_model))),
         image=image,
         forward=once(lambda: _forward(image())),
     )
 
 
-def read_prior(workspace: Workspace) -> Probs:
-    """The prior of the categories: what an ad that has nothing is answered with: [categories]."""
-    labels = read_labels(workspace.split, "train")
-    return prior(labels, len(read_categories(workspace.split))).astype(np.float32)
+Answered: TypeAlias = tuple[Probs, Labels]  # [n, categories] and [n]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Validation:
+    """The validation ads, by what they have, and what is said of them."""
+
+    model: ModelProbs
+    classifiers: Mapping[str, ModelProbs]
+    labels: Labels  # [n]
+    kinds: Kinds  # [n]
+    prior: Probs  # [categories]
+
+    @classmethod
+    def read(cls, workspace: Workspace, model: ModelProbs) -> "_Validation":
+        split = workspace.split
+        classifiers = {m.name: m for m in all_models(workspace) if m.is_baseline}
+        labels, kinds = read_labels(split, "validation"), read_kinds(split, "validation")
+        return cls(model, classifiers, labels, kinds, read_prior(split))
+
+    def nothing(self) -> Answered:
+        """What is said of an ad of which nothing is known."""
+        return np.broadcast_to(self.prior, (len(self.labels), len(self.prior))), self.labels
+
+    def whole(self, main: Rule) -> Answered:
+        """The model's answers to ads that have all that it reads."""
+        rows = have(self.kinds, main.modalities)
+        return self.model.probs("validation")[rows], self.labels[rows]
+
+    def lone(self, kind: Modality, rule: Rule, main: Rule) -> Answered:
+        """The answers to ads that have one modality only and that the model cannot read.
+
+        Where such ads are few, the rule answers all that have the modality.
+        """
+        classifier = self.classifiers[kind]
+        rows = self.kinds == kind
+        if np.count_nonzero(rows) >= ENOUGH:
+            source = self.model if kind in main.modalities else classifier
+            return source.probs("validation")[rows], self.labels[rows]
+        rows = have(self.kinds, [kind])
+        return rule.combine([classifier.probs("validation")[rows]]), self.labels[rows]
 
 
 def _text_model(folder: Path) -> "TextModel":

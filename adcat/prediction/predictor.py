@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import MODALITIES, Modality, Probs
+from adcat.artifacts import Probs
 from adcat.errors import BadInputError
 from adcat.image.decoding import Photos, map_ahead
 from adcat.image.verification import locate
+from adcat.modalities import KINDS, MODALITIES, Kind, Modality
 from adcat.prediction.ads import Ad
 from adcat.prediction.answers import Answer, answers
-from adcat.prediction.rules import KINDS, Kind, Rule
+from adcat.prediction.rules import Rule
 from adcat.rejections import Reason
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Predictor:
     forward: "Callable[[], Forward]"  # of the image classifier
 
     @property
+    def modalities(self) -> frozenset[Modality]:
+        """What there is a classifier for."""
+        return frozenset(modality for modality in MODALITIES if modality in self.rules)
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether something of it was found on validation ads."""
         return self.model.temperature != 1 or self.model.threshold is not None
@@ -90,7 +96,8 @@ class Predictor:
             return Seen(ad, None, [Reason.MALFORMED_ROW])
         problems = [] if ad.text or "text" not in self.model.modalities else [Reason.EMPTY_TEXT]
         photo = None
-        if "image" in self.model.modalities or not ad.text:
+        is_used = "image" in self.model.modalities or not ad.text
+        if is_used and "image" in self.modalities:
             photo = self._photo(ad.image, images)
         if isinstance(photo, Reason):
             return Seen(ad, None, [*problems, photo])
@@ -127,9 +134,8 @@ class Predictor:
 
     def _used(self, seen: Seen) -> frozenset[Modality]:
         """What the answer rests on: all that the model reads, or else what there is of it."""
-        if self.model.modalities <= seen.modalities:
-            return self.model.modalities
-        return frozenset(modality for modality in seen.modalities if modality in self.rules)
+        there = seen.modalities & self.modalities
+        return self.model.modalities if self.model.modalities <= there else there
 
     def _text_arrays(self, batch: Sequence[Seen], used: Sequence[frozenset[Modality]]) -> Arrays:
         rows = [i for i, modalities in enumerate(used) if "text" in modalities]

@@ -1,23 +1,17 @@
 """What an ad is answered with: one rule for every combination of modalities that an ad may have."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import MODALITIES, Labels, Modality, Probs
+from adcat.artifacts import Labels, Probs
+from adcat.fusion.model import FusedModel
+from adcat.modalities import KINDS, MODALITIES, Kind, Modality, read_by
 from adcat.prediction.calibration import fit_temperature, with_temperature
 from adcat.prediction.conformal import scores, set_sizes, threshold
-
-Kind: TypeAlias = Literal["both", "text", "image", "none"]  # of modalities that an answer rests on
-KINDS: Mapping[frozenset[Modality], Kind] = {
-    frozenset(("text", "image")): "both",
-    frozenset(("text",)): "text",
-    frozenset(("image",)): "image",
-    frozenset(): "none",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +26,7 @@ class Rule:
     @property
     def modalities(self) -> frozenset[Modality]:
         """What an ad must have for this rule."""
-        return frozenset(m for m in MODALITIES for name in self.reads if name.startswith(f"{m}_"))
+        return read_by(self.reads)
 
     def probs(self, arrays: Mapping[str, np.ndarray], rows: NDArray[np.integer]) -> Probs:
         """The probabilities of some rows of the arrays: [rows, categories]."""
@@ -46,9 +40,21 @@ class Rule:
         return set_sizes(probs, self.threshold)
 
 
-def baseline(modality: Modality) -> Rule:
-    """The rule of a classifier alone."""
-    return Rule((f"{modality}_probs",), lambda arrays: arrays[0])
+def baselines() -> dict[Kind, Rule]:
+    """The rules of both classifiers alone."""
+    return {
+        modality: Rule((f"{modality}_probs",), lambda arrays: arrays[0]) for modality in MODALITIES
+    }
+
+
+def fused_rules(model: FusedModel) -> dict[Kind, Rule]:
+    """A fused model's rule for the ads that it reads, and for those that lack a modality."""
+
+    def alone(modality: Modality) -> Rule:
+        return Rule((f"{modality}_probs",), lambda arrays: model.alone(modality, arrays[0]))
+
+    rules: dict[Kind, Rule] = {modality: alone(modality) for modality in MODALITIES}
+    return {**rules, KINDS[model.modalities]: Rule(model.reads, model.combine)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,13 +69,15 @@ class Promise:
         """The rule with its temperature and its threshold.
 
         Where both are asked for, each is found on its own half of the ads: a temperature that has
-        seen the ads behind the threshold would break the promise.
+        seen the ads behind the threshold would break the promise. No ads find nothing.
 
         Args:
           rule: without them.
           probs: its answers to ads that its model was not fitted on: [n, categories].
           labels: their categories: [n].
         """
+        if not len(labels):
+            return dataclasses.replace(rule, threshold=math.inf if self.coverage else None)
         mixed = np.random.default_rng(self.seed).permutation(len(labels))
         first, second = mixed, mixed
         if self.calibrate and self.coverage:

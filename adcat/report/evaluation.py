@@ -14,6 +14,7 @@ from adcat.artifacts import (
     Part,
     all_models,
     read_categories,
+    read_kinds,
     read_labels,
 )
 from adcat.error_groups import Groups, assign
@@ -30,6 +31,8 @@ from adcat.metrics import (
     paired_difference,
     score,
 )
+from adcat.modalities import IN_WORDS, Kinds
+from adcat.modalities import Kind as AdKind
 from adcat.progress import Progress
 from adcat.report.models import APPROACHES, Approach, Kind, kind_of
 from adcat.workspace import Workspace
@@ -47,6 +50,7 @@ class Measured:
     interval: Interval  # of top-1
     over_baseline: PairedDifference | None  # of top-1; None for the baseline itself
     counts: CategoryCounts
+    by_kind: Mapping[AdKind, Scores]  # of ads; only where some lack their text or their photo
 
     @property
     def name(self) -> str:
@@ -70,6 +74,7 @@ class Evaluation:
 
     part: Part
     labels: Labels  # [n]
+    kinds: Kinds  # what each ad has: [n]
     categories: Sequence[str]
     training_ads: Labels  # [categories]
     baseline: str  # that the others are compared with
@@ -89,10 +94,16 @@ class Evaluation:
 
     @property
     def groups(self) -> Groups | None:
-        """Each ad's error group: [n]; None unless both baselines exist."""
-        if len(self.baselines) < len(MODALITIES):
+        """Each ad's error group: [n]; None unless both baselines exist and ads for both."""
+        if len(self.baselines) < len(MODALITIES) or "both" not in self.kinds:
             return None
-        return assign(self.baselines["text"].correct, self.baselines["image"].correct)
+        correct = {modality: found.correct for modality, found in self.baselines.items()}
+        return assign(correct, self.kinds)
+
+    @property
+    def ads_by_kind(self) -> dict[AdKind, int]:
+        """How many ads there are of each kind; empty where all have text and photo."""
+        return {kind: int(of_kind.sum()) for kind, of_kind in _of_kinds(self.kinds).items()}
 
     def of(self, *approaches: Approach) -> list[Measured]:
         """The models of some approaches that learned from all of their ads."""
@@ -136,11 +147,12 @@ def measure_models(
         else outcomes(model.probs("validation"), of_validation, model.path("validation"))
         for model in every
     }
-    categories = read_categories(workspace.split)
+    categories, kinds = read_categories(workspace.split), read_kinds(workspace.split, part)
     baseline, reason = _choose_baseline(known, on_validation)
     return Evaluation(
         part=part,
         labels=labels,
+        kinds=kinds,
         categories=categories,
         training_ads=np.bincount(read_labels(workspace.split, "train"), minlength=len(categories)),
         baseline=baseline,
@@ -150,6 +162,7 @@ def measure_models(
                 model,
                 found[model.name],
                 on_validation[model.name],
+                kinds,
                 len(categories),
                 None if model.name == baseline else found[baseline],
             )
@@ -180,6 +193,7 @@ def _measure(
     model: ModelProbs,
     found: Outcomes,
     on_validation: Outcomes,
+    kinds: Kinds,
     categories: int,
     reference: Outcomes | None,
 ) -> Measured:
@@ -193,4 +207,15 @@ def _measure(
         interval=accuracy_interval(found.correct),
         over_baseline=reference and paired_difference(found.correct, reference.correct),
         counts=counts,
+        by_kind={
+            kind: score(found.of(ads), count_categories(found.of(ads), categories))
+            for kind, ads in _of_kinds(kinds).items()
+        },
     )
+
+
+def _of_kinds(kinds: Kinds) -> dict[AdKind, NDArray[np.bool_]]:
+    """Which ads are of each kind that there is: [n]; empty where all have text and photo."""
+    if (kinds == "both").all():
+        return {}
+    return {kind: kinds == kind for kind in IN_WORDS if (kinds == kind).any()}

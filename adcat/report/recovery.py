@@ -58,17 +58,19 @@ def error_groups_section(
     heading = "What do text and image miss?"
     groups = evaluation.groups
     if groups is None:
-        absent = "It takes both classifiers to tell which ads only one of them gets right."
+        absent = (
+            "It takes both classifiers, and ads with text and photo, to tell which ads only one of "
+            "them gets right."
+        )
         return Section("error-groups", heading, absent, [])
     part, names = evaluation.part, evaluation.categories
-    text, image = (evaluation.baselines[name].correct for name in ("text", "image"))
     agreement = agreement_table(part, count(groups))
     known = thesis.agreement()
     printed = [known.get(str(row[0]).replace(",", "")) for row in agreement.rows]
     blocks: list[Block] = [
         Shown(agreement, beside=[(percent("thesis"), printed)] if compare else ()),
         *_recovered(evaluation, groups, compare),
-        Shown(misclassified_table(part, evaluation.labels, text, image, names)),
+        Shown(misclassified_table(part, groups, evaluation.labels, names)),
         *_galleries(workspace, evaluation, groups, seed),
     ]
     return Section("error-groups", heading, _conclusion(evaluation, groups), blocks)
@@ -77,10 +79,12 @@ def error_groups_section(
 def _conclusion(evaluation: Evaluation, groups: Groups) -> str:
     counts = count(groups)
     at_stake = counts["image_correct_text_incorrect"] + counts["text_correct_image_incorrect"]
-    neither = counts["both_incorrect"] / evaluation.ads
+    whole = sum(counts.values())
+    ads = "ads" if whole == evaluation.ads else "ads that have both"
     text = (
-        f"For {share(at_stake / evaluation.ads)} of the ads only one of text and image is right: "
-        f"that is what combining them can win; for {share(neither)} neither is right."
+        f"For {share(at_stake / whole)} of the {ads} only one of text and image is right: "
+        "that is what combining them can win; "
+        f"for {share(counts['both_incorrect'] / whole)} neither is right."
     )
     chosen = evaluation.chosen
     if chosen.kind.approach == "baseline":
@@ -127,7 +131,7 @@ def _galleries(
     workspace: Workspace, evaluation: Evaluation, groups: Groups, seed: int
 ) -> list[Gallery | Remark]:
     """Random ads of the categories with the most errors in each group (thesis, appendix A.2)."""
-    size = min(SAMPLE, evaluation.ads)
+    size = min(SAMPLE, sum(count(groups).values()))
     drawn = draw(groups, evaluation.labels, size, CATEGORIES, ADS, seed)
     return [
         _gallery(workspace, evaluation, group, categories)

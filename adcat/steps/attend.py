@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from adcat.artifacts import PARTS, Features, Part, image_paths, read_labels
+from adcat.artifacts import (
+    MODALITIES,
+    PARTS,
+    Features,
+    Part,
+    image_paths,
+    read_kinds,
+    read_labels,
+)
 from adcat.attention import model as attention
 from adcat.attention.answers import stream_answers
 from adcat.attention.exhibition import show
@@ -17,15 +25,17 @@ from adcat.attention.search import LOG, Trial, best_of, grid, read_trials, searc
 from adcat.attention.step import Over
 from adcat.attention.training import Ads
 from adcat.drafts import Draft
-from adcat.errors import AdcatError
+from adcat.errors import AdcatError, BadInputError
 from adcat.filling import fill
 from adcat.image.examples import LabelledPhotos
 from adcat.image.schedule import Evaluation, best
+from adcat.modalities import Kinds, have
 from adcat.progress import Progress
 from adcat.settings import option
 from adcat.tables import Column, Report, Table, percent, write_records
 from adcat.workspace import Artifact, Workspace
 
+PROBS = "probs.npy"
 ANSWERED: Sequence[Part] = ("validation", "test")
 
 
@@ -88,7 +98,8 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
 
     Starts from the trained image classifier. Writes the model, its probabilities, the attention of
     every validation and test ad, and pictures of where it looked. With --search it first tries the
-    thesis' ten settings on a share of the ads. An interrupted run goes on where it was.
+    thesis' ten settings on a share of the ads. An interrupted run goes on where it was. An ad that
+    lacks its text or its photo is answered by the one classifier that can read it.
     """
     inputs = [workspace.split, workspace.features, workspace.image_model]
     for artifact in inputs:
@@ -107,16 +118,29 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         attention.save(model, draft.folder)
         write_records(draft.folder / "history.csv", [dataclasses.asdict(e) for e in history])
         for part in ANSWERED:
-            _answer(model, part, ads[part], settings.batch_size, draft, progress)
+            kinds = read_kinds(workspace.split, part)
+            _answer(model, part, ads[part], kinds, settings.batch_size, draft, progress)
+            _answer_incomplete(workspace, part, kinds, draft)
         tables += show(workspace, model, draft.folder, settings.over, settings.blur, settings.seed)
         draft.notes["fitted_on"] = "train; when to slow down and stop: validation"
     return Report(tables=[_summary(target.path.name, history), *tables])
 
 
 def _ads(workspace: Workspace, part: Part) -> Ads:
-    """Photos and text vectors of the ads of a part."""
-    photos = LabelledPhotos(image_paths(workspace.split, part), read_labels(workspace.split, part))
-    return photos, Features(workspace.features).vectors(part, "text")
+    """Photos and text vectors of the ads of a part that have both.
+
+    Raises:
+      BadInputError: no ad has.
+    """
+    split = workspace.split
+    whole = have(read_kinds(split, part), MODALITIES)
+    if not whole.any():
+        raise BadInputError(f"attention needs ads with text and photo; the {part} part has none")
+    paths, labels = image_paths(split, part, MODALITIES), read_labels(split, part, MODALITIES)
+    text_vectors = Features(workspace.features).vectors(part, "text")
+    if not whole.all():
+        text_vectors = text_vectors[whole]
+    return LabelledPhotos(paths, labels), text_vectors
 
 
 def _trials(
@@ -159,9 +183,15 @@ def _share(ads: Ads, fraction: float, seed: int) -> Ads:
 
 
 def _answer(
-    model: AttentionModel, part: Part, ads: Ads, batch_size: int, draft: Draft, progress: Progress
+    model: AttentionModel,
+    part: Part,
+    ads: Ads,
+    kinds: Kinds,
+    batch_size: int,
+    draft: Draft,
+    progress: Progress,
 ) -> None:
-    """Writes the probabilities and the attention of the ads of a part."""
+    """Writes the probabilities and the attention of the ads of a part that have text and photo."""
     photos, text_vectors = ads
     forward = attention.compiled(model)
 
@@ -170,8 +200,18 @@ def _answer(
 
     probs, alpha = model.network.outputs
     folder, count = draft.folder / part, draft.checkpoints / f"{part}.rows"
-    files = {folder / "probs.npy": probs.shape[1], folder / "maps.npy": alpha.shape[1]}
-    fill(files, len(photos), count, answers, progress, f"attention, {part}", "images")
+    files = {folder / PROBS: probs.shape[1], folder / "maps.npy": alpha.shape[1]}
+    whole = have(kinds, MODALITIES)
+    fill(files, whole, count, answers, progress, f"attention, {part}", "images")
+
+
+def _answer_incomplete(workspace: Workspace, part: Part, kinds: Kinds, draft: Draft) -> None:
+    """Writes the probabilities of the other ads, which are those of the one classifier."""
+    probs = np.load(draft.folder / part / PROBS, mmap_mode="r+", allow_pickle=False)
+    for modality in MODALITIES:
+        rows = np.flatnonzero(kinds == modality)
+        if len(rows):
+            probs[rows] = Features(workspace.features).probs(part, modality)[rows]
 
 
 def _trials_table(trials: Sequence[Trial]) -> Table:

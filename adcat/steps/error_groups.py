@@ -3,24 +3,25 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import (
     MODALITIES,
-    Modality,
+    Labels,
     ModelProbs,
     Part,
+    Probs,
     all_models,
-    image_paths,
     iterate_ads,
     models_to_report,
-    read_ads,
     read_categories,
     read_for,
+    read_kinds,
     read_labels,
+    read_modalities,
 )
 from adcat.error_groups import (
     ADS,
@@ -28,13 +29,13 @@ from adcat.error_groups import (
     FIGURES,
     GROUPS,
     ILLUSTRATING,
+    NO_GROUP,
     PREDICTIONS,
     SAMPLE,
     WRONG,
-    Drawn,
+    Groups,
     agreement_table,
     assign,
-    best,
     count,
     draw,
     illustrate,
@@ -44,19 +45,16 @@ from adcat.error_groups import (
     recovered_table,
 )
 from adcat.errors import BadInputError, MissingArtifactError
-from adcat.figures import PHOTO_PIXELS, Example, gallery
-from adcat.image.decoding import open_photo
+from adcat.figures import gallery
 from adcat.manifest import write_json
 from adcat.metrics import Outcomes, outcomes
 from adcat.progress import Progress
+from adcat.report.examples import drawn_examples, read_examples
 from adcat.report.models import Approach, kind_of
 from adcat.report.recovery import recovered_tables
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report, Table, write_table
 from adcat.workspace import Workspace, reading
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,9 +84,15 @@ class Analysis:
     """What the baselines say of each ad of a part, and what each model gets right."""
 
     part: Part
+    labels: Labels  # [n]
     baselines: Mapping[str, Outcomes]  # by modality
-    groups: NDArray[np.int8]  # [n], indices of GROUPS
+    groups: Groups  # [n]
     recovered: Mapping[str, Mapping[str, int]]  # model -> error group -> ads
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The ads that have a group: those with text and photo."""
+        return np.flatnonzero(self.groups != NO_GROUP)
 
 
 def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -96,7 +100,8 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
 
     Each ad is in one of four groups: both baselines right, only text, only image, neither. Writes
     the group of each ad, the thesis' tables, and a gallery of each group with errors: random ads
-    of the categories that are misclassified most.
+    of the categories that are misclassified most. Ads that lack their text or their photo are in
+    no group.
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
@@ -111,7 +116,12 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
         remarks = _draw(draft.folder, workspace, settings, analysis)
         draft.notes["fitted_on"] = "nothing"
     written = workspace.error_groups
-    lines = [*remarks, f"tables: {written / 'tables'}", f"galleries: {written / 'galleries'}"]
+    lines = [
+        *_left_out(analysis),
+        *remarks,
+        f"tables: {written / 'tables'}",
+        f"galleries: {written / 'galleries'}",
+    ]
     shown = [tables["table-4.1"], tables["table-4.2"], _recovered(analysis)]
     return Report(lines, shown)
 
@@ -139,26 +149,37 @@ def _analyse(
             return found
 
         right = {modality: read(model) for modality, model in baselines.items()}
-        groups = assign(right["text"].correct, right["image"].correct)
+        correct = {modality: of_all.correct for modality, of_all in right.items()}
+        groups = assign(correct, read_kinds(workspace.split, part))
         found = {model.name: recovered(groups, read(model).correct) for model in models}
-    return Analysis(part, right, groups, found)
+    return Analysis(part, labels, right, groups, found)
+
+
+def _left_out(analysis: Analysis) -> list[str]:
+    """A line on the ads that have no group, if there are any."""
+    ads, grouped = len(analysis.groups), len(analysis.rows)
+    if ads == grouped:
+        return []
+    return [f"the groups are of the {grouped:,} of {ads:,} ads that have both text and photo"]
 
 
 def _baselines(workspace: Workspace) -> dict[str, ModelProbs]:
+    """The classifiers of all modalities that there are."""
     models = {model.name: model for model in all_models(workspace)}
-    for modality in MODALITIES:
+    modalities = read_modalities(workspace.split)
+    for modality in modalities:
         if modality not in models:
             raise MissingArtifactError(
                 f"{workspace.features.path} has no probabilities of the {modality} classifier; "
                 f"make them: {workspace.features.command}"
             )
-    return {modality: models[modality] for modality in MODALITIES}
+    return {modality: models[modality] for modality in modalities}
 
 
 def _document(analysis: Analysis) -> dict[str, Any]:
     return {
         "part": analysis.part,
-        "ads": len(analysis.groups),
+        "ads": len(analysis.rows),
         "groups": count(analysis.groups),
         "models": [
             {"model": name, "recovered": dict(ads)} for name, ads in analysis.recovered.items()
@@ -170,7 +191,7 @@ def _tables(
     analysis: Analysis, models: Sequence[ModelProbs], categories: Sequence[str]
 ) -> dict[str, Table]:
     """The tables by the names of their files."""
-    part, text, image = analysis.part, analysis.baselines["text"], analysis.baselines["image"]
+    part, groups = analysis.part, analysis.groups
     by_approach: dict[Approach, dict[str, Mapping[str, int]]] = {}
     for model in models:
         kind = kind_of(model)
@@ -178,11 +199,9 @@ def _tables(
             found = analysis.recovered[model.name]
             by_approach.setdefault(kind.approach, {})[model.name] = found
     return {
-        "table-4.1": agreement_table(part, count(analysis.groups)),
-        "table-4.2": misclassified_table(
-            part, text.labels, text.correct, image.correct, categories
-        ),
-        **recovered_tables(part, by_approach, analysis.groups),
+        "table-4.1": agreement_table(part, count(groups)),
+        "table-4.2": misclassified_table(part, groups, analysis.labels, categories),
+        **recovered_tables(part, by_approach, groups),
     }
 
 
@@ -193,7 +212,7 @@ def _recovered(analysis: Analysis) -> Table:
 
 
 def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
-    """Writes each ad's group and what the baselines predict, a batch at a time."""
+    """Writes the group of each ad that has one and what the baselines predict, by batches."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -204,10 +223,10 @@ def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
         + [(word, pa.string()) for word in words]
         + [(f"{modality}_confidence", pa.float32()) for modality in MODALITIES]
     )
-    start = 0
+    start, own = 0, ["row", "id", "category"]
     with pq.ParquetWriter(path, schema) as file:
-        for chunk in iterate_ads(workspace.split, analysis.part, ["row", "id", "category"]):
-            rows = slice(start, start + chunk.num_rows)
+        for chunk in iterate_ads(workspace.split, analysis.part, own, having=MODALITIES):
+            rows = analysis.rows[start : start + chunk.num_rows]
             columns = chunk.to_pydict()
             columns["group"] = [GROUPS[group] for group in analysis.groups[rows]]
             for modality, found in analysis.baselines.items():
@@ -219,11 +238,12 @@ def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
 
 def _draw(folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis) -> list[str]:
     """Draws a gallery and a figure of each error group; returns a remark for one without ads."""
-    labels = analysis.baselines["text"].labels
-    size = min(settings.sample, len(labels))
-    drawn = draw(analysis.groups, labels, size, settings.categories, settings.ads, settings.seed)
     for name in ("galleries", "figures"):
         (folder / name).mkdir()
+    labels, size = analysis.labels, min(settings.sample, len(analysis.rows))
+    if not size:
+        return []
+    drawn = draw(analysis.groups, labels, size, settings.categories, settings.ads, settings.seed)
     remarks: list[str] = []
     for group, categories in drawn.items():
         _draw_figure(folder / "figures", workspace, settings, analysis, group)
@@ -231,7 +251,8 @@ def _draw(folder: Path, workspace: Workspace, settings: Settings, analysis: Anal
             remarks.append(f"no gallery of {in_words(group)!r}: no such ad among {size:,} drawn")
             continue
         heading = f"{in_words(group)}: the categories with the most such ads among {size:,} drawn"
-        examples = _examples(workspace, settings.part, categories, WRONG[group])
+        part, probs = settings.part, _wrong(workspace, settings.part, group)
+        examples = drawn_examples(workspace, part, categories, probs)
         gallery(folder / "galleries" / f"{group}.png", heading, examples)
     return remarks
 
@@ -245,54 +266,14 @@ def _draw_figure(
     rows = illustrate(analysis.groups, group, is_near, ILLUSTRATING, settings.seed)
     if not rows:
         return
-    examples = _read_examples(workspace, settings.part, rows, WRONG[group])
+    part, probs = settings.part, _wrong(workspace, settings.part, group)
+    examples = read_examples(workspace, part, rows, probs)
     for form in ("png", "svg"):
         path = folder / f"figure-{FIGURES[group]}.{form}"
         gallery(path, in_words(group), [("", [examples[row] for row in rows])])
 
 
-def _examples(
-    workspace: Workspace, part: Part, drawn: Sequence[Drawn], classifiers: Sequence[Modality]
-) -> list[tuple[str, list[Example]]]:
-    """A gallery's rows: each a category's heading and its ads."""
-    names = read_categories(workspace.split)
-    rows = [row for category in drawn for row in category.rows]
-    examples = _read_examples(workspace, part, rows, classifiers)
-    return [
-        (
-            f"{names[hard.category]}: {hard.count:,} of {hard.total:,} ads drawn",
-            [examples[row] for row in category.rows],
-        )
-        for category in drawn
-        for hard in [category.misclassified]
-    ]
-
-
-def _read_examples(
-    workspace: Workspace, part: Part, rows: Sequence[int], classifiers: Sequence[Modality]
-) -> dict[int, Example]:
-    """Reads ads, what the classifiers take them for, and their photos."""
-    names, paths = read_categories(workspace.split), image_paths(workspace.split, part)
+def _wrong(workspace: Workspace, part: Part, group: str) -> dict[str, Probs]:
+    """What the classifiers say that err in an error group, each of all ads."""
     baselines = _baselines(workspace)
-    probs = {modality: baselines[modality].probs(part) for modality in classifiers}
-
-    def predictions(row: int) -> dict[str, list[tuple[str, float]]]:
-        return {
-            modality: [(names[c], p) for c, p in best(array[row], PREDICTIONS)]
-            for modality, array in probs.items()
-        }
-
-    ads = read_ads(workspace.split, part, ["title", "category"], rows)
-    return {
-        row: Example(_pictures(paths[row]), ad["title"], ad["category"], predictions(row))
-        for row, ad in zip(rows, ads, strict=True)
-    }
-
-
-def _pictures(path: str) -> "list[Image]":
-    try:
-        photo = open_photo(path, max(PHOTO_PIXELS))
-    except BadInputError:
-        return []
-    photo.thumbnail(PHOTO_PIXELS)
-    return [photo]
+    return {modality: baselines[modality].probs(part) for modality in WRONG[group]}

@@ -12,8 +12,9 @@ from adcat.report.against_thesis import thesis_section
 from adcat.report.approaches import approach_section, best_section
 from adcat.report.categories import confusion_section, data_section, size_section
 from adcat.report.comparison import categories_table, models_section, pairs_section
-from adcat.report.evaluation import Evaluation, measure_models
+from adcat.report.evaluation import Evaluation, Measured, measure_models
 from adcat.report.items import items_section
+from adcat.report.kinds import kinds_section, top1_by_kind
 from adcat.report.models import APPROACHES
 from adcat.report.page import Section, render, write_files
 from adcat.report.recovery import error_groups_section
@@ -77,10 +78,23 @@ def _document(evaluation: Evaluation) -> dict[str, Any]:
         "part": evaluation.part,
         "ads": evaluation.ads,
         "models": [
-            {"model": measured.name, **dataclasses.asdict(measured.scores)}
+            {
+                "model": measured.name,
+                **dataclasses.asdict(measured.scores),
+                **_kinds(evaluation, measured),
+            }
             for measured in evaluation.models
         ],
     }
+
+
+def _kinds(evaluation: Evaluation, measured: Measured) -> dict[str, Any]:
+    """The same numbers of each kind of ad, where some lack their text or their photo."""
+    kinds = {
+        kind: {"ads": evaluation.ads_by_kind[kind], **dataclasses.asdict(scores)}
+        for kind, scores in measured.by_kind.items()
+    }
+    return {"kinds": kinds} if kinds else {}
 
 
 def _sections(workspace: Workspace, evaluation: Evaluation, settings: Settings) -> list[Section]:
@@ -89,6 +103,7 @@ def _sections(workspace: Workspace, evaluation: Evaluation, settings: Settings) 
     approaches = (approach_section(evaluation, name, compare) for name in APPROACHES[1:])
     return [
         models_section(evaluation),
+        *([kinds_section(evaluation)] if evaluation.ads_by_kind else []),
         pairs_section(evaluation),
         best_section(evaluation, compare),
         *([thesis_section(evaluation)] if compare else []),
@@ -132,7 +147,10 @@ def _report(evaluation: Evaluation, workspace: Workspace) -> Report:
         f"{evaluation.reason}",
         f"report: {workspace.evaluation / PAGE}",
     ]
-    return Report(lines, [_overview(evaluation)])
+    tables = [_overview(evaluation)]
+    if evaluation.ads_by_kind:
+        tables.append(top1_by_kind(evaluation))
+    return Report(lines, tables)
 
 
 def _overview(evaluation: Evaluation) -> Table:

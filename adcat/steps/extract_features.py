@@ -15,11 +15,13 @@ from adcat.artifacts import (
     image_paths,
     iterate_ads,
     read_categories,
-    read_labels,
+    read_kinds,
+    read_modalities,
 )
 from adcat.drafts import Draft
-from adcat.errors import AdcatError
+from adcat.errors import AdcatError, BadInputError
 from adcat.filling import fill
+from adcat.modalities import have
 from adcat.progress import Progress
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from adcat.image.extraction import Extractor
     from adcat.text.models import TextModel
 
+TEXT = ("title", "description")
 Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
 
 
@@ -49,8 +52,15 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
     its probabilities. What an earlier run made with the same classifier is kept, so that a new
     text model does not cost another pass over the photos. An interrupted run goes on where it was.
     """
-    kept: list[Modality] = [modality for modality in MODALITIES if _is_current(workspace, modality)]
-    made: list[Modality] = [m for m in MODALITIES if m in kept or settings.modality in (m, "both")]
+    workspace.split.check()
+    kept: list[Modality] = [m for m in MODALITIES if _is_current(workspace, m)]
+    made: list[Modality] = [
+        modality
+        for modality in read_modalities(workspace.split)
+        if modality in kept or settings.modality in (modality, "both")
+    ]
+    if not made:
+        raise BadInputError(f"no ad has what --modality {settings.modality} reads; leave it out")
     settings = dataclasses.replace(settings, modality="both" if len(made) == 2 else made[0])
     inputs = [workspace.split, *(_classifier(workspace, modality) for modality in made)]
     with workspace.features.write(settings, inputs, resume=True) as draft:
@@ -102,11 +112,11 @@ def _extract(
         def remaining(done: int, part: Part = part) -> Batches:
             return batches(workspace.split, part, model, done, batch_size)
 
-        ads = len(read_labels(workspace.split, part))
+        there = have(read_kinds(workspace.split, part), [modality])
         folder, count = draft.folder / part, draft.checkpoints / f"{part}-{modality}.rows"
         files = {folder / f"{modality}_{kind}.npy": columns[kind] for kind in ("vectors", "probs")}
         title = f"{modality} features, {part}"
-        fill(files, ads, count, remaining, progress, title, _UNITS[modality])
+        fill(files, there, count, remaining, progress, title, _UNITS[modality])
 
 
 _UNITS = {"text": "ads", "image": "images"}
@@ -124,7 +134,7 @@ def _text_batches(
     split: Artifact, part: Part, model: "TextModel", done: int, batch_size: int
 ) -> Batches:
     del batch_size  # texts are small: the reader's own batches serve
-    for chunk in iterate_ads(split, part, ["title", "description"], skip=done):
+    for chunk in iterate_ads(split, part, TEXT, skip=done, having=["text"]):
         pairs = zip(chunk["title"].to_pylist(), chunk["description"].to_pylist(), strict=True)
         yield model.features([clean(title, description) for title, description in pairs])
 
@@ -134,13 +144,19 @@ def _image_batches(
 ) -> Batches:
     from adcat.image.extraction import stream_features
 
-    return stream_features(model, image_paths(split, part)[done:], batch_size)
+    return stream_features(model, image_paths(split, part, ["image"])[done:], batch_size)
 
 
 def _report(workspace: Workspace, made: Sequence[Modality], kept: Sequence[Modality]) -> Report:
     features = Features(workspace.features)
+    kinds = {part: read_kinds(workspace.split, part) for part in PARTS}
     rows = [
-        (part, modality, *features.vectors(part, modality).shape)
+        (
+            part,
+            modality,
+            int(have(kinds[part], [modality]).sum()),
+            features.vectors(part, modality).shape[1],
+        )
         for part in PARTS
         for modality in made
     ]

@@ -7,7 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from adcat.artifacts import MODALITIES, Features, Part, create_array, read_categories, read_labels
+from adcat.artifacts import (
+    Features,
+    Part,
+    create_array,
+    read_categories,
+    read_kinds,
+    read_labels,
+    read_modalities,
+)
 from adcat.errors import BadInputError
 from adcat.fusion.fitting import (
     Material,
@@ -22,6 +30,7 @@ from adcat.fusion.networks import NetworkSettings
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.published import PUBLISHED
 from adcat.fusion.spaces import space
+from adcat.modalities import IN_WORDS
 from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
 from adcat.tables import Report, write_records
@@ -79,6 +88,7 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
     Late fusion combines the probabilities of both classifiers, early fusion their vectors. A
     network has its policy's published settings unless options say otherwise. Whatever is fitted on
     validation ads gets out-of-fold validation probabilities, so that comparing there stays honest.
+    An ad that lacks its text or its photo is answered from what there is.
     """
     target = workspace.fused(settings.name or settings.policy)
     inputs = [workspace.split, workspace.features]
@@ -89,30 +99,28 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
         learn = _learner(material, settings, draft.folder, progress)
         model = learn(np.arange(len(material.validation.labels)))
         model.save(draft.folder)
-        _write(draft.folder, "test", model, _arrays(workspace, "test"))
+        _write(draft.folder, "test", model, _read(workspace, "test"), material)
         if _sees_validation(settings):
             _write_out_of_fold(draft.folder, learn, material, settings.seed)
         else:
-            _write(draft.folder, "validation", model, material.validation.arrays)
+            _write(draft.folder, "validation", model, material.validation, material)
         draft.notes.update(_fitted_on(settings))
     return Report(_lines(target.path.name, settings, model))
 
 
 def _material(workspace: Workspace) -> Material:
-    train, validation = (
-        PartArrays(_arrays(workspace, part), read_labels(workspace.split, part))
-        for part in ("train", "validation")
-    )
+    train, validation = (_read(workspace, part) for part in ("train", "validation"))
     return Material(train, validation, len(read_categories(workspace.split)))
 
 
-def _arrays(workspace: Workspace, part: Part) -> dict[str, np.ndarray]:
-    features = Features(workspace.features)
-    return {
+def _read(workspace: Workspace, part: Part) -> PartArrays:
+    split, features = workspace.split, Features(workspace.features)
+    arrays = {
         f"{modality}_{kind}": read(part, modality)
-        for modality in MODALITIES
+        for modality in read_modalities(split)
         for kind, read in (("probs", features.probs), ("vectors", features.vectors))
     }
+    return PartArrays(arrays, read_labels(split, part), read_kinds(split, part))
 
 
 def _learner(
@@ -164,12 +172,13 @@ def _sees_validation(settings: Settings) -> bool:
     return settings.fit_on == "validation"
 
 
-def _write(folder: Path, part: Part, model: FusedModel, arrays: Mapping[str, np.ndarray]) -> None:
-    ads, categories = arrays["text_probs"].shape
-    probs = create_array(folder / part / "probs.npy", ads, categories)
-    for start in range(0, ads, BLOCK):
-        rows = slice(start, start + BLOCK)
-        probs[rows] = model.probs([np.asarray(arrays[name][rows]) for name in model.reads])
+def _write(
+    folder: Path, part: Part, model: FusedModel, ads: PartArrays, material: Material
+) -> None:
+    probs = create_array(folder / part / "probs.npy", len(ads.labels), material.categories)
+    for start in range(0, len(probs), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(probs)))
+        probs[rows] = model.answers(ads.arrays, ads.kinds, rows, material.prior)
 
 
 def _write_out_of_fold(
@@ -178,14 +187,13 @@ def _write_out_of_fold(
     """Writes validation probabilities, each ad's from a model that was fitted without it."""
     from sklearn.model_selection import KFold
 
-    arrays = material.validation.arrays
-    ads, categories = arrays["text_probs"].shape
-    if ads < FOLDS:
-        raise BadInputError(f"{ads} validation ads are too few to fit on; {FOLDS} are needed")
-    probs = create_array(folder / "validation" / "probs.npy", ads, categories)
-    for seen, left_out in KFold(FOLDS, shuffle=True, random_state=seed).split(np.arange(ads)):
-        model = learn(seen)
-        probs[left_out] = model.probs([arrays[name][left_out] for name in model.reads])
+    ads = material.validation
+    n = len(ads.labels)
+    if n < FOLDS:
+        raise BadInputError(f"{n} validation ads are too few to fit on; {FOLDS} are needed")
+    probs = create_array(folder / "validation" / "probs.npy", n, material.categories)
+    for seen, left_out in KFold(FOLDS, shuffle=True, random_state=seed).split(np.arange(n)):
+        probs[left_out] = learn(seen).answers(ads.arrays, ads.kinds, left_out, material.prior)
 
 
 def _fitted_on(settings: Settings) -> dict[str, str]:
@@ -207,6 +215,9 @@ def _lines(name: str, settings: Settings, model: FusedModel) -> list[str]:
     if settings.policy == "log-linear":
         weights = ", ".join(f"{key} {found[key]:.3f}" for key in ("w_txt", "w_img", "gamma"))
         lines.append(f"weights: {weights}")
+    for modality, lone in model.lone.items():
+        words = f"weights of ads with {IN_WORDS[modality]}"
+        lines.append(f"{words}: w {lone['w']:.3f}, gamma {lone['gamma']:.3f}")
     if model.network is not None:
         lines.append(
             f"best epoch {found['best_epoch']} of {found['last_epoch']}: validation top-1 "

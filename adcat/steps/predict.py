@@ -12,17 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from adcat.artifacts import ModelProbs, find_models, read_categories, read_labels
+from adcat.artifacts import ModelProbs, find_models, read_categories, read_kinds, read_labels
 from adcat.errors import BadInputError
 from adcat.image.decoding import THREADS
 from adcat.input_table import InputTable, parse_headers
 from adcat.manifest import Manifest
+from adcat.modalities import IN_WORDS, KINDS, have
 from adcat.prediction.ads import NEEDED, Ad, Shard, arriving_ads, in_batches, table_ads
 from adcat.prediction.calibration import with_temperature
 from adcat.prediction.files import Record, check_format, is_done, write_answers
 from adcat.prediction.models import best_model, load_predictor
 from adcat.prediction.predictor import Predictor
-from adcat.prediction.rules import Promise
+from adcat.prediction.rules import Promise, Rule
 from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report
@@ -91,7 +92,9 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
         model = best_model(workspace, progress)
     promise = Promise(settings.calibrate, settings.coverage, settings.seed)
     predictor = load_predictor(workspace, model, promise)
-    _tell(workspace, model, predictor, settings, progress)
+    _tell_calibration(workspace, model, predictor, settings, progress)
+    if settings.accept_above is not None:
+        _tell_accepted(workspace, model, predictor.model, settings.accept_above, progress)
     categories = read_categories(workspace.split)
 
     def records(done: int = 0) -> Iterator[Record]:
@@ -155,29 +158,44 @@ def _one_ad(settings: Settings) -> Source:
     return Source(lambda _: iter([[Ad(1, "", text, image.name)]]), folder.resolve())
 
 
-def _tell(
+def _tell_calibration(
     workspace: Workspace,
     model: ModelProbs,
     predictor: Predictor,
     settings: Settings,
     progress: Progress,
 ) -> None:
-    """Says what the promises come to on the validation ads."""
-    rule, labels = predictor.model, read_labels(workspace.split, "validation")
-    if settings.calibrate:
-        progress.say(f"temperature {rule.temperature:.3f}, fitted on {_calibrated_on(model)}")
-    if rule.threshold == math.inf:
-        progress.say(
-            f"warning: {len(labels):,} validation ads are too few to promise {settings.coverage}: "
-            "every category is suggested"
-        )
-    if settings.accept_above is None:
+    """Says what was found on the validation ads, for each rule that answers some of them."""
+    kinds = read_kinds(workspace.split, "validation")
+    read = have(kinds, predictor.model.modalities)
+    rests_on = np.where(read, KINDS[predictor.model.modalities], kinds)
+    for kind in np.unique(rests_on).tolist():
+        rule, ads = predictor.rules[kind], np.count_nonzero(rests_on == kind)
+        which = "" if ads == len(kinds) else f" answered by {IN_WORDS[kind]}"
+        if settings.calibrate:
+            of = f" of ads{which}" if which else ""
+            on = _calibrated_on(model)
+            progress.say(f"temperature {rule.temperature:.3f}{of}, fitted on {on}")
+        if rule.threshold == math.inf:
+            progress.say(
+                f"warning: {ads:,} validation ads{which} are too few to promise "
+                f"{settings.coverage}: every category is suggested"
+            )
+
+
+def _tell_accepted(
+    workspace: Workspace, model: ModelProbs, rule: Rule, least: float, progress: Progress
+) -> None:
+    """Says how many of the validation ads that the model reads are accepted, and how rightly."""
+    read = have(read_kinds(workspace.split, "validation"), rule.modalities)
+    if not read.any():
         return
-    probs = with_temperature(model.probs("validation"), rule.temperature)
-    accepted = probs.max(axis=1) >= settings.accept_above
+    labels = read_labels(workspace.split, "validation")[read]
+    probs = with_temperature(model.probs("validation")[read], rule.temperature)
+    accepted = probs.max(axis=1) >= least
     right = np.mean((probs.argmax(axis=1) == labels)[accepted]) if accepted.any() else np.nan
     progress.say(
-        f"of the validation ads {accepted.mean():.1%} are at least {settings.accept_above} "
+        f"of the validation ads {accepted.mean():.1%} are at least {least} "
         f"probable; {right:.1%} of these are right"
     )
 

@@ -1,5 +1,6 @@
-"""Reads a table of ads, rejects what is no whole ad, and deals the rest out to three parts."""
+"""Reads a table of ads, rejects what is no ad, and deals the rest out to three parts."""
 
+import contextlib
 import csv
 import dataclasses
 from collections.abc import Iterator
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import ADS, CATEGORIES, PARTS
+from adcat.artifacts import ADS, CATEGORIES, KIND, PARTS
 from adcat.errors import BadInputError
 from adcat.figures import category_distribution
 from adcat.input_table import InputTable, parse_headers
 from adcat.manifest import write_json
+from adcat.modalities import Kinds
 from adcat.progress import Progress
 from adcat.rejections import REASONS, Reason, Rejections
-from adcat.screening import Codes, Rows, read_rows, screen
+from adcat.screening import Codes, Rows, Screened, read_rows, screen
 from adcat.settings import argument, option, seed_option
 from adcat.splitting import (
     NO_KEY,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 REJECTED = "rejected.csv"
+INCOMPLETE = "incomplete.csv"
 LEAST, MOST = 0.0001, 0.9999  # of a fraction: with 0 or 1 a part would be empty
 DUPLICATES = {
     "together": "each is in the same part as that",
@@ -61,6 +64,11 @@ class Settings:
         high=MOST,
     )
     stratify: bool = option(False, "Keep the fractions within every category.")
+    keep_incomplete: bool = option(
+        False,
+        "Keep ads that lack the photo, or a readable one, or the text; they are listed in "
+        f"{INCOMPLETE}.",
+    )
     min_ads: int = option(1, "Reject categories with fewer ads.", low=1)
     duplicates: Literal["together", "ignore", "drop"] = option(
         "together",
@@ -85,12 +93,17 @@ class Settings:
 class _Deal:
     """What became of every row."""
 
-    rejections: Rejections
-    digests: Codes  # of the images' bytes
+    found: Screened
     duplicates: int  # ads with the text or the photo of an earlier one
     categories: list[str]
     labels: NDArray[np.int32]  # places in `categories`: [rows]
     parts: NDArray[np.int8]  # places in PARTS, -1 for a rejected row: [rows]
+    kinds: Kinds | None  # what an ad has: [rows]; None where every ad has both
+
+    @property
+    def rejections(self) -> Rejections:
+        """Why a row is no ad of the split."""
+        return self.found.rejections
 
 
 def split(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -98,6 +111,8 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
 
     Rows that are no whole ad (no image that can be decoded, no text, ...) are listed in
     rejected.csv with the reason: every row of the table is either an ad of one part or listed.
+    With --keep-incomplete a text or a photo is enough for an ad: each classifier then learns from
+    the ads that it can read, and the other commands use what there is of an ad.
     """
     table = InputTable(settings.ads, parse_headers(settings.column))
     images = (settings.images or settings.ads.parent).resolve()
@@ -107,17 +122,19 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
     with workspace.split.write(portable) as draft:
         rows = read_rows(table, draft.checkpoints / "rows.arrow", progress)
-        rejections, digests = screen(rows, images, settings.image_check, progress)
-        deal = _deal(rows, rejections, digests, settings)
+        check, keep = settings.image_check, settings.keep_incomplete
+        deal = _deal(rows, screen(rows, images, check, keep, progress), settings)
         counts = _write(draft.folder, rows, deal, progress)
         draft.record.update(images=str(images), table=str(settings.ads.resolve()))
         draft.notes.update(
             table_sha256=_sha256(settings.ads),
             rows=len(rows.malformed),
-            rejected=rejections.counts(),
+            rejected=deal.rejections.counts(),
             duplicates=deal.duplicates,
         )
-    return _report(deal, counts, settings, workspace.split / REJECTED)
+        if keep:
+            draft.notes["incomplete"] = deal.found.incomplete.counts()
+    return _report(deal, counts, settings, workspace.split.path)
 
 
 def _sha256(path: Path) -> str:
@@ -125,9 +142,10 @@ def _sha256(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _deal(rows: Rows, rejections: Rejections, digests: Codes, settings: Settings) -> _Deal:
+def _deal(rows: Rows, found: Screened, settings: Settings) -> _Deal:
     """Draws the parts of the ads that stay."""
-    groups = duplicate_groups((rows.text.codes, digests.codes), rejections.accepted)
+    rejections = found.rejections
+    groups = duplicate_groups((rows.text.codes, found.digests.codes), rejections.accepted)
     if settings.duplicates == "drop":
         rejections.add(Reason.DUPLICATE_AD, is_repeated(groups, rejections.accepted))
     rare = is_rare(rows.category.codes, rejections.accepted, settings.min_ads)
@@ -143,7 +161,8 @@ def _deal(rows: Rows, rejections: Rejections, digests: Codes, settings: Settings
     parts[accepted] = draw_parts(
         groups[accepted], strata[accepted], settings.test, settings.validation, settings.seed
     )
-    return _Deal(rejections, digests, duplicates, categories, labels, parts)
+    kinds = found.kinds if settings.keep_incomplete else None
+    return _Deal(found, duplicates, categories, labels, parts, kinds)
 
 
 def _number_categories(
@@ -156,7 +175,7 @@ def _number_categories(
     if len(found) < 2:
         raise BadInputError(
             f"{settings.ads} leaves {accepted.sum()} ads of {len(found)} categories {found}; "
-            f"expected at least two categories\n{_rejected(rejections)}"
+            f"expected at least two categories\nrejected: {_counted(rejections)}"
         )
     order = sorted(range(len(found)), key=found.__getitem__)
     return [found[i] for i in order], category.recode(used[order], np.arange(len(order)))
@@ -174,61 +193,76 @@ def _write(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> Table:
 
 
 def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> None:
-    """Writes the ads and the list of rejected rows, both in the table's order."""
+    """Writes the ads and the lists of rejected and of incomplete rows, in the table's order."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    lists = {REJECTED: deal.rejections}
+    if deal.kinds is not None:
+        lists[INCOMPLETE] = deal.found.incomplete
+    schema = _schema(deal)
     with (
         pa.memory_map(str(rows.file)) as source,
-        pq.ParquetWriter(folder / ADS, _schema(), compression="zstd") as ads,
-        (folder / REJECTED).open("w", encoding="utf-8", newline="") as file,
+        pq.ParquetWriter(folder / ADS, schema, compression="zstd") as ads,
+        contextlib.ExitStack() as files,
         progress.task("writing ads", len(rows.malformed), "rows") as task,
     ):
-        listed = csv.writer(file, lineterminator="\n")
-        listed.writerow(("row", "id", "reason"))
+        listed = [(_open_list(folder / name, files), reasons) for name, reasons in lists.items()]
         reader = pa.ipc.open_file(source)
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
-            ads.write_batch(_ads(batch, deal))
-            listed.writerows(_rejected_rows(batch, deal.rejections))
+            ads.write_batch(_ads(batch, deal, schema))
+            for writer, reasons in listed:
+                writer.writerows(_listed_rows(batch, reasons))
             task.advance(batch.num_rows)
 
 
-def _schema() -> "pa.Schema":
+def _open_list(path: Path, files: contextlib.ExitStack) -> Any:
+    """A CSV writer of rows and reasons."""
+    writer = csv.writer(
+        files.enter_context(path.open("w", encoding="utf-8", newline="")), lineterminator="\n"
+    )
+    writer.writerow(("row", "id", "reason"))
+    return writer
+
+
+def _schema(deal: _Deal) -> "pa.Schema":
     import pyarrow as pa
 
     names = ["id", "part", "row", "title", "description", "category", "label", "image"]
+    names += ["image_digest", *([] if deal.kinds is None else [KIND])]
     types = {"row": pa.int64(), "label": pa.int32()}
-    return pa.schema({name: types.get(name, pa.string()) for name in [*names, "image_digest"]})
+    return pa.schema({name: types.get(name, pa.string()) for name in names})
 
 
-def _ads(batch: "pa.RecordBatch", deal: _Deal) -> "pa.RecordBatch":
+def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.RecordBatch":
     """The accepted rows of a batch, with what was found out about them."""
     import pyarrow as pa
 
     places = batch["row"].to_numpy() - 1
     accepted = deal.rejections.accepted[places]
     places, batch = places[accepted], batch.filter(pa.array(accepted))
-    digests = deal.digests.codes[places]
+    digests = deal.found.digests.codes[places]
     columns = {
         **{name: batch[name] for name in batch.schema.names},
         "part": pa.array([PARTS[part] for part in deal.parts[places]], pa.string()),
         "label": pa.array(deal.labels[places]),
-        "image_digest": deal.digests.values.take(pa.array(digests, mask=digests == NO_KEY)),
+        "image_digest": deal.found.digests.values.take(pa.array(digests, mask=digests == NO_KEY)),
     }
-    return pa.RecordBatch.from_arrays([columns[name] for name in _schema().names], schema=_schema())
+    if deal.kinds is not None:
+        columns[KIND] = pa.array(deal.kinds[places].tolist(), pa.string())
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def _rejected_rows(
-    batch: "pa.RecordBatch", rejections: Rejections
-) -> Iterator[tuple[int, str, Reason]]:
-    codes = rejections.codes[batch["row"].to_numpy() - 1]
+def _listed_rows(batch: "pa.RecordBatch", reasons: Rejections) -> Iterator[tuple[int, str, Reason]]:
+    codes = reasons.codes[batch["row"].to_numpy() - 1]
     for i in np.flatnonzero(codes >= 0).tolist():
         yield batch["row"][i].as_py(), batch["id"][i].as_py(), REASONS[codes[i]]
 
 
-def _report(deal: _Deal, counts: Table, settings: Settings, rejected: Path) -> Report:
+def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Report:
     rows, accepted = len(deal.parts), int(deal.rejections.accepted.sum())
+    rejected = f"{rows - accepted:,} rejected ({folder / REJECTED})"
     sizes = np.bincount(deal.parts[deal.rejections.accepted], minlength=len(PARTS)).tolist()
     table = Table(
         f"{accepted:,} ads",
@@ -238,17 +272,19 @@ def _report(deal: _Deal, counts: Table, settings: Settings, rejected: Path) -> R
     untrained = sum(row[4] == 0 for row in counts.rows)
     largest = counts.rows[0]
     lines = [
-        f"{rows:,} rows read: {accepted:,} accepted, {rows - accepted:,} rejected ({rejected})",
+        f"{rows:,} rows read: {accepted:,} accepted, {rejected}",
         f"{deal.duplicates:,} ads have the text or the photo of an earlier one; "
         f"{DUPLICATES[settings.duplicates]}",
         f"{len(deal.categories):,} categories, {untrained:,} of them without a training ad; "
         f"the largest, {largest[1]}, has {largest[3]:.1f} % of the ads",
     ]
+    if deal.kinds is not None:
+        kept = _counted(deal.found.incomplete)
+        lines.insert(1, f"kept though incomplete: {kept} ({folder / INCOMPLETE})")
     if accepted < rows:
-        lines.insert(1, _rejected(deal.rejections))
+        lines.insert(1, f"rejected: {_counted(deal.rejections)}")
     return Report(lines, [table])
 
 
-def _rejected(rejections: Rejections) -> str:
-    counts = (f"{n:,} {reason}" for reason, n in rejections.counts().items())
-    return f"rejected: {', '.join(counts) or 'none'}"
+def _counted(reasons: Rejections) -> str:
+    return ", ".join(f"{n:,} {reason}" for reason, n in reasons.counts().items()) or "none"

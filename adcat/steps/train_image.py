@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from adcat.artifacts import Part, image_paths, read_categories, read_labels
+from adcat.artifacts import Part, image_paths, read_categories, read_labels, read_modalities
 from adcat.drafts import Draft
 from adcat.errors import BadInputError
 from adcat.image import classifier, inception, stages
@@ -20,6 +20,7 @@ from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.workspace import Artifact, Workspace
 
+NOTHING = "no ad has a photo: there is nothing to train, and no other command needs it"
 RANDOM = "none"
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing
 HEAD_EPOCHS = 1000  # at most: it is over when the validation loss converges
@@ -82,6 +83,8 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     """
     split = workspace.split
     split.check()
+    if "image" not in read_modalities(split):
+        return Report([NOTHING])
     training, validation = (_photos(split, part) for part in ("train", "validation"))
     recorded = _recorded(settings)
     with workspace.image_model.write(recorded, [split], resume=True) as draft:
@@ -95,10 +98,12 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
 
 def _photos(split: Artifact, part: Part) -> LabelledPhotos:
     """The photos of a part, read when they are needed."""
-    photos = LabelledPhotos(image_paths(split, part), read_labels(split, part))
+    having = ("image",)
+    photos = LabelledPhotos(image_paths(split, part, having), read_labels(split, part, having))
     if not len(photos):
         raise BadInputError(
-            f"the {part} part of {split.path} has no ads; split again with larger fractions"
+            f"the {part} part of {split.path} has no ads with a photo; split again with larger "
+            "fractions"
         )
     return photos
 

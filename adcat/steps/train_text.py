@@ -10,7 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, iterate_ads, read_ads, read_categories, read_labels
+from adcat.artifacts import (
+    Labels,
+    iterate_ads,
+    read_ads,
+    read_categories,
+    read_labels,
+    read_modalities,
+)
 from adcat.drafts import Draft
 from adcat.errors import BadInputError
 from adcat.progress import Progress, Silent
@@ -28,6 +35,8 @@ from adcat.tuning import Trial, search
 from adcat.workspace import Artifact, Workspace
 
 TEXT = ("title", "description")
+HAVING = ("text",)  # what an ad must have to be read
+NOTHING = "no ad has a text: there is nothing to train, and no other command needs it"
 MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
 
 
@@ -68,6 +77,8 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     split, module = workspace.split, models.TEXT_MODELS[settings.model]
     _check_options(settings)
     split.check()
+    if "text" not in read_modalities(split):
+        return Report([NOTHING])
     corpus = _corpus(split, progress)
     facts = measure(corpus)
     given, settings = settings, module.resolve(settings, facts)
@@ -102,7 +113,7 @@ def _search(
     split: Artifact, facts: TextFacts, settings: Settings, draft: Draft, progress: Progress
 ) -> Trial:
     """Finds the settings that are best on the validation ads after training on a share of ads."""
-    if not len(read_labels(split, "validation")):
+    if not len(read_labels(split, "validation", HAVING)):
         raise BadInputError("the split has no validation ads to --tune on; make another")
     ads = sample(_corpus(split, Silent()), settings.tune_fraction, settings.seed)
     corpus, module = _noisy(ads, facts, settings), models.TEXT_MODELS[settings.model]
@@ -130,12 +141,12 @@ def _check_options(settings: Settings) -> None:
 
 
 def _corpus(split: Artifact, progress: Progress) -> Corpus:
-    """The training ads."""
-    labels = read_labels(split, "train")
+    """The training ads that have a text."""
+    labels = read_labels(split, "train", HAVING)
 
     def texts() -> Iterator[list[str]]:
         with progress.task("reading the training ads", len(labels), "ads") as task:
-            for chunk in iterate_ads(split, "train", TEXT):
+            for chunk in iterate_ads(split, "train", TEXT, having=HAVING):
                 yield _clean(chunk.to_pylist())
                 task.advance(chunk.num_rows)
 
@@ -183,10 +194,10 @@ def _flag(name: str) -> str:
 
 def _score(split: Artifact, model: models.TextModel, seed: int) -> Table:
     """Top-1 accuracy on training ads, at random at most so many, and on the validation ads."""
-    labels = read_labels(split, "train")
+    labels = read_labels(split, "train", HAVING)
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(len(labels))[:MAX_SCORED])
-    sample = [_clean(read_ads(split, "train", TEXT, rows.tolist()))]
+    sample = [_clean(read_ads(split, "train", TEXT, rows.tolist(), HAVING))]
     correct = {
         "train": _correct(model, sample, labels[rows]),
         "validation": _correct_validation(split, model),
@@ -196,8 +207,9 @@ def _score(split: Artifact, model: models.TextModel, seed: int) -> Table:
 
 
 def _correct_validation(split: Artifact, model: models.TextModel) -> NDArray[Any]:
-    blocks = (_clean(chunk.to_pylist()) for chunk in iterate_ads(split, "validation", TEXT))
-    return _correct(model, blocks, read_labels(split, "validation"))
+    chunks = iterate_ads(split, "validation", TEXT, having=HAVING)
+    blocks = (_clean(chunk.to_pylist()) for chunk in chunks)
+    return _correct(model, blocks, read_labels(split, "validation", HAVING))
 
 
 def _correct(model: models.TextModel, blocks: Iterable[list[str]], labels: Labels) -> NDArray[Any]:

@@ -26,6 +26,7 @@ from adcat.text.skip_gram import train_embeddings
 AnySettings = TypeVar("AnySettings", bound=CnnSettings)
 
 NETWORK, VOCABULARY = "model.keras", "vocabulary.json"
+FILES = (NETWORK, VOCABULARY)
 PADDING = 0  # the index that no word has
 DROPOUT = 0.5
 BLOCK = 1024  # ads per prediction

@@ -1,7 +1,7 @@
 """The text models by name, and what each of them can do.
 
-To add one, write a module with `resolve`, `train` and `load` as in `fasttext_model` and a line in
-`TEXT_MODELS`.
+To add one, write a module with `FILES`, `resolve`, `train` and `load` as in `fasttext_model` and a
+line in `TEXT_MODELS`.
 """
 
 import json
@@ -39,6 +39,11 @@ class TextModel(Protocol):
 class TextModelModule(Protocol):
     """What the module of a text model offers."""
 
+    @property
+    def FILES(self) -> Sequence[str]:  # noqa: N802
+        """What the model's `save` writes."""
+        ...
+
     def resolve(self, settings: Any, facts: TextFacts) -> Any:
         """Fills in the settings that follow from the training part."""
         ...
@@ -64,6 +69,12 @@ def save(folder: Path, name: str, model: TextModel, categories: Sequence[str]) -
     model.save(folder)
     description = {"model": name, "preprocessing": PREPROCESSING, "categories": list(categories)}
     write_json(folder / DESCRIPTION, description)
+
+
+def files(folder: Path) -> list[str]:
+    """The names of the files that `load` needs."""
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    return [DESCRIPTION, *TEXT_MODELS[description["model"]].FILES]
 
 
 def load(folder: Path) -> TextModel:

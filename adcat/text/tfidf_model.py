@@ -27,6 +27,7 @@ AnySettings = TypeVar("AnySettings", bound=TfidfSettings)
 
 VOCABULARY = "vocabulary.txt"
 ARRAYS = ("idf", "W", "b", "V")
+FILES = (VOCABULARY, *(f"{name}.npy" for name in ARRAYS))
 MAX_WEIGHTS = 10_000_000  # the solver holds some 25 copies of 8 bytes each: 2 GB
 MAX_COUNTED = 5_000_000  # different terms that are counted at a time: 1 GB
 MAX_ITERATIONS = 1000

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adcat.modalities import OrPrior, have, kinds_with, read_by
+
+KINDS = np.array(["both", "text", "image", "none"])
+
+
+def test_kinds_by_what_they_have():
+    assert kinds_with(["text"]) == ["both", "text"]
+    assert kinds_with(["text", "image"]) == ["both"]
+    assert kinds_with([]) == KINDS.tolist()
+    assert have(KINDS, ["image"]).tolist() == [True, False, True, False]
+
+
+def test_the_modalities_behind_arrays():
+    assert read_by(["image_vectors", "text_probs"]) == {"image", "text"}
+    assert read_by(["text_probs", "text_vectors"]) == {"text"}
+    assert read_by([]) == frozenset()
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """Three ads, of which the second cannot be read."""
+    probs = np.array([[0.1, 0.9], [np.nan, np.nan], [0.3, 0.7]], np.float32)
+    return OrPrior(probs, np.array([False, True, False]), np.array([0.4, 0.6], np.float32))
+
+
+EXPECTED = np.array([[0.1, 0.9], [0.4, 0.6], [0.3, 0.7]], np.float32)
+index = st.one_of(
+    st.integers(-3, 2),
+    st.slices(3),
+    st.lists(st.integers(0, 2)).map(lambda rows: np.array(rows, np.int64)),
+    st.lists(st.booleans(), min_size=3, max_size=3).map(np.array),
+)
+
+
+@given(rows=index)
+def test_an_ad_that_cannot_be_read_gets_the_prior_however_it_is_asked_for(answers, rows):
+    found = answers[rows]
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, EXPECTED[rows])
+
+
+def test_it_is_used_as_an_array(answers):
+    assert (len(answers), answers.shape) == (3, (3, 2))
+    np.testing.assert_array_equal(np.asarray(answers), EXPECTED)
+    assert np.asarray(answers, np.float64).dtype == np.float64
