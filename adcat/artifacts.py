@@ -5,9 +5,7 @@ reordered.
 """
 
 import dataclasses
-import io
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -15,7 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
+from adcat.ads_file import ADS, KIND, has_kinds, stream_ads
+from adcat.arrays import open_array
+from adcat.errors import (
+    AGAIN,
+    BadInputError,
+    MissingArtifactError,
+    StaleArtifactError,
+    expecting,
+)
+from adcat.manifest import MANIFEST
 from adcat.modalities import MODALITIES, Kinds, Modality, OrPrior, have, kinds_with
 from adcat.progress import Progress
 from adcat.workspace import Artifact, Workspace
@@ -30,14 +37,22 @@ Probs: TypeAlias = NDArray[np.float32]  # [n, categories], rows sum to 1
 Vectors: TypeAlias = NDArray[np.float32]  # [n, dimensions]
 Labels: TypeAlias = NDArray[np.int64]  # [n], in 0 .. categories - 1
 
-ADS = "ads.parquet"
 CATEGORIES = "categories.json"
-KIND = "modality"  # the column of ADS that says what an ad has; absent where all have both
 
 
 def read_categories(split: Artifact) -> list[str]:
-    """Reads the categories' names; column j of every probability array is category j."""
-    return json.loads((split / CATEGORIES).read_text(encoding="utf-8"))
+    """Reads the categories' names; column j of every probability array is category j.
+
+    Raises:
+      BadInputError: the file holds something else.
+    """
+    path = split / CATEGORIES
+    with expecting(path, "list of categories"):
+        names = json.loads(path.read_text(encoding="utf-8"))
+        are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        if not are_names or len(set(names)) < max(2, len(names)):
+            raise ValueError("expected two names at least, each once")
+    return names
 
 
 def iterate_ads(
@@ -51,20 +66,21 @@ def iterate_ads(
     """Streams columns of the ads of a part in their order, at most `batch` ads at a time.
 
     Only ads that have all modalities of `having`; the first `skip` of them are left out.
+
+    Raises:
+      BadInputError: the file holds something else.
     """
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     needed, wanted = ["part"], pc.field("part") == part
-    with pq.ParquetFile(split / ADS) as file:
-        if having and KIND in file.schema_arrow.names:
-            needed, wanted = [*needed, KIND], wanted & pc.field(KIND).isin(kinds_with(having))
-        for chunk in file.iter_batches(batch_size=batch, columns=[*needed, *columns]):
-            here = chunk.filter(wanted).select(list(columns))
-            passed = min(skip, here.num_rows)
-            skip -= passed
-            if passed < here.num_rows:
-                yield here.slice(passed)
+    if having and has_incomplete(split):
+        needed, wanted = [*needed, KIND], wanted & pc.field(KIND).isin(kinds_with(having))
+    for chunk in stream_ads(split / ADS, [*needed, *columns], batch):
+        here = chunk.filter(wanted).select(list(columns))
+        passed = min(skip, here.num_rows)
+        skip -= passed
+        if passed < here.num_rows:
+            yield here.slice(passed)
 
 
 def read_ads(
@@ -90,23 +106,36 @@ def read_ads(
 
 
 def read_labels(split: Artifact, part: Part, having: Sequence[Modality] = ()) -> Labels:
-    """Reads the category of every ad of a part that has all modalities of `having`: [n]."""
+    """Reads the category of every ad of a part that has all modalities of `having`: [n].
+
+    Raises:
+      BadInputError: the file holds something else.
+    """
     chunks = iterate_ads(split, part, ["label"], 65536, having=having)
-    labels = [chunk["label"].to_numpy() for chunk in chunks]
-    return np.concatenate(labels or [np.zeros(0)]).astype(np.int64)
+    found = [chunk["label"].to_numpy() for chunk in chunks]
+    labels = np.concatenate(found or [np.zeros(0)]).astype(np.int64)
+    categories = len(read_categories(split))
+    if labels.min(initial=0) < 0 or labels.max(initial=0) >= categories:
+        raise BadInputError(
+            f"{split / ADS} has labels of other than {categories} categories; {AGAIN}"
+        )
+    return labels
+
+
+def count_ads(split: Artifact, part: Part) -> int:
+    """How many ads a part has."""
+    return sum(chunk.num_rows for chunk in iterate_ads(split, part, ["row"], 65536))
 
 
 def has_incomplete(split: Artifact) -> bool:
     """Whether ads may lack their text or their photo."""
-    import pyarrow.parquet as pq
-
-    return KIND in pq.read_schema(split / ADS).names
+    return has_kinds(split / ADS)
 
 
 def read_kinds(split: Artifact, part: Part) -> Kinds:
     """Reads which modalities every ad of a part has: [n]."""
     if not has_incomplete(split):
-        return np.full(len(read_labels(split, part)), "both")
+        return np.full(count_ads(split, part), "both")
     chunks = [chunk[KIND].to_pylist() for chunk in iterate_ads(split, part, [KIND], 65536)]
     return np.array([kind for chunk in chunks for kind in chunk], np.str_)
 
@@ -122,7 +151,7 @@ def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) ->
 
     Of every ad of a part that has all modalities of `having`.
     """
-    folder = Path(split.manifest().record["images"])
+    folder = images_folder(split)
     chunks = iterate_ads(split, part, ["image"], having=having)
     images = (image for chunk in chunks for image in chunk["image"].to_pylist())
     kinds = read_kinds(split, part)
@@ -130,6 +159,16 @@ def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) ->
     return [
         str(folder / image) if there else "" for image, there in zip(images, has_photo, strict=True)
     ]
+
+
+def images_folder(split: Artifact) -> Path:
+    """The folder that the images' names are relative to.
+
+    Raises:
+      BadInputError: the manifest does not say.
+    """
+    with expecting(split / MANIFEST, "manifest that names the images' folder"):
+        return Path(split.manifest().record["images"])
 
 
 def prior(labels: Labels, categories: int) -> NDArray[np.float64]:
@@ -153,12 +192,14 @@ class Features:
     artifact: Artifact
 
     def vectors(self, part: Part, modality: Modality) -> Vectors:
-        """The classifier's inner representation: [n, dimensions]."""
-        return open_array(self.artifact / f"{part}/{modality}_vectors.npy")
+        """The classifier's inner representation: [n, dimensions], as many in every part."""
+        dimensions = None if part == "train" else self.vectors("train", modality).shape[1]
+        rows = count_ads(Workspace(self.artifact.root).split, part)
+        return open_array(self.artifact / f"{part}/{modality}_vectors.npy", rows, dimensions)
 
     def probs(self, part: Part, modality: Modality) -> Probs:
         """The classifier's probabilities: [n, categories]."""
-        return open_array(self.artifact / f"{part}/{modality}_probs.npy")
+        return _open_probs(self.artifact, part, f"{modality}_probs.npy")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -183,7 +224,8 @@ class ModelProbs:
 
         Of an ad that a baseline cannot read they are the prior.
         """
-        probs, split = open_array(self.path(part)), Workspace(self.artifact.root).split
+        split = Workspace(self.artifact.root).split
+        probs = _open_probs(self.artifact, part, self.file)
         if not self.is_baseline or not has_incomplete(split):
             return probs
         unread = ~have(read_kinds(split, part), [cast(Modality, self.name)])
@@ -272,59 +314,10 @@ def _sound(models: Sequence[ModelProbs], progress: Progress) -> list[ModelProbs]
     return sound
 
 
-def open_array(path: Path) -> NDArray[np.float32]:
-    """Opens an array of one row per ad, memory-mapped, read-only: [n, columns].
-
-    Raises:
-      MissingArtifactError: there is no such file.
-      BadInputError: it holds something else than rows of float32.
-    """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise MissingArtifactError(f"{path} is missing; run the command that makes it") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise BadInputError(f"{path} is no array: {error}") from None
-    if array.ndim != 2 or array.dtype != np.float32:
-        raise BadInputError(
-            f"{path}: expected rows of float32, found {array.dtype} of shape {array.shape}"
-        )
-    return array
-
-
-def create_array(path: Path, rows: int, columns: int) -> NDArray[np.float32]:
-    """Creates a memory-mapped float32 array file to be filled: [rows, columns].
-
-    Raises:
-      OSError: the disk has no room for all of it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)  # it may be a link to a file of another artifact
-    array = np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
-    reserve(path)
-    return array
-
-
-def save_array(path: Path, array: NDArray[Any]) -> None:
-    """Writes an array file whole; `np.save` does not notice that a disk had no room for its end.
-
-    Raises:
-      OSError: the disk has no room for it.
-    """
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    path.write_bytes(content.getbuffer())
-
-
-def reserve(path: Path) -> None:
-    """Takes the blocks of a memory-mapped file: a write to one that is not there is fatal.
-
-    Raises:
-      OSError: the disk has no room for them.
-    """
-    if hasattr(os, "posix_fallocate"):  # not on macOS
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+def _open_probs(artifact: Artifact, part: Part, file: str) -> Probs:
+    split = Workspace(artifact.root).split
+    categories = len(read_categories(split))
+    return open_array(artifact / f"{part}/{file}", count_ads(split, part), categories)
 
 
 def _attention_name(artifact: Artifact) -> str:

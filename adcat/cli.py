@@ -1,6 +1,7 @@
 """The command line: parses, calls one step, prints what it returns. No other logic."""
 
 import contextlib
+import errno
 import importlib
 import inspect
 import json
@@ -21,7 +22,7 @@ from adcat.dry_run import dry_run
 from adcat.errors import AdcatError
 from adcat.options import build, parameters
 from adcat.tables import Report
-from adcat.terminal import Terminal, show, stream
+from adcat.terminal import Terminal, prepare, show, stream, tell
 from adcat.workspace import STEPS, Workspace
 
 COMMANDS = (
@@ -67,6 +68,7 @@ def _root(
 ) -> None:
     """Put second-hand ads into the right category from their text and photo."""
     del version
+    prepare()
     ctx.obj = Workspace(workspace)
 
 
@@ -123,11 +125,12 @@ def _errors_told() -> Iterator[None]:
     try:
         yield
     except AdcatError as error:
-        typer.echo(f"error: {error}", err=True)
+        tell(f"error: {error}")
         raise typer.Exit(1) from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"error: {where}{error.strerror or error}", err=True)
+        what = "; make room and run the same command again" if error.errno == errno.ENOSPC else ""
+        tell(f"error: {where}{error.strerror or error}{what}")
         raise typer.Exit(1) from None
 
 

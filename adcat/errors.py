@@ -4,6 +4,13 @@ Any module raises these; only `adcat.cli` catches them. A message says in one or
 found, what was expected, and what to type or change.
 """
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+MOST_OF_A_REASON = 200  # characters
+AGAIN = "run the command that makes it"
+
 
 class AdcatError(Exception):
     """Base class: the command line prints the message without a traceback and exits with 1."""
@@ -27,3 +34,29 @@ class BusyError(AdcatError):
 
 class DivergedError(AdcatError):
     """Training ended in numbers that are not finite."""
+
+
+@contextlib.contextmanager
+def expecting(path: Path, expected: str) -> Iterator[None]:
+    """Makes whatever a reader stumbles over an error that names the file.
+
+    What stands in a workspace may come from anybody, and parsers raise nearly anything on it.
+
+    Args:
+      path: the file or folder that is read in the block.
+      expected: what it should be.
+
+    Raises:
+      MissingArtifactError: there is no such file.
+      BadInputError: it is something else.
+    """
+    try:
+        yield
+    except AdcatError:
+        raise
+    except FileNotFoundError:
+        raise MissingArtifactError(f"{path} is missing; {AGAIN}") from None
+    except Exception as error:
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        found = f"{path} is no {expected}: {reason[:MOST_OF_A_REASON]}"
+        raise BadInputError(f"{found}; {AGAIN}") from None

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import create_array
+from adcat.arrays import create_array
+from adcat.errors import DivergedError
 from adcat.progress import Progress
 
 Batch = Sequence[NDArray[np.float32]]  # one array [b, columns] per file
@@ -31,6 +32,9 @@ def fill(
       progress: hears of every row.
       title: what it calls this work.
       unit: what it calls an ad.
+
+    Raises:
+      DivergedError: a batch holds what is no finite number.
     """
     rows = _Rows(count)
     arrays = [_open(path, there, columns, rows.done) for path, columns in files.items()]
@@ -39,9 +43,17 @@ def fill(
         for batch in batches(rows.done):
             here = places[rows.done : rows.done + len(batch[0])]
             for array, values in zip(arrays, batch, strict=True):
+                _check_finite(values, here, title)
                 array[here] = values
             rows.add(len(batch[0]))
             task.advance(len(batch[0]))
+
+
+def _check_finite(values: NDArray[np.float32], ads: NDArray[np.int64], title: str) -> None:
+    is_finite = np.isfinite(values).all(axis=1)
+    if not is_finite.all():
+        row = ads[is_finite.argmin()]
+        raise DivergedError(f"{title}: no finite numbers for ad {row}; train the model again")
 
 
 def _open(path: Path, there: NDArray[np.bool_], columns: int, done: int) -> NDArray[np.float32]:

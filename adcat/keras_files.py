@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from adcat.errors import BadInputError
+from adcat.errors import expecting
 from adcat.quiet import import_tensorflow
 
 
@@ -52,7 +52,5 @@ def load_network(path: Path) -> Any:
     import_tensorflow()
     from keras import saving
 
-    try:
+    with expecting(path, "Keras model"):
         return saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise BadInputError(f"{path} is no Keras model: {str(error).splitlines()[0]}") from None

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import platform
 import shlex
+import stat
 import sys
 import time
 from collections.abc import Mapping
@@ -53,16 +54,30 @@ class Manifest:
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
+            schema, writer = content["schema"], content["adcat"]
+            if schema > SCHEMA:  # its other fields may differ too
+                raise BadInputError(
+                    f"{path} has schema {schema} of adcat {writer}; "
+                    f"this adcat {__version__} reads up to {SCHEMA}"
+                )
             manifest = cls(**content)
-            schema = int(manifest.schema)
-        except (ValueError, TypeError):
+            manifest._check()
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise BadInputError(f"{path} is not a manifest of adcat") from None
-        if schema > SCHEMA:
-            raise BadInputError(
-                f"{path} has schema {schema} of adcat {manifest.adcat}; "
-                f"this adcat {__version__} reads up to {SCHEMA}"
-            )
         return manifest
+
+    def _check(self) -> None:
+        """Checks that every field is of its type.
+
+        Raises:
+          TypeError: one is not.
+        """
+        for mapping in (self.settings, self.inputs, self.files, self.notes, self.record):
+            if not isinstance(mapping, dict):
+                raise TypeError("expected an object")
+        for digest in (*self.inputs.values(), *self.files.values()):
+            if not isinstance(digest, str):
+                raise TypeError("expected a digest")
 
 
 def record(started: float) -> dict[str, Any]:
@@ -121,10 +136,10 @@ class FileDigests:
         different = None
         for name, digest in expected.items():
             try:
-                stat, entry = self._stat(name), known.get(name)
-                if every_byte or not entry or entry[:2] != stat:
-                    entry = [*stat, self._sha256(name)]
-            except OSError:
+                found, entry = self._stat(name), known.get(name)
+                if every_byte or not entry or entry[:2] != found:
+                    entry = [*found, self._sha256(name)]
+            except (OSError, ValueError):  # such as a name with a NUL
                 different = name
                 break
             fresh[name] = entry
@@ -136,7 +151,14 @@ class FileDigests:
         return different
 
     def _stat(self, name: str) -> list[Any]:
+        """Size and time.
+
+        Raises:
+          OSError: there is no such file, or it is one that could be read for ever.
+        """
         status = (self.folder / name).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(None, "is no regular file", name)
         return [status.st_size, status.st_mtime_ns]
 
     def _sha256(self, name: str) -> str:
@@ -145,8 +167,9 @@ class FileDigests:
 
     def _read(self) -> dict[str, list[Any]]:
         try:
-            return json.loads(self.cache.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            known = json.loads(self.cache.read_text(encoding="utf-8"))
+            return {name: [size, time, digest] for name, (size, time, digest) in known.items()}
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
 
     def _write(self, known: dict[str, list[Any]]) -> None:

@@ -63,7 +63,7 @@ def outcomes(probs: Probs, labels: Labels, source: Path) -> Outcomes:
     for start in range(0, n, BLOCK):
         rows = slice(start, start + BLOCK)
         block, y = np.asarray(probs[rows]), labels[rows, None]  # [b, categories], [b, 1]
-        _check_distributions(block, start, source)
+        _check_block(block, start, source)
         p_y = np.take_along_axis(block, y, axis=1)
         before = (block > p_y) | ((block == p_y) & (columns < y))
         made.rank[rows] = np.count_nonzero(before, axis=1)
@@ -72,14 +72,35 @@ def outcomes(probs: Probs, labels: Labels, source: Path) -> Outcomes:
     return made
 
 
-def _check_distributions(block: Probs, start: int, source: Path) -> None:
-    sums = block.sum(axis=1)
-    unsound = np.flatnonzero(~(np.abs(sums - 1) <= TOLERANCE))  # so that nan is unsound too
-    if len(unsound):
-        row = unsound[0]
+def check_distributions(probs: Probs, source: Path, there: NDArray[np.bool_] | None = None) -> None:
+    """Checks that every row is a distribution.
+
+    Args:
+      probs: [n, categories], memory-mapped or not.
+      source: the file that they come from, for the error message.
+      there: the rows that are looked at; by default all: [n].
+
+    Raises:
+      BadInputError: one is not.
+    """
+    for start in range(0, len(probs), BLOCK):
+        rows = slice(start, start + BLOCK)
+        ignored = False if there is None else ~there[rows]
+        _check_block(np.asarray(probs[rows]), start, source, ignored)
+
+
+def _check_block(
+    block: Probs, start: int, source: Path, ignored: NDArray[np.bool_] | bool = False
+) -> None:
+    sums, least = block.sum(axis=1), block.min(axis=1)
+    # Of what is no number every comparison is false.
+    is_sound = ignored | ((np.abs(sums - 1) <= TOLERANCE) & (least >= 0))
+    if not is_sound.all():
+        row = int(is_sound.argmin())
         raise BadInputError(
-            f"{source}: row {start + row} holds no probabilities: expected finite numbers that "
-            f"add up to 1, found {sums[row]:.4g}; run the command that makes the file"
+            f"{source}: row {start + row} holds no probabilities: expected numbers from 0 that add "
+            f"up to 1, found {sums[row]:.4g}, the least {least[row]:.4g}; "
+            "run the command that makes the file"
         )
 
 

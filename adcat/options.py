@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -56,4 +57,11 @@ def _typer_info(field: dataclasses.Field[Any]) -> Any:
     flag = meta["flag"] or "--" + field.name.replace("_", "-")
     if isinstance(field.default, bool):
         flag = f"{flag}/--no-{flag[2:]}"
-    return typer.Option(flag, help=meta["help"], min=meta["min"], max=meta["max"])
+    return typer.Option(flag, help=meta["help"], min=meta["min"], max=meta["max"], callback=_finite)
+
+
+def _finite(value: Any) -> Any:
+    """Refuses what is a number for `float` and for nobody else."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no finite number")
+    return value

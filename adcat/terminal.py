@@ -1,7 +1,14 @@
-"""What the terminal shows: results on stdout, progress and remarks on stderr."""
+"""What the terminal shows: results on stdout, progress and remarks on stderr.
+
+Names of categories and files come from anybody. Whatever of them a terminal would obey, or show as
+something else, comes out as the escape that JSON has for it.
+"""
 
 import contextlib
+import io
+import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -11,11 +18,35 @@ from rich import box
 from rich import progress as bars
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from adcat.progress import Task
 from adcat.tables import Report, Table
 
 SECONDS_BETWEEN_LINES = 10  # of progress, where stderr is no terminal
+# Control characters but the end of a line, marks that turn the direction of writing around, blanks
+# without a width, other ends of a line, bytes that are no text.
+UNSEEN = re.compile(
+    "[\0-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """The text without what a terminal would obey; it stays JSON if it was."""
+    return UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def prepare() -> None:
+    """Makes the standard streams write any text, whatever the system's character set."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def tell(line: str) -> None:
+    """Prints an error or a remark on stderr."""
+    typer.echo(visible(line), err=True)
 
 
 def _console(stderr: bool) -> Console:
@@ -23,7 +54,12 @@ def _console(stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     plain = bool(os.environ.get("NO_COLOR")) or not stream.isatty()
     return Console(
-        file=stream, force_terminal=not plain, width=160 if plain else None, highlight=False
+        file=stream,
+        force_terminal=not plain,
+        width=160 if plain else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
 
 
@@ -33,14 +69,14 @@ def show(report: Report) -> None:
     for table in report.tables:
         console.print(_rich(table))
     for line in report.lines:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(_on_one_line(line), soft_wrap=True)
 
 
 def stream(lines: Iterable[str]) -> None:
     """Prints lines on stdout as they come, each at once."""
     try:
         for line in lines:
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{visible(line)}\n")
             sys.stdout.flush()
     except BrokenPipeError:  # without this Python complains once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,7 +85,7 @@ def stream(lines: Iterable[str]) -> None:
 
 def _rich(table: Table) -> RichTable:
     shown = RichTable(
-        title=table.title,
+        title=Text(table.title, "table.title"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         collapse_padding=True,
@@ -60,8 +96,12 @@ def _rich(table: Table) -> RichTable:
         justify = "right" if numeric else "left"
         shown.add_column(column.heading, justify=justify, overflow="fold")  # nothing is cut off
     for row in table.texts():
-        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+        shown.add_row(*(Text(_on_one_line(cell)) for cell in row))
     return shown
+
+
+def _on_one_line(text: str) -> str:
+    return visible(text).replace("\n", r"\n")
 
 
 class Terminal:
@@ -73,18 +113,19 @@ class Terminal:
     @contextlib.contextmanager
     def task(self, title: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
         """Shows title, share done, units per second and the time left."""
+        title = _on_one_line(title)
         if not self._console.is_terminal:
             task = _Lines(title, total, unit, done)
             yield task
             task.end()
             return
         with bars.Progress(
-            bars.TextColumn("{task.description}"),
+            bars.TextColumn("{task.description}", markup=False),
             bars.BarColumn(),
             bars.MofNCompleteColumn(),
             bars.TextColumn("{task.fields[rate]}"),
             bars.TimeRemainingColumn(),
-            bars.TextColumn("{task.fields[note]}"),
+            bars.TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
             transient=True,
         ) as progress:
@@ -93,7 +134,7 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Prints the line."""
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(visible(line), soft_wrap=True)
 
 
 class _Bar:

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.arrays import open_array
 from adcat.artifacts import (
     MODALITIES,
     Features,
     Labels,
+    count_ads,
     image_paths,
-    open_array,
     read_ads,
     read_categories,
     read_kinds,
@@ -47,14 +48,14 @@ def show(
     figures, galleries = folder / "figures", folder / "galleries"
     figures.mkdir(exist_ok=True)
     labels = read_labels(workspace.split, "test", MODALITIES)
-    maps = _of_whole_ads(workspace, open_array(folder / "test/maps.npy"))
-    names = read_categories(workspace.split)
+    ads, names = count_ads(workspace.split, "test"), read_categories(workspace.split)
+    maps = _of_whole_ads(workspace, open_array(folder / "test/maps.npy", ads))
     if over == "c":
         means = mean_by_category(maps, labels, len(names)) * maps.shape[1]
         channel_heat_map(figures / "channels.png", means, names)
         return []
     galleries.mkdir(exist_ok=True)
-    probs = _of_whole_ads(workspace, open_array(folder / "test/probs.npy"))
+    probs = _of_whole_ads(workspace, open_array(folder / "test/probs.npy", ads, len(names)))
     groups = _error_groups(workspace, labels)
     looked = Looked(maps, model.map_shape, labels, probs, groups)
     example = _example_reader(workspace, model, looked, names, blur)

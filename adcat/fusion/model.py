@@ -1,6 +1,7 @@
 """A fused model as it is kept: what it reads, how it combines, and the files that hold it."""
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.artifacts import Probs
-from adcat.errors import BadInputError
+from adcat.errors import expecting
 from adcat.fusion.policies import POLICIES, Parameters
 from adcat.keras_files import load_network, save_network
 from adcat.manifest import write_json
@@ -119,17 +120,37 @@ def network(policy: str, keras_model: Any, parameters: dict[str, Any]) -> FusedM
     )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Definition:
+    """What `params.json` says."""
+
+    policy: str
+    reads: Sequence[str]
+    parameters: dict[str, Any]
+    alone: Mapping[Modality, Parameters] | None = None
+
+
+def read_definition(folder: Path) -> Definition:
+    """Reads what a fused model is, without its network.
+
+    Raises:
+      BadInputError: the folder holds no fused model.
+    """
+    path = folder / PARAMETERS
+    with expecting(path, "fused model's"):
+        found = Definition(**json.loads(path.read_text(encoding="utf-8")))
+        if found.policy in POLICIES:
+            inspect.signature(POLICIES[found.policy].combine).bind(None, None, **found.parameters)
+    return found
+
+
 def load(folder: Path) -> FusedModel:
     """Reads what `save` wrote.
 
     Raises:
       BadInputError: the folder holds no fused model.
     """
-    try:
-        content = json.loads((folder / PARAMETERS).read_text(encoding="utf-8"))
-        policy, parameters = content["policy"], content["parameters"]
-    except (OSError, ValueError, KeyError):
-        raise BadInputError(f"{folder / PARAMETERS} is no fused model's") from None
-    if policy in POLICIES:
-        return closed_form(policy, parameters, content.get("alone"))
-    return network(policy, load_network(folder / NETWORK), parameters)
+    definition = read_definition(folder)
+    if definition.policy in POLICIES:
+        return closed_form(definition.policy, definition.parameters, definition.alone)
+    return network(definition.policy, load_network(folder / NETWORK), definition.parameters)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adcat.errors import BadInputError
+from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.image import inception
 from adcat.image.decoding import Photos, central_view
 from adcat.keras_files import load_network, save_network
@@ -87,9 +87,17 @@ def load(folder: Path) -> ImageModel:
     Raises:
       BadInputError: the folder holds no such model.
     """
-    try:
-        definition = json.loads((folder / DEFINITION).read_text(encoding="utf-8"))
+    path = folder / DEFINITION
+    with expecting(path, "image model of adcat"):
+        definition = json.loads(path.read_text(encoding="utf-8"))
         side, fraction = int(definition["image_size"]), float(definition["central_fraction"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInputError(f"{folder} holds no image model of adcat: {error!r}") from None
-    return ImageModel(load_network(folder / NETWORK), side, fraction)
+        if not 0 < fraction <= 1:
+            raise ValueError(f"a central part of {fraction}")
+    network = load_network(folder / NETWORK)
+    photos = network.inputs[0].shape[1:]
+    if photos != (side, side, 3):
+        raise BadInputError(
+            f"{folder / NETWORK} reads photos of shape {photos}, "
+            f"{path.name} says {(side, side, 3)}; {AGAIN}"
+        )
+    return ImageModel(network, side, fraction)

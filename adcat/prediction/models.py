@@ -19,7 +19,7 @@ from adcat.artifacts import (
 from adcat.attention import model as attention
 from adcat.errors import AdcatError, StaleArtifactError
 from adcat.fusion import model as fusion
-from adcat.metrics import outcomes
+from adcat.metrics import check_distributions, outcomes
 from adcat.modalities import KINDS, MODALITIES, Kind, Kinds, Modality, have
 from adcat.prediction.predictor import PIXELS, Predictor, once
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
@@ -153,7 +153,7 @@ class _Validation:
     def whole(self, main: Rule) -> Answered:
         """The model's answers to ads that have all that it reads."""
         rows = have(self.kinds, main.modalities)
-        return self.model.probs("validation")[rows], self.labels[rows]
+        return _answers(self.model)[rows], self.labels[rows]
 
     def lone(self, kind: Modality, rule: Rule, main: Rule) -> Answered:
         """The answers to ads that have one modality only and that the model cannot read.
@@ -164,9 +164,15 @@ class _Validation:
         rows = self.kinds == kind
         if np.count_nonzero(rows) >= ENOUGH:
             source = self.model if kind in main.modalities else classifier
-            return source.probs("validation")[rows], self.labels[rows]
+            return _answers(source)[rows], self.labels[rows]
         rows = have(self.kinds, [kind])
-        return rule.combine([classifier.probs("validation")[rows]]), self.labels[rows]
+        return rule.combine([_answers(classifier)[rows]]), self.labels[rows]
+
+
+def _answers(model: ModelProbs) -> Probs:
+    probs = model.probs("validation")
+    check_distributions(probs, model.path("validation"))
+    return probs
 
 
 def _text_model(folder: Path) -> "TextModel":

@@ -110,8 +110,9 @@ class Predictor:
         path = locate(images, image)
         if isinstance(path, Reason):
             return path
+        model = self.image()  # outside the block: an unreadable model is no unreadable photo
         try:
-            return self.image().read(path)
+            return model.read(path)
         except BadInputError:
             return Reason.IMAGE_UNREADABLE
 

@@ -1,12 +1,11 @@
 """What a model is: its approach, its policy, and how it works in plain words."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from adcat.artifacts import ModelProbs
-from adcat.fusion.model import PARAMETERS
+from adcat.fusion.model import read_definition
 from adcat.fusion.policies import POLICIES
 
 Approach: TypeAlias = Literal["baseline", "late fusion", "early fusion", "attention"]
@@ -73,6 +72,6 @@ def kind_of(model: ModelProbs) -> Kind:
     settings = model.artifact.manifest().settings
     if model.artifact.name.startswith("attend/"):
         return Kind("attention", model.name, settings)
-    content = json.loads((model.artifact / PARAMETERS).read_text(encoding="utf-8"))
-    is_early = any(name.endswith("_vectors") for name in content["reads"])
-    return Kind("early fusion" if is_early else "late fusion", content["policy"], settings)
+    fused = read_definition(model.artifact.path)
+    is_early = any(name.endswith("_vectors") for name in fused.reads)
+    return Kind("early fusion" if is_early else "late fusion", fused.policy, settings)

@@ -1,6 +1,7 @@
 """Groups the ads by which baseline is right, and shows what each model recovers."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from adcat.artifacts import (
 from adcat.error_groups import (
     ADS,
     CATEGORIES,
+    ERROR_GROUPS,
     FIGURES,
     GROUPS,
     ILLUSTRATING,
@@ -53,7 +55,7 @@ from adcat.report.examples import drawn_examples, read_examples
 from adcat.report.models import Approach, kind_of
 from adcat.report.recovery import recovered_tables
 from adcat.settings import argument, option, seed_option
-from adcat.tables import Report, Table, write_table
+from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.workspace import Workspace, reading
 
 
@@ -206,9 +208,12 @@ def _tables(
 
 
 def _recovered(analysis: Analysis) -> Table:
-    """Every model in one table, for the terminal."""
+    """Every model in one table, narrow enough for a terminal."""
     title = f"Recovered: ads of each error group that a model gets right, {analysis.part} part"
-    return recovered_table(title, analysis.recovered, count(analysis.groups))
+    table = recovered_table(title, analysis.recovered, count(analysis.groups))
+    incorrect = ("both" if len(WRONG[group]) > 1 else WRONG[group][0] for group in ERROR_GROUPS)
+    pairs = [(Column(f"{who}\nincorrect", "{:,}"), percent("share")) for who in incorrect]
+    return dataclasses.replace(table, columns=[table.columns[0], *itertools.chain(*pairs)])
 
 
 def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adcat.artifacts import ModelProbs, find_models, read_ads, read_for
+from adcat.artifacts import ModelProbs, find_models, images_folder, read_ads, read_for
 from adcat.errors import BadInputError
 from adcat.prediction.ads import Ad
 from adcat.prediction.export import export as write_export
@@ -70,7 +70,7 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
         Ad(row, ad["id"], clean(ad["title"], ad["description"]), ad["image"])
         for row, ad in enumerate(found, 1)
     ]
-    images = Path(workspace.split.manifest().record["images"])
+    images = images_folder(workspace.split)
     lines = []
     for runtime in runtimes(folder):
         difference = largest_difference(load_exported(folder, runtime), ads, images, expected)

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from adcat.arrays import create_array
 from adcat.artifacts import (
     Features,
     Part,
-    create_array,
     read_categories,
     read_kinds,
     read_labels,
@@ -30,7 +30,8 @@ from adcat.fusion.networks import NetworkSettings
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.published import PUBLISHED
 from adcat.fusion.spaces import space
-from adcat.modalities import IN_WORDS
+from adcat.metrics import check_distributions
+from adcat.modalities import IN_WORDS, have
 from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
 from adcat.tables import Report, write_records
@@ -90,6 +91,8 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
     validation ads gets out-of-fold validation probabilities, so that comparing there stays honest.
     An ad that lacks its text or its photo is answered from what there is.
     """
+    if settings.tune and settings.policy in POLICIES:
+        raise BadInputError(f"{settings.policy} is no network: it has nothing to --tune")
     target = workspace.fused(settings.name or settings.policy)
     inputs = [workspace.split, workspace.features]
     with target.write(settings, inputs, resume=settings.tune > 0) as draft:
@@ -115,12 +118,14 @@ def _material(workspace: Workspace) -> Material:
 
 def _read(workspace: Workspace, part: Part) -> PartArrays:
     split, features = workspace.split, Features(workspace.features)
-    arrays = {
-        f"{modality}_{kind}": read(part, modality)
-        for modality in read_modalities(split)
-        for kind, read in (("probs", features.probs), ("vectors", features.vectors))
-    }
-    return PartArrays(arrays, read_labels(split, part), read_kinds(split, part))
+    kinds, arrays = read_kinds(split, part), {}
+    for modality in read_modalities(split):
+        probs = features.probs(part, modality)
+        path = workspace.features / f"{part}/{modality}_probs.npy"
+        check_distributions(probs, path, have(kinds, [modality]))
+        arrays[f"{modality}_probs"] = probs
+        arrays[f"{modality}_vectors"] = features.vectors(part, modality)
+    return PartArrays(arrays, read_labels(split, part), kinds)
 
 
 def _learner(
@@ -149,8 +154,6 @@ def _network_settings(settings: Settings) -> NetworkSettings:
 
 def _tuned(material: Material, settings: Settings, folder: Path, progress: Progress) -> Settings:
     """The settings with the best ones that a search over the policy's space finds."""
-    if settings.policy in POLICIES:
-        raise BadInputError(f"{settings.policy} is no network: it has nothing to --tune")
     rows = np.arange(len(material.validation.labels))
 
     def score(point: Mapping[str, Any], seed: int) -> float:

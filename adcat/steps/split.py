@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import ADS, CATEGORIES, KIND, PARTS
+from adcat.ads_file import ADS, KIND, ads_schema
+from adcat.artifacts import CATEGORIES, PARTS
 from adcat.errors import BadInputError
 from adcat.figures import category_distribution
 from adcat.input_table import InputTable, parse_headers
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 REJECTED = "rejected.csv"
 INCOMPLETE = "incomplete.csv"
+MOST_OF_A_NAME = 100  # characters, in an error message
 LEAST, MOST = 0.0001, 0.9999  # of a fraction: with 0 or 1 a part would be empty
 DUPLICATES = {
     "together": "each is in the same part as that",
@@ -174,8 +176,9 @@ def _number_categories(
     found = category.names(used)
     if len(found) < 2:
         raise BadInputError(
-            f"{settings.ads} leaves {accepted.sum()} ads of {len(found)} categories {found}; "
-            f"expected at least two categories\nrejected: {_counted(rejections)}"
+            f"{settings.ads} leaves {accepted.sum()} ads of {len(found)} categories "
+            f"{str(found)[:MOST_OF_A_NAME]}; expected at least two categories\n"
+            f"rejected: {_counted(rejections)}"
         )
     order = sorted(range(len(found)), key=found.__getitem__)
     return [found[i] for i in order], category.recode(used[order], np.arange(len(order)))
@@ -200,7 +203,7 @@ def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> No
     lists = {REJECTED: deal.rejections}
     if deal.kinds is not None:
         lists[INCOMPLETE] = deal.found.incomplete
-    schema = _schema(deal)
+    schema = ads_schema(incomplete=deal.kinds is not None)
     with (
         pa.memory_map(str(rows.file)) as source,
         pq.ParquetWriter(folder / ADS, schema, compression="zstd") as ads,
@@ -224,15 +227,6 @@ def _open_list(path: Path, files: contextlib.ExitStack) -> Any:
     )
     writer.writerow(("row", "id", "reason"))
     return writer
-
-
-def _schema(deal: _Deal) -> "pa.Schema":
-    import pyarrow as pa
-
-    names = ["id", "part", "row", "title", "description", "category", "label", "image"]
-    names += ["image_digest", *([] if deal.kinds is None else [KIND])]
-    types = {"row": pa.int64(), "label": pa.int32()}
-    return pa.schema({name: types.get(name, pa.string()) for name in names})
 
 
 def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.RecordBatch":

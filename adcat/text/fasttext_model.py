@@ -68,13 +68,21 @@ class FastTextModel:
     """A trained fastText classifier that works on blocks of texts."""
 
     def __init__(self, trained: Any, categories: int) -> None:
-        """Wraps fastText's own model; its labels are category indices."""
+        """Wraps fastText's own model; its labels are category indices.
+
+        Raises:
+          ValueError: it is cut off, or its labels are others.
+        """
         self._trained = trained
         self._categories = categories
         self._columns = [int(label.removeprefix(LABEL)) for label in trained.get_labels()]
         self._A = np.asarray(trained.f.getInputMatrix())  # [words + buckets, dim], not a copy
         self._B = np.asarray(trained.f.getOutputMatrix())  # [labels, dim], not a copy
         self._args = trained.f.getArgs()
+        if self._B.shape != (len(self._columns), self.dimension) or not self.dimension:
+            raise ValueError(f"{len(self._columns)} labels, an output matrix {self._B.shape}")
+        if not all(0 <= column < categories for column in self._columns):
+            raise ValueError(f"labels that are none of {categories} categories")
         self._word_sums = WordSums(trained, self._A)
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from adcat.artifacts import Probs, Vectors
-from adcat.errors import BadInputError
+from adcat.errors import BadInputError, expecting
 from adcat.manifest import write_json
 from adcat.text import cnn_model, fasttext_model, tfidf_model
 from adcat.text.cleaning import PREPROCESSING
@@ -81,13 +81,16 @@ def load(folder: Path) -> TextModel:
     """Reads a text model of any kind.
 
     Raises:
-      BadInputError: the model wants its texts prepared in another way than this adcat does.
+      BadInputError: it is none, or wants its texts prepared in another way than this adcat does.
     """
-    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    if description["preprocessing"] != PREPROCESSING:
+    with expecting(folder / DESCRIPTION, "text model of adcat"):
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        module, categories = TEXT_MODELS[description["model"]], len(description["categories"])
+        prepared = description["preprocessing"]
+    if prepared != PREPROCESSING:
         raise BadInputError(
-            f"{folder} was trained on texts prepared as {description['preprocessing']!r}, this "
+            f"{folder} was trained on texts prepared as {prepared!r}, this "
             f"adcat prepares them as {PREPROCESSING!r}; train it again: adcat train-text"
         )
-    module = TEXT_MODELS[description["model"]]
-    return module.load(folder, len(description["categories"]))
+    with expecting(folder, f"{description['model']} model of {categories} categories"):
+        return module.load(folder, categories)
