@@ -9,7 +9,7 @@ import pytest
 from pipeline import adcat, make_workspace
 from typer.testing import CliRunner
 
-from adcat.artifacts import find_models, open_array, read_labels
+from adcat.artifacts import find_models, read_labels
 from adcat.attention.search import grid, read_trials
 from adcat.cli import app
 from adcat.progress import Silent
@@ -50,7 +50,7 @@ def test_it_writes_a_model_its_answers_and_pictures(made):
     assert {f"figures/figure-5.{n}.{form}" for n in (9, 10, 11) for form in ("png", "svg")} <= found
     assert any(name.startswith("galleries/") for name in found)
     for part in ("validation", "test"):
-        probs, maps = (open_array(artifact / f"{part}/{name}.npy") for name in ("probs", "maps"))
+        probs, maps = (np.load(artifact / f"{part}/{name}.npy") for name in ("probs", "maps"))
         assert probs.shape == (len(read_labels(workspace.split, part)), 3)
         np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
         np.testing.assert_allclose(maps.sum(axis=1), 1, atol=1e-5)
@@ -103,7 +103,7 @@ def test_equal_runs_give_equal_artifacts_interrupted_or_not(made, workspace):
 def test_maps_that_are_not_stored_are_computed_again(made, workspace):
     attend(workspace, Settings(stage="attention", epochs=2, cache_limit=0), Silent())
     stored, computed = (
-        open_array(w.attention("c-wh") / "test/probs.npy") for w in (made[0], workspace)
+        np.load(w.attention("c-wh") / "test/probs.npy") for w in (made[0], workspace)
     )
     np.testing.assert_allclose(computed, stored, atol=1e-4)
 

@@ -57,21 +57,6 @@ def test_a_missing_artifact_is_one_line_that_names_the_command(command, tmp_path
     assert re.fullmatch(r"error: .* is missing; make it: adcat -w \S+ \S+.*\n", result.stderr)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["nonsense"],
-        ["fuse", "--policy", "nonsense"],
-        ["fuse", "--seed", "-1"],
-        ["split"],
-        ["split", "ads.csv", "--nonsense"],
-        ["train-text", "--augment-noise", "1.5"],
-    ],
-)
-def test_wrong_usage_exits_with_2(words):
-    assert run(*words).exit_code == 2
-
-
 def test_the_version_is_printed():
     assert re.fullmatch(r"adcat \d+\.\d+\.\d+\n", run("--version").output)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adcat.errors import BadInputError
+from adcat.errors import BadInputError, MissingArtifactError
 from adcat.image import classifier, inception
 from adcat.image.extraction import append_rows, extractor, load, stream_features
 from adcat.image.inference import compiled
@@ -165,7 +165,12 @@ def test_without_a_network_the_way_out_is_named(keras, monkeypatch, tmp_path, ca
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
-    with pytest.raises(BadInputError, match="holds no image model"):
+    with pytest.raises(MissingArtifactError, match=r"model\.json is missing"):
+        classifier.load(tmp_path)
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(
+        BadInputError, match=r"model\.json is no image model of adcat: 'image_size'"
+    ):
         classifier.load(tmp_path)
 
 

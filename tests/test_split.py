@@ -193,29 +193,6 @@ def test_rare_categories_are_counted_after_all_other_rejections(folder):
     assert read_categories(artifact) == ["Cyklar", "Möbler"]
 
 
-def test_categories_are_kept_as_they_are(folder):
-    names = [
-        "Möbler",
-        " Mo\u0308bler ",
-        "möbler",
-        "../etc",
-        "a/b",
-        "🚲",
-        "\u200fعربي",
-        "A|B",
-        "[red]",
-    ]
-    rows = [(*ad[:3], names[i % len(names)], ad[4]) for i, ad in enumerate(ADS)]
-    artifact = split(folder, rows)
-    expected = {"Möbler", "möbler", "../etc", "a/b", "🚲", "\u200fعربي", "A|B", "[red]"}
-    assert read_categories(artifact) == sorted(expected)
-
-
-def test_a_label_in_the_text_is_only_text(folder):
-    rows = [("l", "__label__1", "", "Möbler", "1.png"), *ADS]
-    assert ads(split(folder, rows))[0]["title"] == "__label__1"
-
-
 # Duplicates
 
 
@@ -348,65 +325,10 @@ def test_many_batches_give_the_same_rows(folder, monkeypatch):
 # Errors
 
 
-@pytest.mark.parametrize(
-    ("rows", "options", "message"),
-    [
-        (
-            ADS[:12],
-            [],
-            "leaves 12 ads of 1 categories ['Möbler']; expected at least two categories",
-        ),
-        (ADS[:1], [], "leaves 1 ads of 1 categories ['Möbler']; expected at least two categories"),
-        (ADS, ["--min-ads", 9], "leaves 12 ads of 1 categories ['Möbler']"),
-        (ADS, ["--min-ads", 9], "\nrejected: 8 category with too few ads"),
-        ([(*ad[:4], "no.png") for ad in ADS], [], "leaves 0 ads of 0 categories []"),
-        (ADS[10:14], [], "the validation part would have no ad: 4 ads"),
-        (ADS, ["--test", 0.0001], "the test part would have no ad: 20 ads, in 20 groups"),
-        (ADS, ["--column", "title"], "--column title: expected COLUMN=HEADER"),
-        (ADS, ["--column", "title=x"], "ads.csv has no column 'x'; found: 'id', 'title', "),
-        (ADS, ["--images", "nowhere"], "nowhere is no folder; give the images' with --images DIR"),
-    ],
-)
-def test_what_cannot_be_split_is_told_and_leaves_nothing(folder, rows, options, message):
-    result = run(folder, write(folder, rows), *options)
-    assert result.exit_code == 1
-    assert message in result.stderr
-    assert len(result.stderr.splitlines()) <= 5  # of which three tell the progress
-    assert not (folder.parent / "w/split").exists()
-    assert not list((folder.parent / "w").rglob("rows.arrow"))
-
-
-def test_a_table_that_is_not_there_is_named(folder):
-    result = run(folder, folder / "nowhere/ads.csv")
-    assert result.exit_code == 1
-    assert (
-        result.stderr
-        == f"error: {folder}/nowhere/ads.csv does not exist; expected a table of ads\n"
-    )
-
-
 def test_a_failed_split_leaves_the_old_one(folder):
     before = split(folder, ADS).check().digest
     assert run(folder, write(folder, ADS[:2])).exit_code == 1
     assert Workspace(folder.parent / "w").split.check().digest == before
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--test", "0"],
-        ["--test", "1"],
-        ["--validation", "nan"],
-        ["--min-ads", "0"],
-        ["--seed", "-1"],
-    ],
-)
-def test_wrong_usage(folder, options):
-    assert run(folder, write(folder, ADS), *options).exit_code == 2
-
-
-def test_a_table_must_be_given(folder):
-    assert run(folder).exit_code == 2
 
 
 # Incomplete ads

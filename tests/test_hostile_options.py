@@ -1,0 +1,123 @@
+"""Options that are nonsense, out of bounds or contradict each other."""
+
+import pytest
+from handmade import certain, make_features, make_split
+from hostile import ADS, artifacts, delimited, draw_photos, refusal, run
+
+from adcat.workspace import Workspace
+
+LABELS = {"train": [0, 1, 0, 1], "validation": [0, 1, 0, 1, 0, 1], "test": [0, 1, 1]}
+
+USAGE = [  # exit 2, and what stands behind `Error: `
+    (["nonsense"], "No such command 'nonsense'."),
+    (["split"], "Missing argument 'ads'."),
+    (["split", "a.csv", "b.csv"], "Got unexpected extra argument(s) (b.csv)"),
+    (["split", "a.csv", "--nonsense"], "No such option: --nonsense (Possible options: --seed)"),
+    (["split", "a.csv", "--seed"], "Option '--seed' requires an argument."),
+    (["split", "nul\0.csv"], "Invalid value for 'ads': Value error, embedded null byte"),
+    (["split", "a.csv", "--test", "0"], "Invalid value for '--test': Input should be greater than or equal to 0.0001"),
+    (["split", "a.csv", "--test", "1"], "Invalid value for '--test': Input should be less than or equal to 0.9999"),
+    (["split", "a.csv", "--test", "half"], "Invalid value for '--test': Input should be a valid number, unable to parse string as a number"),
+    (["split", "a.csv", "--validation", "nan"], "Invalid value for '--validation': Input should be less than or equal to 0.9999"),
+    (["split", "a.csv", "--min-ads", "0"], "Invalid value for '--min-ads': Input should be greater than or equal to 1"),
+    (["split", "a.csv", "--min-ads", "1.5"], "Invalid value for '--min-ads': Input should be a valid integer, unable to parse string as an integer"),
+    (["split", "a.csv", "--seed", "-1"], "Invalid value for '--seed': Input should be greater than or equal to 0"),
+    (["split", "a.csv", "--seed", "9" * 30], "Invalid value for '--seed': Input should be less than or equal to 2147483647"),
+    (["split", "a.csv", "--duplicates", "maybe"], "Invalid value for '--duplicates': Value error, 'maybe' is not one of 'together', 'ignore', 'drop'."),
+    (["split", "a.csv", "--preset", "mine"], "Invalid value for '--preset': Value error, 'mine' is not one of 'thesis'."),
+    (["train-text", "--model", "gpt"], "Invalid value for '--model': Value error, 'gpt' is not one of 'fasttext', 'tfidf', 'cnn'."),
+    (["train-text", "--augment-noise", "1.5"], "Invalid value for '--augment-noise': Input should be less than or equal to 1"),
+    (["train-text", "--learning-rate", "inf"], "Invalid value for '--learning-rate': inf is no finite number"),
+    (["train-text", "--dim", "0"], "Invalid value for '--dim': Input should be greater than or equal to 1"),
+    (["train-image", "--stage", "half"], "Invalid value for '--stage': Value error, 'half' is not one of 'head', 'all'."),
+    (["train-image", "--image-size", "74"], "Invalid value for '--image-size': Input should be greater than or equal to 75"),
+    (["train-image", "--learning-rate", "nan"], "Invalid value for '--learning-rate': Input should be greater than or equal to 0"),
+    (["extract-features", "--batch-size", "0"], "Invalid value for '--batch-size': Input should be greater than or equal to 1"),
+    (["fuse", "--policy", "nonsense"], "Invalid value for '--policy': Value error, 'nonsense' is not one of 'max', 'sum-max', 'product-max', 'product-prior', 'log-linear', 'nn', 'nn-validation', 'image-boost', 'image-boost-prop', 'temperature', 'top3', 'image-only', 'text-only', 'concat', 'pool', 'pool-aux'."),
+    (["fuse", "--regularisation", "inf"], "Invalid value for '--regularisation': inf is no finite number"),
+    (["fuse", "--fraction", "0"], "Invalid value for '--fraction': Input should be greater than or equal to 0.001"),
+    (["fuse", "--seed", "-1"], "Invalid value for '--seed': Input should be greater than or equal to 0"),
+    (["evaluate", "--part", "all"], "Invalid value for '--part': Value error, 'all' is not one of 'train', 'validation', 'test'."),
+    (["error-groups", "--ads", "21"], "Invalid value for '--ads': Input should be less than or equal to 20"),
+    (["predict", "--top", "0"], "Invalid value for '--top': Input should be greater than or equal to 1"),
+    (["predict", "--coverage", "1"], "Invalid value for '--coverage': Input should be less than or equal to 0.9999"),
+    (["predict", "--accept-above", "-0.1"], "Invalid value for '--accept-above': Input should be greater than or equal to 0"),
+    (["export"], "Missing argument 'folder'."),
+]  # fmt: skip
+
+REFUSED = [  # exit 1, and the whole message
+    (["split", "{folder}/ads.csv", "--column", "title"], "--column title: expected COLUMN=HEADER, once for a column, with COLUMN one of id, title, description, category, image"),
+    (["split", "{folder}/ads.csv", "--column", "colour=x"], "--column colour=x: expected COLUMN=HEADER, once for a column, with COLUMN one of id, title, description, category, image"),
+    (["split", "{folder}/ads.csv", "--column", "title=a", "--column", "title=b"], "--column title=b: expected COLUMN=HEADER, once for a column, with COLUMN one of id, title, description, category, image"),
+    (["split", "{folder}/ads.csv", "--column", "title=\x1b[31m"], "{folder}/ads.csv has no column '\\x1b[31m'; found: 'id', 'title', 'description', 'category', 'image'\nname the column to read: --column title=HEADER"),
+    (["split", "{folder}/ads.csv", "--images", "{folder}/nowhere"], "{folder}/nowhere is no folder; give the images' with --images DIR"),
+    (["split", "{folder}/ads.csv", "--images", "{folder}/0.png"], "{folder}/0.png is no folder; give the images' with --images DIR"),
+    (["split", "{folder}/ads.csv", "--min-ads", "9"], "{folder}/ads.csv leaves 0 ads of 0 categories []; expected at least two categories\nrejected: 10 category with too few ads"),
+    (["split", "{folder}/ads.csv", "--min-ads", "9" * 30], "{folder}/ads.csv leaves 0 ads of 0 categories []; expected at least two categories\nrejected: 10 category with too few ads"),
+    (["split", "{folder}/ads.csv", "--test", "0.0001"], "the test part would have no ad: 10 ads, in 10 groups of duplicates, are too few for --test 0.0001 and --validation 0.1"),
+    (["split", "a" * 5000 + ".csv"], "a" * 5000 + ".csv: File name too long"),
+    (["train-text", "--tfidf-c", "2"], "--tfidf-c is an option of tfidf, not of fasttext"),
+    (["train-text", "--model", "cnn", "--cnn-widths", "3,x"], "--cnn-widths '3,x': expected numbers from 1 to 100 such as 3,4,5"),
+    (["train-text", "--minn", "5", "--maxn", "3"], "--minn 5 is above --maxn 3; for no n-grams: --maxn 0"),
+    (["train-text", "--pretrained-vectors", "{folder}/nowhere.vec"], "{folder}/nowhere.vec: No such file or directory"),
+    (["train-text", "--pretrained-vectors", "{folder}/ads.csv"], "{folder}/ads.csv, line 1: expected how many words and how many numbers"),
+    (["fuse", "--policy", "max", "--tune", "3"], "max is no network: it has nothing to --tune"),
+    (["fuse", "--name", "../x"], "'../x' is no model name; a name has lower-case letters, digits and '-' only"),
+    (["fuse", "--name", "text"], "'text' is the name of a classifier; choose another --name"),
+    (["evaluate", "nonsense"], "there is no model 'nonsense' in {root}; there are: text, image"),
+    (["evaluate", "\x1b[31m"], "there is no model '\\x1b[31m' in {root}; there are: text, image"),
+    (["evaluate", "text", "--part", "train", "image", "max"], "there is no model 'max' in {root}; there are: text, image"),
+    (["predict", "--model", "nn", "--title", "x"], "there is no model 'nn' in {root}; there are: text, image"),
+    (["predict", "{folder}/ads.csv", "--title", "x"], "a table and one ad: give ADS, or --title, --description and --image"),
+    (["predict", "--title", "x", "--shard", "1/2"], "--shard 1/2 needs a table; give ADS"),
+    (["predict", "{folder}/ads.csv", "--shard", "3/2"], "--shard 3/2: expected a share such as 2/8, from 1/8 to 8/8"),
+    (["predict", "{folder}/ads.csv", "--shard", "²/3"], "--shard ²/3: expected a share such as 2/8, from 1/8 to 8/8"),
+    (["predict", "{folder}/ads.csv", "--images", "{folder}/nowhere"], "{folder}/nowhere is no folder; give the photos' with --images DIR"),
+    (["predict", "{folder}/ads.csv", "--output", "{folder}/a.xls"], "--output {folder}/a.xls: expected a file in one of .jsonl, .csv, .parquet"),
+    (["predict", "{folder}/ads.csv", "--output", "{folder}/nowhere/a.csv"], "--output {folder}/nowhere/a.csv: there is no folder {folder}/nowhere"),
+    (["predict", "{folder}/nowhere.csv"], "{folder}/nowhere.csv does not exist; expected a table of ads"),
+    (["export", "{folder}"], "{folder} is there already; name another folder"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = draw_photos(tmp_path_factory.mktemp("options") / "data")
+    (folder / "ads.csv").write_text(delimited(ADS), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    """A workspace with ads and features; nothing here changes it."""
+    workspace = Workspace(folder.parent / "w")
+    make_split(workspace, ["Cyklar", "Möbler"], LABELS)
+    found = {
+        part: dict.fromkeys(("text", "image"), certain(labels, 2))
+        for part, labels in LABELS.items()
+    }
+    make_features(workspace, found)
+    return workspace
+
+
+def readable(words):
+    return " ".join(words)[:60].replace("{folder}", "").replace("\0", "NUL").replace("\x1b", "ESC")
+
+
+@pytest.mark.parametrize(("words", "message"), USAGE, ids=[readable(words) for words, _ in USAGE])
+def test_wrong_usage_exits_with_2_and_says_what_is_allowed(tmp_path, words, message):
+    found = run(tmp_path / "w", *words)
+    assert (found.exit_code, found.stdout) == (2, "")
+    said = found.stderr.partition("Error: ")[2].strip()
+    assert said == message
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), REFUSED, ids=[readable(words) for words, _ in REFUSED]
+)
+def test_what_cannot_be_done_is_refused_and_changes_nothing(folder, made, words, message):
+    before = artifacts(made.root)
+    found = refusal(run(made.root, *(word.format(folder=folder) for word in words)))
+    assert found == message.format(folder=folder, root=made.root)
+    assert artifacts(made.root) == before

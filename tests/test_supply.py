@@ -1,0 +1,155 @@
+"""Nothing is unpickled and no code in a file is run: the package is searched, and it is tried."""
+
+import ast
+import json
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hostile import refusal, run
+from pipeline import make_workspace
+from sealed import Payload, pickled, seal
+
+import adcat
+from adcat.quiet import import_tensorflow
+
+SOURCES = sorted(Path(adcat.__file__).parent.rglob("*.py"))
+MODULES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal",
+           "yaml", "torch", "subprocess"}  # fmt: skip
+CALLS = {"eval", "exec", "compile", "__import__", "system", "popen", "read_pickle", "to_pickle",
+         "enable_unsafe_deserialization", "Markup"}  # fmt: skip
+SAFE = {"np.load": ("allow_pickle", False), "saving.load_model": ("safe_mode", True)}
+
+
+def parts_of(path, kind):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, kind)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=["/".join(path.parts[-2:]) for path in SOURCES])
+def test_no_module_unpickles_or_runs_what_it_reads(path):
+    imports = {alias.name for node in parts_of(path, ast.Import) for alias in node.names}
+    imports |= {node.module or "" for node in parts_of(path, ast.ImportFrom)}
+    assert MODULES.isdisjoint(name.partition(".")[0] for name in imports)
+    for call in parts_of(path, ast.Call):
+        name = ast.unparse(call.func)
+        assert name not in CALLS
+        assert name.partition(".")[2] not in CALLS - {"compile"}  # `re.compile`, Keras' own
+        if name.rpartition(".")[2] in ("load", "load_model") and name in SAFE:
+            option, value = SAFE[name]
+            given = {word.arg: ast.literal_eval(word.value) for word in call.keywords
+                     if word.arg == option}  # fmt: skip
+            assert given == {option: value}
+
+
+def test_the_search_knows_every_way_that_arrays_and_networks_are_read():
+    names = {ast.unparse(call.func) for path in SOURCES for call in parts_of(path, ast.Call)}
+    readers = {name for name in names if name.rpartition(".")[2] in ("load", "load_model")}
+    ours = {"load", "classifier.load", "module.load", "load_fused"}
+    assert readers - ours == {*SAFE, "fasttext.load_model"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of a workspace with real models, made by the commands."""
+    made = tmp_path_factory.mktemp("supply")
+    make_workspace(made, "max", "concat")
+    return made
+
+
+@pytest.fixture
+def root(folder, tmp_path):
+    return shutil.copytree(folder / "w", tmp_path / "w")
+
+
+def predict(model):
+    photo = ["--image", "{folder}/photos/0.jpg"]
+    return ["predict", "--title", "volvo", "--model", model, *(photo if model != "text" else [])]
+
+
+EVALUATE, FUSE = ["evaluate"], ["fuse", "--policy", "sum-max"]
+READ_BY = {
+    "split/ads.parquet": EVALUATE,
+    "split/categories.json": EVALUATE,
+    "train-text/model.bin": predict("text"),
+    "train-text/model.json": predict("text"),
+    "train-image/model.keras": predict("image"),
+    "train-image/model.json": predict("image"),
+    "extract-features/test/text_probs.npy": EVALUATE,
+    "extract-features/train/text_vectors.npy": FUSE,
+    "fuse/max/test/probs.npy": EVALUATE,
+    "fuse/max/params.json": EVALUATE,
+    "fuse/concat/params.json": predict("concat"),
+    "fuse/concat/model.keras": predict("concat"),
+}
+
+
+def check(folder, root, name, expected):
+    seal(root)
+    words = [word.format(folder=folder) for word in READ_BY[name]]
+    message = refusal(run(root, *words))
+    assert message.startswith(str(root / Path(name).parent))
+    assert expected in message
+
+
+def test_the_payload_would_leave_a_trace(tmp_path):
+    pickle.loads(pickled(tmp_path / "trace"))
+    assert (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize("name", READ_BY)
+def test_a_pickle_in_disguise_is_not_unpickled(folder, root, tmp_path, name):
+    (root / name).write_bytes(pickled(tmp_path / "trace"))
+    check(folder, root, name, " is no ")
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize("name", [name for name in READ_BY if name.endswith(".npy")])
+def test_an_array_of_objects_is_not_unpickled(folder, root, tmp_path, name):
+    objects = np.array([[Payload(tmp_path / "trace")]], dtype=object)
+    np.save(root / name, objects, allow_pickle=True)
+    check(folder, root, name, " is no array: ")
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_manifest_is_not_unpickled(root, tmp_path):
+    (root / "split/manifest.json").write_bytes(pickled(tmp_path / "trace"))
+    assert "is not a manifest of adcat" in refusal(run(root, "evaluate"))
+    assert not (tmp_path / "trace").exists()
+
+
+def test_weights_are_not_unpickled(root, tmp_path):
+    for name in ("w.h5", "w.weights.h5", "w.keras"):
+        (tmp_path / name).write_bytes(pickled(tmp_path / "trace"))
+        words = ["train-image", "--image-size", "75", "--weights", tmp_path / name]
+        assert "holds no weights of Inception v3" in refusal(run(root, *words))
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize("name", [name for name in READ_BY if name.endswith(".keras")])
+def test_a_network_with_code_of_its_own_is_refused(folder, root, tmp_path, name):
+    keras = import_tensorflow().keras
+    inputs = keras.Input((24, 24, 3))
+    trace = str(tmp_path / "trace")
+    outputs = keras.layers.Lambda(lambda x: (__import__("os").mkdir(trace), x)[1])(inputs)
+    Path(trace).rmdir()  # made when the layer was called here
+    keras.Model(inputs, outputs).save(root / name)
+    check(folder, root, name, "Lambda")
+    assert not Path(trace).exists()
+
+
+def test_a_network_that_names_a_function_of_the_system_is_refused(folder, root, tmp_path):
+    name = "train-image/model.keras"
+    with zipfile.ZipFile(root / name) as file:
+        contents = {entry: file.read(entry) for entry in file.namelist()}
+    config = {"module": "os", "class_name": "mkdir", "registered_name": "mkdir",
+              "config": {"path": str(tmp_path / "trace")}}  # fmt: skip
+    contents["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(root / name, "w") as file:
+        for entry, content in contents.items():
+            file.writestr(entry, content)
+    check(folder, root, name, " is no Keras model: ")
+    assert not (tmp_path / "trace").exists()
