@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from adcat.artifacts import ads_schema
+from adcat.ads_file import ads_schema
 from adcat.tables import write_records
 
 
@@ -35,7 +35,10 @@ def make_split(workspace, categories, labels, images="", titles=None, kinds=None
         for i, label in enumerate(of_part)
     ]
     with workspace.split.write(Made()) as draft:
-        pq.write_table(pa.Table.from_pylist(ads, ads_schema()), draft.folder / "ads.parquet")
+        pq.write_table(
+            pa.Table.from_pylist(ads, ads_schema(incomplete=bool(kinds))),
+            draft.folder / "ads.parquet",
+        )
         (draft.folder / "categories.json").write_text(json.dumps(categories))
         draft.record["images"] = str(images)
 
