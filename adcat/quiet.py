@@ -27,22 +27,33 @@ def silenced_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
-def import_tensorflow() -> Any:
-    """Imports and starts TensorFlow silently; 3 to 5 seconds the first time."""
+def import_tensorflow(threads: int = 0) -> Any:
+    """Imports and starts TensorFlow silently; 3 to 5 seconds the first time.
+
+    Args:
+      threads: that one operation is shared among, 0 for one per core; once TensorFlow runs, its
+        number is fixed.
+    """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced_stderr():
         import tensorflow as tf
 
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.add(0.0, 1.0)  # the first operation starts the devices, which writes as well
     tf.get_logger().setLevel("ERROR")
     return tf
 
 
-def seeded_tensorflow(seed: int) -> Any:
-    """TensorFlow with every generator seeded, deterministic operations and no old layer names."""
-    tf = import_tensorflow()
+def seeded_tensorflow(seed: int, threads: int = 0) -> Any:
+    """TensorFlow with every generator seeded, deterministic operations and no old layer names.
+
+    Args:
+      seed: of all generators.
+      threads: as in `import_tensorflow`.
+    """
+    tf = import_tensorflow(threads)
     tf.keras.utils.clear_session()
     tf.keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()

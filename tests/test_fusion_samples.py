@@ -19,30 +19,34 @@ def numbered(ads, rows=None):
 def test_an_epoch_shows_every_ad_once_in_whole_batches(ads, batch, seed, pool_kilobytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples, "POOL_BYTES", pool_kilobytes * 1024)
-        pools = list(numbered(ads).shuffled(batch, np.random.default_rng(seed)))
-    seen = np.concatenate([labels for _, labels, _ in pools])
+        orders = list(numbered(ads).shuffled(batch, np.random.default_rng(seed)))
+    seen = np.concatenate([order.ravel() for order in orders])
     np.testing.assert_array_equal(np.sort(seen), np.arange(ads))
-    assert all(len(labels) % batch == 0 for _, labels, _ in pools[:-1])
-    for inputs, labels, weights in pools:
-        np.testing.assert_array_equal(inputs[0][:, 0], labels)
-        np.testing.assert_array_equal(inputs[1][:, 1], labels)
-        np.testing.assert_array_equal(weights, labels)
+    left = [(1, ads % batch)] if ads % batch else []
+    assert [order.shape for order in orders if order.shape[1] != batch] == left
+    assert sum(len(order) for order in orders) == -(-ads // batch)
+
+
+def test_a_pool_holds_its_ads_in_the_order_asked_for():
+    rows = np.array([[7, 2, 9], [0, 5, 1]])
+    inputs, labels, weights = numbered(10).pool(rows)
+    np.testing.assert_array_equal(inputs[0][..., 0], rows)
+    np.testing.assert_array_equal(inputs[1], np.stack([rows, rows], axis=-1))
+    np.testing.assert_array_equal(labels, rows)
+    np.testing.assert_array_equal(weights, rows)
 
 
 def test_batches_mix_ads_from_everywhere(monkeypatch):
     monkeypatch.setattr(samples, "POOL_BYTES", 3 * 4 * 256 * 64)  # 64 runs of 100,000 ads
-    first = next(numbered(100_000).shuffled(100, np.random.default_rng(0)))[1]
-    batches = first[: len(first) // 100 * 100].reshape(-1, 100)
+    batches = next(numbered(100_000).shuffled(100, np.random.default_rng(0)))
+    first = batches.ravel()
     spread = batches.std(axis=1) / np.arange(100_000).std()
     assert spread.min() > 0.7
     assert abs(np.corrcoef(first[:-1], first[1:])[0, 1]) < 0.05
 
 
 def test_the_order_follows_from_the_seed():
-    orders = [
-        np.concatenate([p[1] for p in numbered(500).shuffled(16, np.random.default_rng(seed))])
-        for seed in (0, 0, 1)
-    ]
+    orders = [next(numbered(500).shuffled(16, np.random.default_rng(seed))) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(orders[0], orders[1])
     assert (orders[0] != orders[2]).any()
 
@@ -57,8 +61,8 @@ def test_a_cut_in_two_loses_nothing(ads, share, seed):
 def test_only_the_ads_of_the_sample_are_read():
     part = numbered(1000, rows=[3, 5, 700])
     assert [labels.tolist() for _, labels, _ in part.blocks(2)] == [[3, 5], [700]]
-    (pool,) = part.shuffled(2, np.random.default_rng(0))
-    assert sorted(pool[1]) == [3, 5, 700]
+    orders = part.shuffled(2, np.random.default_rng(0))
+    assert sorted(np.concatenate([order.ravel() for order in orders])) == [3, 5, 700]
 
 
 def test_statistics_against_numpy():

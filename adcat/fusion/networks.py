@@ -82,6 +82,9 @@ class NetworkPolicy(NamedTuple):
 
     reads: tuple[str, ...]
     build: Callable[[Sequence[Tensor], int, NetworkSettings], Network]
+    # That one operation is shared among: for small ones several cost more than they give; 0 is one
+    # per core.
+    threads: int = 1
 
 
 def late(inputs: Sequence[Tensor], categories: int, settings: NetworkSettings) -> Network:
@@ -160,8 +163,8 @@ NETWORKS: Mapping[str, NetworkPolicy] = {
     "image-only": NetworkPolicy(("image_vectors",), single),
     "text-only": NetworkPolicy(("text_vectors",), single),
     "concat": NetworkPolicy(_VECTORS, concat),
-    "pool": NetworkPolicy(_VECTORS, pool),
-    "pool-aux": NetworkPolicy(_VECTORS, pool),
+    "pool": NetworkPolicy(_VECTORS, pool, threads=0),
+    "pool-aux": NetworkPolicy(_VECTORS, pool, threads=0),
 }
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 import numpy as np
@@ -48,36 +47,33 @@ class Sample:
         for start in range(0, len(self), ads):
             yield self.take(self.rows[start : start + ads])
 
-    def shuffled(self, batch_size: int, rng: np.random.Generator) -> Iterator[Block]:
-        """Reads all ads once in random order, in pools that are whole batches but for the last.
+    def shuffled(self, batch_size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """Draws a random order of all ads, in pools of whole batches: ads [batches, batch size].
 
         A pool is made of runs of neighbouring ads drawn from everywhere, so that disks read runs
-        and yet every batch is a mixture. The next pool is read while the last one is worked on.
+        and yet every batch is a mixture. The ads left in the end make a smaller batch.
         """
         runs = np.arange(0, len(self), RUN)
         row_bytes = 4 * sum(array.shape[1] for array in self.inputs)
         per_pool = max(1, POOL_BYTES // (row_bytes * RUN))
         rng.shuffle(runs)
-        with ThreadPoolExecutor(1) as reader:
-            left, waiting = np.zeros(0, np.int64), []
-            for start in range(0, len(runs), per_pool):
-                chosen = [self.rows[r : r + RUN] for r in runs[start : start + per_pool]]
-                pool = np.concatenate([left, *chosen])
-                rng.shuffle(pool)
-                last = start + per_pool >= len(runs)
-                whole = len(pool) if last else len(pool) // batch_size * batch_size
-                left = pool[whole:]
-                waiting.append(reader.submit(self._mixed, pool[:whole]))
-                if len(waiting) > 1:
-                    yield waiting.pop(0).result()
-            for pool in waiting:
-                yield pool.result()
+        left = np.zeros(0, np.int64)
+        for start in range(0, len(runs), per_pool):
+            chosen = [self.rows[r : r + RUN] for r in runs[start : start + per_pool]]
+            pool = np.concatenate([left, *chosen])
+            rng.shuffle(pool)
+            whole = len(pool) // batch_size * batch_size
+            left = pool[whole:]
+            if whole:
+                yield pool[:whole].reshape(-1, batch_size)
+        if len(left):
+            yield left[None]
 
-    def _mixed(self, rows: NDArray[np.int64]) -> Block:
-        """Reads in the order of the disk, hands out in the order asked for."""
-        order = np.argsort(rows)
-        inputs, labels, weights = self.take(rows[order])
-        back = np.argsort(order)
+    def pool(self, rows: NDArray[np.int64]) -> Block:
+        """Reads ads [batches, batch size] in the order of the disk, returns them as asked for."""
+        order = np.argsort(rows, axis=None)
+        inputs, labels, weights = self.take(rows.ravel()[order])
+        back = np.argsort(order).reshape(rows.shape)
         return [array[back] for array in inputs], labels[back], weights[back]
 
 
