@@ -56,7 +56,7 @@ format: install  ## Rewrite the code in the project's style
 test: install  ## Run the tests
 	$(BIN)/pytest
 
-soak: install  ## Run the long tests: kills, interruptions, fuzzing
+soak: install  ## Run the long tests: kills, fuzzing, heavy inputs
 	$(BIN)/pytest -m soak
 
 test-browser: install  ## Look at the report in Chromium (chromium and chromium-driver installed)

@@ -5,9 +5,7 @@ reordered.
 """
 
 import dataclasses
-import io
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -290,41 +288,6 @@ def open_array(path: Path) -> NDArray[np.float32]:
             f"{path}: expected rows of float32, found {array.dtype} of shape {array.shape}"
         )
     return array
-
-
-def create_array(path: Path, rows: int, columns: int) -> NDArray[np.float32]:
-    """Creates a memory-mapped float32 array file to be filled: [rows, columns].
-
-    Raises:
-      OSError: the disk has no room for all of it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)  # it may be a link to a file of another artifact
-    array = np.lib.format.open_memmap(path, "w+", np.float32, (rows, columns))
-    reserve(path)
-    return array
-
-
-def save_array(path: Path, array: NDArray[Any]) -> None:
-    """Writes an array file whole; `np.save` does not notice that a disk had no room for its end.
-
-    Raises:
-      OSError: the disk has no room for it.
-    """
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    path.write_bytes(content.getbuffer())
-
-
-def reserve(path: Path) -> None:
-    """Takes the blocks of a memory-mapped file: a write to one that is not there is fatal.
-
-    Raises:
-      OSError: the disk has no room for them.
-    """
-    if hasattr(os, "posix_fallocate"):  # not on macOS
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _attention_name(artifact: Artifact) -> str:

@@ -18,7 +18,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import ADS, PARTS, Labels, read_labels, save_array
+from adcat.arrays import save_array
+from adcat.artifacts import ADS, PARTS, Labels, read_labels
 from adcat.errors import AdcatError
 from adcat.manifest import MANIFEST, write_json
 from adcat.progress import Progress, Task

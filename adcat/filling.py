@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import create_array
+from adcat.arrays import create_array
 from adcat.progress import Progress
 
 Batch = Sequence[NDArray[np.float32]]  # one array [b, columns] per file

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from adcat.arrays import create_array
 from adcat.artifacts import (
     Features,
     Part,
-    create_array,
     read_categories,
     read_kinds,
     read_labels,

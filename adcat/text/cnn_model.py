@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Probs, Vectors, reserve
+from adcat.arrays import create_array
+from adcat.artifacts import Labels, Probs, Vectors
 from adcat.errors import BadInputError, DivergedError
 from adcat.keras_files import load_network, save_network
 from adcat.manifest import write_json
@@ -160,9 +161,7 @@ def _network(embeddings: Vectors, categories: int, settings: CnnSettings) -> Any
 
 def _write_indices(path: Path, model: CnnModel, corpus: Corpus, length: int) -> NDArray[np.int32]:
     """Writes the texts' words as indices, memory-mapped: [n, length]."""
-    shape = (len(corpus.labels), length)
-    indices = np.lib.format.open_memmap(path, "w+", np.int32, shape)
-    reserve(path)
+    indices = create_array(path, len(corpus.labels), length, np.int32)
     start = 0
     for texts in corpus.texts():
         indices[start : start + len(texts)] = model.indices(texts)

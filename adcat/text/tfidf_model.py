@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Probs, Vectors, save_array
+from adcat.arrays import save_array
+from adcat.artifacts import Labels, Probs, Vectors
 from adcat.errors import BadInputError
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.tfidf_settings import TfidfSettings
