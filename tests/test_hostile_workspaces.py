@@ -103,6 +103,7 @@ EDITED = [
     ("a manifest that names a file outside", manifest("split", files={"../../../etc/passwd": "0"}), EVALUATE, "{root}/split/../../../etc/passwd was edited; make it again: adcat -w {root} split ADS"),
     ("a manifest that names a device", manifest("split", files={"/dev/zero": "0"}), EVALUATE, "/dev/zero was edited; make it again: adcat -w {root} split ADS"),
     ("a manifest that names a NUL", manifest("split", files={"\0": "0"}), EVALUATE, "{root}/split/\\u0000 was edited; make it again: adcat -w {root} split ADS"),
+    ("an artifact made from itself", manifest("split", inputs={"split": "0"}), EVALUATE, "{root}/split/manifest.json names the artifact itself among what it was made from; make it again: adcat -w {root} split ADS"),
 ]  # fmt: skip
 
 # The manifests vouch for it: what the files hold tells.
