@@ -21,7 +21,7 @@ from adcat.manifest import MANIFEST, FileDigests, Manifest, record, write_json
 
 FLEETING = "draft"  # the folder of a draft that no later run goes on with
 CHECKPOINTS = ".checkpoints"
-GLANCE = 0.1  # seconds; `status` holds a writer's lock for far less than that
+GLANCE = 1  # second; `status` holds a writer's lock for far less than that
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -170,13 +170,14 @@ class Drafts:
     @contextlib.contextmanager
     def _writers_lock(self) -> Iterator[None]:
         with self._open("writing") as file:
-            if not _locked(file):
-                time.sleep(GLANCE)
-                if not _locked(file):
+            last_try = time.monotonic() + GLANCE
+            while not _locked(file):
+                if time.monotonic() > last_try:
                     raise BusyError(
                         f"another adcat is writing {self.target}; wait for it, or use another "
                         "workspace"
                     )
+                time.sleep(0.01)
             yield
 
     def _check_unread(self) -> None:
