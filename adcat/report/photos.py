@@ -44,10 +44,19 @@ def cards(
 def thumbnail(path: str) -> str:
     """A photo as a small JPEG in a data URI; empty where it cannot be opened."""
     try:
-        photo = open_photo(path, max(THUMBNAIL))
+        return embedded(path, THUMBNAIL)
     except BadInputError:
         return ""
-    photo.thumbnail(THUMBNAIL)
+
+
+def embedded(path: str, size: tuple[int, int]) -> str:
+    """A picture as a JPEG of at most this width and height, in a data URI.
+
+    Raises:
+      BadInputError: it cannot be opened.
+    """
+    photo = open_photo(path, max(size))
+    photo.thumbnail(size)
     content = io.BytesIO()
     photo.save(content, "JPEG", quality=QUALITY, optimize=True)
     return data_uri("image/jpeg", content.getvalue())
