@@ -307,6 +307,6 @@ def test_one_model_alone_has_a_page(tmp_path):
     )
     page = run(made)
     assert "There is only one model, hence nothing to compare." in page
-    assert "It takes both classifiers to tell" in page
+    assert "It takes both classifiers, and ads with text and photo, to tell" in page
     assert "text makes no error on these ads." in page
     assert "Without validation ads there is nothing to set a threshold by" in page
