@@ -18,7 +18,7 @@ from adcat.progress import Progress
 from adcat.report.approaches import HISTORY, approach_section
 from adcat.report.evaluation import Evaluation, Measured
 from adcat.report.page import Block, Drawing, Picture, Remark, Section, Shown
-from adcat.report.photos import embedded
+from adcat.report.photos import LEGIBLE, embedded
 from adcat.report.words import share
 from adcat.tables import Column, Table, percent
 from adcat.workspace import Artifact, Workspace
@@ -194,7 +194,7 @@ def _looked(model: Measured) -> list[Picture]:
     files = {n: model.source.artifact / f"figures/figure-{n}.png" for n in LOOKED}
     return [
         Picture(
-            embedded(str(file), WIDE),
+            embedded(str(file), WIDE, LEGIBLE),
             f"Figure {number}: {LOOKED[number].format(model.name)}",
             f"Three ads, each as its photo, the photo darker where {model.name} attended less, and "
             "the photo with the ten places of most attention marked; below, its first answers.",

@@ -92,7 +92,7 @@ def pairs_section(evaluation: Evaluation) -> Section:
         conclusion = (
             f"{differ:,} of {many(len(table.rows), 'pair')} of models differ by more than chance. "
             f"{name} is ahead of {behind:,} of {many(len(evaluation.models) - 1, 'other model')} "
-            "by more than chance; of models that do not differ so, take the one that suits you."
+            "by more than chance; between models that do not differ so these ads cannot decide."
         )
     else:
         conclusion = (
