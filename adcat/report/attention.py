@@ -172,7 +172,7 @@ def _in_words(name: str, peak: float, border: Table) -> str:
     """How far from flat its attention is, and whether it is drawn to the border."""
     at_border, flat = (float(cell or 0) for cell in border.rows[-1][2:])
     if peak < PEAKED:
-        verdict = "it looks nowhere in particular, and the photos below mean little"
+        verdict = "it looks nowhere in particular, and what the photos below mark means little"
     elif abs(at_border - flat) < EVEN:
         verdict = "it neither seeks nor avoids the border"
     elif at_border < flat:
