@@ -14,6 +14,7 @@ from handmade import (
     make_split,
 )
 from reading import names, read_page, read_table, run
+from sealed import seal
 from typer.testing import CliRunner
 
 from adcat.attention.recipe import Setting
@@ -144,6 +145,26 @@ def test_a_search_that_was_edited_is_left_out_with_a_remark(workspace):
     assert "table-5.7" not in names(workspace, "tables")
     assert "attend-search" not in workspace.evaluation.check().inputs
     assert str(workspace.root) not in (workspace.evaluation / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("attend/c-wh/history.csv", "epoch\n1\n", "is no history: "),
+        ("attend/c-wh/border.csv", "a,b\n1,2\n", "is no table of attention: "),
+        ("attend/c-wh/figures/figure-5.9.png", "", "is no readable photo"),
+        ("attend-search/trials.jsonl", "{}\n", "is no log of a search: "),
+    ],
+)
+def test_a_file_that_holds_something_else_is_named(file, content, words, workspace):
+    make_attention(workspace, "c-wh", right(), FLAT)
+    make_search(workspace, *TRIALS)
+    (workspace.root / file).write_text(content)
+    seal(workspace.root)
+    result = CliRunner().invoke(app, ["-w", str(workspace.root), "evaluate"])
+    assert result.exit_code == 1
+    assert f"{file} {words}" in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 2
 
 
 def test_without_attention_models_a_search_is_not_shown(workspace):

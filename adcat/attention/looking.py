@@ -12,6 +12,7 @@ from adcat.artifacts import Labels, Probs
 from adcat.attention.answers import border
 from adcat.attention.model import Weights
 from adcat.error_groups import ADS, CATEGORIES, GROUPS, SAMPLE, Groups, draw, in_words
+from adcat.errors import expecting
 from adcat.figures import Example, gallery
 from adcat.tables import Cell, Column, Table, percent
 
@@ -66,10 +67,15 @@ def border_table(looked: Looked, part: str) -> Table:
 
 
 def read_border_table(path: Path, part: str) -> Table:
-    """Reads such a table from its CSV file."""
-    with path.open(newline="", encoding="utf-8") as file:
+    """Reads such a table from its CSV file.
+
+    Raises:
+      BadInputError: it holds something else.
+    """
+    with expecting(path, "table of attention"), path.open(newline="", encoding="utf-8") as file:
         _, *rows = csv.reader(file)
-    return _border(part, [[name, int(ads), float(at), float(flat)] for name, ads, at, flat in rows])
+        rows = [[name, int(ads), float(at), float(flat)] for name, ads, at, flat in rows]
+    return _border(part, rows)
 
 
 def _border(part: str, rows: Sequence[Sequence[Cell]]) -> Table:

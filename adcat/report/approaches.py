@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from adcat import thesis
 from adcat.charts import Chart, Panel, Series
+from adcat.errors import expecting
 from adcat.report.evaluation import Evaluation, Measured
 from adcat.report.models import APPROACHES, Approach
 from adcat.report.page import Block, Drawing, Section, Shown
@@ -156,9 +157,9 @@ def first_epochs(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
     path = model.source.artifact / HISTORY
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
+    with expecting(path, "history"), path.open(newline="", encoding="utf-8") as file:
         points = [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file)]
-    steps_per_epoch = max(point["step"] for point in points if point["epoch"] == 1)
+        steps_per_epoch = max(point["step"] for point in points if point["epoch"] == 1)
     return [
         (point["step"] / steps_per_epoch, point) for point in points if point["epoch"] <= EPOCHS
     ]

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from adcat import thesis
-from adcat.artifacts import MODALITIES, open_array, read_kinds
+from adcat.arrays import open_array
+from adcat.artifacts import MODALITIES, read_kinds
 from adcat.attention.looking import read_border_table
 from adcat.attention.search import LOG, Trial, best_of_each, read_trials, settings_table
 from adcat.attention.step import Over
 from adcat.charts import Chart, Panel, Series
-from adcat.errors import AdcatError
+from adcat.errors import AdcatError, expecting
 from adcat.modalities import have
 from adcat.progress import Progress
 from adcat.report.approaches import HISTORY, approach_section
@@ -87,7 +88,8 @@ def _searched(workspace: Workspace, search: Artifact | None, compare: bool) -> l
     """Table 5.7, Figures 5.5 and 5.6."""
     if search is None:
         return [Remark(LEFT_OUT)] if workspace.attention_search.path.exists() else []
-    trials = read_trials(search / LOG)
+    with expecting(search / LOG, "log of a search"):
+        trials = read_trials(search / LOG)
     table = settings_table(trials)
     printed = [thesis.attention_settings().get(str(row[0]), {}) for row in table.rows]
     beside = [
@@ -124,35 +126,42 @@ def _search_curves(trials: Sequence[Trial], over: Over) -> Drawing:
 
 def _learning(model: Measured) -> list[Drawing]:
     """Figures 5.7 and 5.8."""
-    with (model.source.artifact / HISTORY).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-
-    def drawing(number: str, column: str, label: str, scale: float) -> Drawing:
-        series = [
-            _learned(rows, "training", f"train_{column}", scale),
-            _learned(rows, "validation", f"validation_{column}", scale),
+    path = model.source.artifact / HISTORY
+    with expecting(path, "history"), path.open(newline="", encoding="utf-8") as file:
+        lines = csv.DictReader(file)
+        rows = [{name: float(v) for name, v in line.items() if v} for line in lines]
+        return [
+            _curves(model.name, rows, "5.7", "top1", "accuracy (%)", 100),
+            _curves(model.name, rows, "5.8", "loss", "loss (nats per ad)", 1),
         ]
-        ends = "; ".join(f"{one.name} ends at {one.y[-1]:.3g}" for one in series)
-        return Drawing(
-            Chart([Panel(series)], "epochs", label),
-            f"figure-{number}",
-            f"Figure {number}: {label} of {model.name} while it learned; training: mean since the "
-            "point before",
-            f"Line chart of {label} over epochs: {ends}.",
-        )
 
-    return [
-        drawing("5.7", "top1", "accuracy (%)", 100),
-        drawing("5.8", "loss", "loss (nats per ad)", 1),
+
+def _curves(
+    name: str,
+    rows: Sequence[Mapping[str, float]],
+    number: str,
+    column: str,
+    label: str,
+    scale: float,
+) -> Drawing:
+    series = [
+        _learned(rows, "training", f"train_{column}", scale),
+        _learned(rows, "validation", f"validation_{column}", scale),
     ]
-
-
-def _learned(rows: Sequence[Mapping[str, str]], name: str, column: str, scale: float) -> Series:
-    """A column of a history; at the start nothing is learned yet and the cell is empty."""
-    here = [row for row in rows if row[column]]
-    return Series(
-        name, [float(row["epoch"]) for row in here], [scale * float(row[column]) for row in here]
+    ends = "; ".join(f"{one.name} ends at {one.y[-1]:.3g}" for one in series)
+    return Drawing(
+        Chart([Panel(series)], "epochs", label),
+        f"figure-{number}",
+        f"Figure {number}: {label} of {name} while it learned; training: mean since the point "
+        "before",
+        f"Line chart of {label} over epochs: {ends}.",
     )
+
+
+def _learned(rows: Sequence[Mapping[str, float]], name: str, column: str, scale: float) -> Series:
+    """A column of a history; at the start nothing is learned yet and there is none."""
+    here = [row for row in rows if column in row]
+    return Series(name, [row["epoch"] for row in here], [scale * row[column] for row in here])
 
 
 _BORDER = (
@@ -163,8 +172,9 @@ _BORDER = (
 
 def _peak(workspace: Workspace, looking: Measured) -> float:
     """The weight of the place that a model looks at most, in weights of flat attention; mean."""
-    maps = open_array(looking.source.artifact / "test/maps.npy")
-    highest = maps.max(axis=1)[have(read_kinds(workspace.split, "test"), MODALITIES)]
+    kinds = read_kinds(workspace.split, "test")
+    maps = open_array(looking.source.artifact / "test/maps.npy", len(kinds))
+    highest = maps.max(axis=1)[have(kinds, MODALITIES)]
     return float(highest.mean(dtype=np.float64)) * maps.shape[1]
 
 
