@@ -23,6 +23,7 @@ PHOTO_WIDTH, PHOTO_HEIGHT = 4.4, 2.4  # at most
 PHOTO_PIXELS = (round(PHOTO_WIDTH * DOTS_PER_INCH), round(PHOTO_HEIGHT * DOTS_PER_INCH))
 ONE_OF_SEVERAL = 2.5  # width of a picture where several stand beside one another
 BETWEEN_CELLS = 0.2
+LEAST_WIDTH = 2 * (PHOTO_WIDTH + BETWEEN_CELLS)  # so that headings have room
 LINE_HEIGHT = 0.18
 GAP = 0.15
 TITLE_LINES, TITLE_LENGTH = 2, 50
@@ -59,11 +60,12 @@ def gallery(
     pictures = max(len(example.pictures) for _, examples in rows for example in examples)
     inner = max(PHOTO_WIDTH, pictures * ONE_OF_SEVERAL if pictures > 1 else 0)
     cell = inner + BETWEEN_CELLS
-    columns = max(2, *(len(examples) for _, examples in rows))
+    columns = max(len(examples) for _, examples in rows)
     predictions = sum(len(best) for best in rows[0][1][0].predictions.values())
     lines = 1 + TITLE_LINES + 1 + predictions  # the row's heading, title, true category
     row_height = PHOTO_HEIGHT + lines * LINE_HEIGHT + 5 * GAP
-    width, height = columns * cell + GAP, len(rows) * row_height + 5 * GAP
+    width = max(columns * cell, LEAST_WIDTH) + GAP
+    height = len(rows) * row_height + 5 * GAP
     with style.context(["default", {"svg.hashsalt": path.stem}]):  # by default a random one
         figure = Figure((width, height), DOTS_PER_INCH)
         # one set of axes for everything: inches from the upper left corner

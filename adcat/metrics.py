@@ -206,6 +206,14 @@ def mcnemar(gained: int, lost: int) -> float:
     return float(binomtest(gained, discordant, 0.5).pvalue) if discordant else 1.0
 
 
+def fisher(hits: int, ads: int, other_hits: int, other_ads: int) -> float:
+    """The exact p-value of two shares, of different ads, that are one but for chance."""
+    from scipy.stats import fisher_exact
+
+    table = [[hits, ads - hits], [other_hits, other_ads - other_hits]]
+    return float(fisher_exact(table).pvalue)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """The p-values of several tests, corrected so that chance seldom wins any of them.
 

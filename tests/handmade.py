@@ -6,7 +6,9 @@ import json
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
+from adcat import trial_log
 from adcat.ads_file import ads_schema
 from adcat.tables import write_records
 
@@ -64,6 +66,47 @@ def make_fused(workspace, name, probs, policy="max", reads="probs", history=(), 
         (draft.folder / "params.json").write_text(json.dumps(params))
         if history:
             write_records(draft.folder / "history.csv", history)
+
+
+def make_attention(workspace, name, probs, maps, point="c", over="wh", drawn=(9, 10, 11)):
+    """`probs`: part -> [n, categories]; `maps`: where it looked at the test ads: [n, 9]."""
+    settings = dataclasses.make_dataclass("Made", ["insert_at", "over", "seed"])(point, over, 0)
+    with workspace.attention(name).write(settings, [workspace.features]) as draft:
+        write_files(draft, {f"{part}/probs": array for part, array in probs.items()})
+        write_files(draft, {"test/maps": maps})
+        write_records(draft.folder / "history.csv", LEARNED)
+        (draft.folder / "figures").mkdir()
+        (draft.folder / "galleries").mkdir()
+        if over == "wh":
+            share = np.delete(maps, 4, axis=1).sum(axis=1).mean()  # all but the middle
+            columns = ("ads where", "ads", "attention at the border", "flat attention")
+            row = dict(zip(columns, ("all ads", len(maps), share, 8 / 9), strict=True))
+            write_records(draft.folder / "border.csv", [row])
+            for number in drawn:
+                picture = Image.new("RGB", (1122, 800), (number * 20, 80, 80))
+                picture.save(draft.folder / f"figures/figure-5.{number}.png")
+
+
+LEARNED = [
+    {"epoch": 0.0, "learning_rate": 0.1, "train_loss": None, "train_top1": None,
+     "validation_loss": 2.0, "validation_top1": 0.25},
+    {"epoch": 0.5, "learning_rate": 0.1, "train_loss": 1.0, "train_top1": 0.5,
+     "validation_loss": 1.5, "validation_top1": 0.5},
+    {"epoch": 1.0, "learning_rate": 0.1, "train_loss": 0.5, "train_top1": 0.75,
+     "validation_loss": 1.25, "validation_top1": 0.375},
+]  # fmt: skip
+
+
+def make_search(workspace, *trials):
+    """Each trial: insertion point, over, learning rate, validation top-1 of its evaluations."""
+    with workspace.attention_search.write(Made(), [workspace.features]) as draft:
+        for point, over, rate, scores in trials:
+            setting = {"insert_at": point, "over": over, "learning_rate": rate}
+            history = [
+                {**LEARNED[0], "epoch": i, "validation_top1": top1} for i, top1 in enumerate(scores)
+            ]
+            trial = {"setting": setting, "history": history, "error": "" if scores else "diverged"}
+            trial_log.append(draft.folder / "trials.jsonl", trial)
 
 
 def write_arrays(artifact, inputs, arrays):

@@ -15,6 +15,7 @@ CATEGORIES = ["Bilar", "Cyklar", "Soffor"]
 LABELS = {"train": [0, 1, 2, 0, 1, 2], "validation": [0, 1, 2, 0, 1, 2], "test": [0, 1, 2, 2]}
 ORDER = (  # each after what it is made from
     "split", "train-text", "train-image", "extract-features", "fuse/concat", "fuse/max",
+    "attend/c-wh", "attend-search",
 )  # fmt: skip
 
 

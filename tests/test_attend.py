@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -12,11 +13,14 @@ from typer.testing import CliRunner
 from adcat.artifacts import find_models, read_labels
 from adcat.attention.search import grid, read_trials
 from adcat.cli import app
+from adcat.error_groups import FIGURES
 from adcat.progress import Silent
+from adcat.report.items import ITEMS
 from adcat.steps.attend import Settings, attend
 from adcat.workspace import Workspace
 
 QUICK = ("--stage", "attention", "--epochs", 2)
+SEARCH = ("--search", "--search-rate", 0.002, "--search-fraction", 0.5, *QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +39,15 @@ def workspace(made, tmp_path):
     for name in ("attend", ".partial"):
         shutil.rmtree(tmp_path / "w" / name)
     return Workspace(tmp_path / "w")
+
+
+@pytest.fixture(scope="module")
+def searched(made, tmp_path_factory):
+    """The same after a search, without other attention models."""
+    workspace = Workspace(tmp_path_factory.mktemp("searched") / "w")
+    shutil.copytree(made[0].root, workspace.root)
+    shutil.rmtree(workspace.root / "attend")
+    return workspace, adcat(workspace, "attend", *SEARCH).stdout
 
 
 def files(artifact):
@@ -114,19 +127,38 @@ def test_all_layers_are_trained_by_default(made, workspace):
     assert "model.keras" in files(workspace.attention("whole"))
 
 
-def test_a_search_tries_all_ten_settings_once(workspace):
-    options = ("--search", "--search-rate", 0.002, "--search-fraction", 0.5, *QUICK)
-    said = adcat(workspace, "attend", *options).stdout
-    trials = read_trials(workspace.attention_search / "trials.jsonl")
+def test_a_search_tries_all_ten_settings_once(searched):
+    workspace, said = searched
+    log = workspace.attention_search / "trials.jsonl"
+    trials = read_trials(log)
     assert [trial.setting for trial in trials] == grid([0.002])
     assert "Table 5.7" in said
     best = max(trials, key=lambda trial: trial.score).setting
     settings = workspace.attention(best.name).check().settings
     assert (settings["insert_at"], settings["over"]) == (best.insert_at, best.over)
     assert settings["learning_rate"] == 0.002
-    before = (workspace.attention_search / "trials.jsonl").stat().st_mtime_ns
-    adcat(workspace, "attend", *options, "--name", "again")
-    assert (workspace.attention_search / "trials.jsonl").stat().st_mtime_ns == before
+    before = log.stat().st_mtime_ns
+    adcat(workspace, "attend", *SEARCH, "--name", "again")
+    assert log.stat().st_mtime_ns == before
+
+
+def test_every_file_that_the_page_names_is_there_and_no_other(searched):
+    workspace, _ = searched
+    adcat(workspace, "attend", *QUICK, "--name", "places")
+    for command in ("evaluate", "error-groups"):
+        adcat(workspace, command)
+    groups = json.loads(adcat(workspace, "error-groups", "--json").stdout)["groups"]
+    empty = {f"Figure {number}" for group, number in FIGURES.items() if not groups[group]}
+    page = (workspace.evaluation / "report.html").read_text()
+    section = page[page.index('<h2 id="items">') :]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in section.split("<tr>")[2:]]
+    assert len(rows) == len(ITEMS)
+    for item, _, _, file, needs in rows:
+        path = workspace.root / file
+        there = path.is_dir() or list(path.parent.glob(f"{path.name}.*"))
+        assert bool(there) == (not needs and item not in empty), item
+    absent = {item for item, *_, needs in rows if needs}
+    assert absent == {f"Table 5.{i}" for i in range(1, 7)} | {f"Figure 5.{i}" for i in range(1, 5)}
 
 
 def test_preset_thesis_leaves_the_attention_unscaled(workspace):

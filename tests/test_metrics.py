@@ -13,6 +13,7 @@ from adcat.metrics import (
     BLOCK,
     accuracy_interval,
     count_categories,
+    fisher,
     holm,
     mcnemar,
     outcomes,
@@ -184,6 +185,12 @@ def test_the_interval_of_the_difference_covers_the_truth_about_as_often_as_it_sa
         low, high = paired_difference(fused, text).interval
         covered += low <= truth <= high
     assert 0.93 <= covered / 1000 <= 0.97
+
+
+def test_fishers_tasting_of_tea():
+    # 3 of 4 cups right: (C(4,3)·C(4,1) + C(4,4)·C(4,0)) / C(8,4) on either side
+    assert fisher(3, 4, 1, 4) == pytest.approx(2 * (16 + 1) / 70)
+    assert fisher(2, 4, 2, 4) == 1
 
 
 def test_holm_by_hand():

@@ -1,16 +1,13 @@
 """What `evaluate` puts on the page, on ads worked by hand."""
 
-import csv
 import re
-from html import unescape
 
 import numpy as np
 import pytest
-from handmade import certain, make_features, make_fused, make_split, write_arrays
+from handmade import certain, make_features, make_fused, make_split
 from PIL import Image
-from typer.testing import CliRunner
+from reading import names, read_page, read_table, run
 
-from adcat.cli import app
 from adcat.report.items import ITEMS
 from adcat.workspace import Workspace
 
@@ -64,26 +61,6 @@ def make_workspace(tmp_path):
     make_fused(made, "nn-10", both(IMAGE, nearly), **shared, fraction=0.1, learning_rate=0.1)
     make_fused(made, "pool", both(EARLY, nearly), "pool", "vectors", HISTORY)
     return made
-
-
-def run(workspace, *words):
-    result = CliRunner().invoke(app, ["-w", str(workspace.root), "evaluate", *words])
-    assert result.exit_code == 0, result.output
-    return read_page(workspace)
-
-
-def read_page(workspace):
-    page = (workspace.evaluation / "report.html").read_text()
-    return " ".join(unescape(re.sub("<[^>]*>", " ", page)).split())
-
-
-def read_table(workspace, name):
-    with (workspace.evaluation / f"tables/{name}.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def names(workspace, folder):
-    return {path.stem for path in (workspace.evaluation / folder).iterdir()}
 
 
 def test_the_files(finished):
@@ -200,8 +177,21 @@ def test_a_precision_that_is_not_reached_is_told(finished):
     )
 
 
+def test_a_precision_that_no_ad_of_the_part_reaches_is_told(workspace):
+    steering = certain(VALIDATION, 3)
+    steering[1:] = certain([0, 0, 0, 0, 0], 3)  # of its first two answers, the surer one is right
+    steering[0] = [0.9, 0.05, 0.05]
+    make_fused(workspace, "max", {"validation": steering, "test": certain(BEST, 3)})
+    page = run(workspace, "max")
+    assert (
+        "max reaches 95% precision on the validation ads only with a confidence of 90.0%, which it "
+        "has in none of these ads: people have to look at every ad." in page
+    )
+
+
 def test_confused_categories_with_their_ads(finished):
     page = read_page(finished)
+    assert "max makes 2 errors, no two of them between the same categories" in page
     first, second = read_table(finished, "confusion")
     assert (first["category"], first["other category"]) == ("cars", "bikes")
     assert first["taken for the other"] == "1"
@@ -209,12 +199,40 @@ def test_confused_categories_with_their_ads(finished):
     assert "The mistakes that it was surest of cars and bikes test 3 true: cars" in page
 
 
+def test_categories_that_are_confused_more_than_once_are_named(workspace):
+    page = run(workspace, "image")
+    assert (
+        "image makes 4 errors, 2 of them between sofas and bikes, and 100.0% between the 3 pairs "
+        "of categories below" in page
+    )
+
+
 def test_accuracy_by_size(finished):
     page = read_page(finished)
     rows = read_table(finished, "size")
     assert [row["training ads of the category"] for row in rows] == ["1 to 2", "3 to 9", "30 to 99"]
     assert [float(row["max"]) for row in rows] == pytest.approx([2 / 3, 2 / 3, 1])
-    assert "small categories need more ads, or people" in page
+    assert (
+        "In categories with 1 to 2 training ads max is right for 66.7% of 3 ads, in those with 30 "
+        "to 99 for 100.0% of 2 ads: chance alone could explain the difference." in page
+    )
+
+
+@pytest.mark.parametrize(
+    ("predicted", "verdict"),
+    [
+        ([0] * 40, "small categories need more ads, or people"),
+        ([1] * 40, "being small does a category no harm"),
+    ],
+)
+def test_what_size_does_to_a_category_where_chance_does_not_explain_it(
+    predicted, verdict, workspace
+):
+    parts = {"train": [0] * 40 + [1] * 4, "validation": [], "test": [0] * 20 + [1] * 20}
+    make_split(workspace, CATEGORIES[:2], parts)
+    probs = {"validation": np.zeros((0, 2)), "test": certain(predicted, 2)}
+    make_features(workspace, {part: {"text": array} for part, array in probs.items()})
+    assert verdict in run(workspace, "text")
 
 
 def test_the_thesis_numbers_stand_beside_on_the_page_only(workspace):
@@ -259,15 +277,6 @@ def test_what_was_not_run_names_its_command(finished):
     assert re.search(r"Table 5\.9 .{30,60} error-groups/tables/table-5\.9 adcat attend", page)
 
 
-def test_an_attention_model_has_its_tables(workspace):
-    arrays = {f"{part}/probs": array for part, array in both(EARLY, [0, 0, 0, 0, 0, 0]).items()}
-    write_arrays(workspace.attention("c-wh"), [workspace.features], arrays)
-    page = run(workspace, "--compare", "thesis")
-    assert [row["model"] for row in read_table(workspace, "table-5.8")][2:] == ["attend-c-wh"]
-    assert "Table 5.9: ads of each error group that attention gets right" in page
-    assert "85.08%" in page
-
-
 def test_every_item_of_the_thesis_is_listed_once():
     numbers = [item.number for item in ITEMS]
     assert len(set(numbers)) == len(numbers)
@@ -275,7 +284,9 @@ def test_every_item_of_the_thesis_is_listed_once():
     assert {n for n in numbers if n.startswith("Figure 5")} == {
         f"Figure 5.{i}" for i in range(1, 12)
     }
-    assert {item.file.partition("/")[0] for item in ITEMS} == {"split", "evaluate", "error-groups"}
+    commands = {"split", "evaluate", "error-groups", "attend"}
+    assert {item.file.partition("/")[0] for item in ITEMS} == commands
+    assert all(f"adcat {item.file.partition('/')[0]}" in item.command for item in ITEMS)
 
 
 def test_equal_runs_give_equal_pages_and_no_path_is_in_them(workspace):
@@ -296,6 +307,6 @@ def test_one_model_alone_has_a_page(tmp_path):
     )
     page = run(made)
     assert "There is only one model, hence nothing to compare." in page
-    assert "It takes both classifiers to tell" in page
+    assert "It takes both classifiers, and ads with text and photo, to tell" in page
     assert "text makes no error on these ads." in page
     assert "Without validation ads there is nothing to set a threshold by" in page

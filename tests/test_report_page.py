@@ -15,6 +15,7 @@ from adcat.report.page import (
     Section,
     Shown,
     adapted,
+    drawn,
     render,
     write_files,
 )
@@ -53,7 +54,7 @@ def all_blocks():
     return [
         Shown(table, "table", HOSTILE, [(Column(HOSTILE), [HOSTILE, None])]),
         Drawing(chart, "figure", HOSTILE, HOSTILE),
-        Picture("<svg width='1'><path style='fill: #ffffff'/></svg>", HOSTILE, HOSTILE),
+        Picture(drawn("<svg width='1'><path style='fill: #ffffff'/></svg>"), HOSTILE, HOSTILE),
         Gallery(HOSTILE, [(HOSTILE, [card])]),
         Remark(HOSTILE),
     ]

@@ -28,6 +28,13 @@ def test_what_more_data_brought():
     assert found["gain"] == pytest.approx(0.0221)
 
 
+def test_the_ten_settings_of_attention():
+    found = thesis.attention_settings()
+    assert len(found) == 10
+    assert found["c-wh"] == {"top1": pytest.approx(0.8278), "learning_rate": 0.001}
+    assert max(found, key=lambda name: found[name]["top1"]) == "c-wh"
+
+
 @pytest.mark.parametrize("policy", sorted(thesis.NAMES))
 def test_every_name_has_numbers(policy):
     assert len(thesis.results(policy)) == 4

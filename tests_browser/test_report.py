@@ -5,7 +5,14 @@ import json
 import numpy as np
 import pytest
 from browser import Page, driver
-from handmade import certain, make_features, make_fused, make_split
+from handmade import (
+    certain,
+    make_attention,
+    make_features,
+    make_fused,
+    make_search,
+    make_split,
+)
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -15,6 +22,7 @@ from adcat.workspace import Workspace
 HOSTILE = "<script>alert(1)</script>"
 BREAKING_OUT = '"><img src=x onerror=alert(2)>'
 CATEGORIES = ["bikes", f"cars {HOSTILE}", "sofas"]
+MODELS = ["text", "image", "max", "nn", "attend-c-wh"]
 TEST = [0, 0, 1, 1, 2, 2]
 TEXT = [0, 0, 0, 0, 1, 2]
 IMAGE = [0, 1, 1, 2, 0, 2]
@@ -36,6 +44,8 @@ def report(tmp_path_factory):
     mixed = {"validation": certain([0, 1, 1], 3), "test": certain(TEXT, 3)}
     make_fused(workspace, "max", mixed)
     make_fused(workspace, "nn", mixed, "nn", history=HISTORY)
+    make_attention(workspace, "c-wh", mixed, np.full((len(TEST), 9), 1 / 9))
+    make_search(workspace, *[(point, "wh", 0.1, [0.2, 0.5, 0.4]) for point in "abcde"])
     result = CliRunner().invoke(app, ["-w", str(workspace.root), "evaluate", "--compare", "thesis"])
     assert result.exit_code == 0, result.output
     return workspace.evaluation / "report.html"
@@ -121,9 +131,9 @@ def test_a_click_on_a_heading_sorts_its_table_and_another_turns_it_round(page):
         "row => row.cells[heading.cellIndex].textContent.trim())]"
     )
     direction, models = page.run(cells, "model")
-    assert (direction, models) == ("ascending", ["image", "max", "nn", "text"])
+    assert (direction, models) == ("ascending", sorted(MODELS))
     direction, models = page.run(cells, "model")
-    assert (direction, models) == ("descending", ["text", "nn", "max", "image"])
+    assert (direction, models) == ("descending", sorted(MODELS, reverse=True))
     direction, shares = page.run(cells, "top-1")
     values = [float(share.rstrip("%")) for share in shares]
     assert (direction, values) == ("descending", sorted(values, reverse=True))
@@ -137,6 +147,25 @@ def test_the_page_is_as_wide_as_the_window(page):
         "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
     assert width == inside
+
+
+def test_a_row_keeps_its_name_when_its_table_is_pushed_aside(page):
+    moved, left, name, other = page.run(
+        "const box = document.querySelector('#models ~ .scroll');"
+        "const cells = box.querySelector('tbody tr').cells;"
+        "const place = cell => cell.getBoundingClientRect().left;"
+        "const before = place(cells[1]);"
+        "box.scrollLeft = 1000;"
+        "return [before - place(cells[1]), place(box), place(cells[0]), box.scrollLeft]"
+    )
+    assert moved == pytest.approx(other, abs=1)
+    assert name == pytest.approx(left, abs=1)
+
+
+def test_the_pictures_of_attention_are_large_enough_to_read(page):
+    wide = page.run("return [...document.querySelectorAll('.wide img')].map(one => one.width)")
+    assert len(wide) == 4  # reliability, Figures 5.9 to 5.11
+    assert min(wide) >= 896
 
 
 def test_light_and_dark_have_paper_and_ink_far_apart(page):

@@ -1,5 +1,6 @@
 """Where an attention model looks: tables, figures and galleries (thesis, section 5.3.1 and A.4)."""
 
+import csv
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,11 +12,16 @@ from adcat.artifacts import Labels, Probs
 from adcat.attention.answers import border
 from adcat.attention.model import Weights
 from adcat.error_groups import ADS, CATEGORIES, GROUPS, SAMPLE, Groups, draw, in_words
+from adcat.errors import expecting
 from adcat.figures import Example, gallery
-from adcat.tables import Column, Table, percent
+from adcat.tables import Cell, Column, Table, percent
 
 BLOCK = 8192  # maps in memory at a time
 SHOWN = 3  # ads in a figure
+BORDER = [
+    *(Column("ads where"), Column("ads", "{:,}")),
+    *(percent("attention at the border"), percent("flat attention")),
+]
 NOTE = (
     "The photo; the photo under its attention, darker where there was less; the ten places with "
     "the most attention. Bold: the true category"
@@ -50,12 +56,8 @@ def border_table(looked: Looked, part: str) -> Table:
     shares, flat = looked.at_the_border(), border(*looked.shape).mean()
     groups = {in_words(name): looked.groups == i for i, name in enumerate(GROUPS)}
     rows = {**groups, "all ads": np.ones(len(shares), np.bool_)}
-    return Table(
-        f"Attention at the border of the photo, {part} part",
-        [
-            *(Column("ads where"), Column("ads", "{:,}")),
-            *(percent("attention at the border"), percent("flat attention")),
-        ],
+    return _border(
+        part,
         [
             [name, int(here.sum()), float(shares[here].mean()), float(flat)]
             for name, here in rows.items()
@@ -64,13 +66,29 @@ def border_table(looked: Looked, part: str) -> Table:
     )
 
 
+def read_border_table(path: Path, part: str) -> Table:
+    """Reads such a table from its CSV file.
+
+    Raises:
+      BadInputError: it holds something else.
+    """
+    with expecting(path, "table of attention"), path.open(newline="", encoding="utf-8") as file:
+        _, *rows = csv.reader(file)
+        rows = [[name, int(ads), float(at), float(flat)] for name, ads, at, flat in rows]
+    return _border(part, rows)
+
+
+def _border(part: str, rows: Sequence[Sequence[Cell]]) -> Table:
+    return Table(f"Attention at the border of the photo, {part} part", BORDER, rows)
+
+
 def draw_figures(
     folder: Path, looked: Looked, example: Callable[[int], Example], seed: int
 ) -> None:
     """Draws three ads each, which the model gets right (thesis, figures 5.9 to 5.11).
 
     At random (5.9), with the most attention at the border (5.10), with the least (5.11); the
-    thesis chose its ads by hand.
+    thesis chose its ads by hand. Nothing is drawn where the model gets none right.
 
     Args:
       folder: where they go.
@@ -79,6 +97,8 @@ def draw_figures(
       seed: of the draw.
     """
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(looked.correct))
+    if not len(rows):
+        return
     shares = looked.at_the_border()[rows]
     chosen = {
         "figure-5.9": ("ads that the model gets right", rows),
@@ -86,9 +106,9 @@ def draw_figures(
         "figure-5.11": ("right, with the least attention at the border", rows[np.argsort(shares)]),
     }
     for name, (heading, ordered) in chosen.items():
-        examples = [example(int(row)) for row in ordered[:SHOWN]]
+        rows = [("", [example(int(row))]) for row in ordered[:SHOWN]]
         for form in ("png", "svg"):
-            gallery(folder / f"{name}.{form}", heading, [("", examples)], NOTE)
+            gallery(folder / f"{name}.{form}", heading, rows, NOTE)
 
 
 def draw_galleries(

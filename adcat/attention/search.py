@@ -17,6 +17,7 @@ from adcat.attention.step import Over
 from adcat.errors import BadInputError, DivergedError
 from adcat.image.schedule import Evaluation
 from adcat.progress import Progress
+from adcat.tables import Column, Table, percent
 
 LOG = "trials.jsonl"
 
@@ -79,6 +80,27 @@ def _try(setting: Setting, train: Callable[[Setting], Sequence[Evaluation]]) -> 
 def best_of(trials: Sequence[Trial]) -> Trial:
     """The trial with the highest score; the first of equals."""
     return max(trials, key=lambda trial: trial.score)
+
+
+def best_of_each(trials: Sequence[Trial]) -> dict[str, Trial]:
+    """Each setting's trial at the learning rate that suits it best, by the setting's name."""
+    found: dict[str, Trial] = {}
+    for trial in trials:
+        name = trial.setting.name
+        found[name] = best_of([found[name], trial]) if name in found else trial
+    return found
+
+
+def settings_table(trials: Sequence[Trial]) -> Table:
+    """Table 5.7: what the search found; no numbers of a setting that failed at every rate."""
+    return Table(
+        "Table 5.7: settings of attention, best validation top-1",
+        [Column("setting"), Column("learning rate", "{:g}"), percent("validation top-1")],
+        [
+            [name, *([None] * 2 if trial.error else [trial.setting.learning_rate, trial.score])]
+            for name, trial in best_of_each(trials).items()
+        ],
+    )
 
 
 def read_trials(log: Path) -> list[Trial]:

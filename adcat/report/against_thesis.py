@@ -4,6 +4,7 @@ import dataclasses
 
 from adcat import thesis
 from adcat.error_groups import count, recovered
+from adcat.report.approaches import NUMBERS
 from adcat.report.evaluation import Evaluation, Measured
 from adcat.report.models import APPROACHES
 from adcat.report.page import Section, Shown
@@ -11,6 +12,7 @@ from adcat.report.words import many
 from adcat.tables import Column, Table
 
 EFFECTS = "effects"
+EARLY = ("concat", "pool", "pool-aux")
 IMAGE_GROUP, NEITHER = "image_correct_text_incorrect", "both_incorrect"
 
 
@@ -52,7 +54,10 @@ def thesis_section(evaluation: Evaluation) -> Section:
             for one in found
         ],
     )
-    note = "Differences in percentage points; of an error group, in points of its ads."
+    note = (
+        "Differences in percentage points; of an error group, in points of its ads. Whether one is "
+        "more than chance here stands under “Which differences are real?”."
+    )
     shown = [Shown(table, EFFECTS, note)] if found else []
     return Section("thesis", "Does it come out as in the thesis?", conclusion, shown)
 
@@ -71,7 +76,7 @@ def _over_text(models: dict[str, Measured]) -> list[Effect]:
     return [
         Effect(
             f"{policy} over text, top-1",
-            "Tables 5.1, 5.4, 5.8",
+            f"Table {NUMBERS[approach].metrics}",
             thesis.results(policy)["top1"] - thesis.results("text")["top1"],
             model.scores.top1 - text.scores.top1,
         )
@@ -91,9 +96,10 @@ def _over_groups(evaluation: Evaluation, models: dict[str, Measured]) -> list[Ef
     def share(policy: str, group: str) -> float:
         return recovered(groups, models[policy].outcomes.correct)[group] / sizes[group]
 
-    wanted = [("nn-validation", "nn", IMAGE_GROUP, "Table 5.2")] + [
-        (early, "product-max", NEITHER, "Tables 5.2, 5.5")
-        for early in ("concat", "pool", "pool-aux")
+    wanted = [
+        ("nn-validation", "nn", IMAGE_GROUP, "Table 5.2"),
+        *((early, "product-max", NEITHER, "Tables 5.2, 5.5") for early in EARLY),
+        ("attend-c-wh", "product-max", NEITHER, "Tables 5.2, 5.9"),
     ]
     names = {IMAGE_GROUP: "ads only the image gets right", NEITHER: "ads neither gets right"}
     return [

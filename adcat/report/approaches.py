@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from adcat import thesis
 from adcat.charts import Chart, Panel, Series
+from adcat.errors import expecting
 from adcat.report.evaluation import Evaluation, Measured
 from adcat.report.models import APPROACHES, Approach
 from adcat.report.page import Block, Drawing, Section, Shown
@@ -107,7 +108,7 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
         ],
     )  # fmt: skip
     thesis_gains = [thesis.data_gain(whole.kind.policy) for _, whole in pairs]
-    names = {"part": "thesis: with 10 %", "whole": "thesis: with all", "gain": "thesis: gain"}
+    names = {"part": "thesis: with 10%", "whole": "thesis: with all", "gain": "thesis: gain"}
     beside = [
         (Column(heading, "{:+.2%}" if name == "gain" else "{:.2%}"),
          [row.get(name) for row in thesis_gains])
@@ -124,10 +125,12 @@ def _recipe(model: Measured) -> dict[str, object]:
 
 def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
     """Figures 5.1 to 5.4: how networks learn at first."""
+    numbers = NUMBERS[approach]
+    if not numbers.accuracy:
+        return []
     histories = {model.name: first_epochs(model) for model in models}
     histories = {name: points for name, points in histories.items() if points}
-    numbers = NUMBERS[approach]
-    if not histories or not numbers.accuracy:
+    if not histories:
         return []
 
     def drawing(number: str, column: str, label: str, scale: float) -> Drawing:
@@ -150,19 +153,13 @@ def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
 
 
 def first_epochs(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
-    """The history of a network's first epochs, each point with the epochs passed by then.
-
-    An attention model's is one of whole epochs and has no such points.
-    """
+    """The history of a network's first epochs, each point with the epochs passed by then."""
     path = model.source.artifact / HISTORY
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = csv.DictReader(file)
-        if "step" not in (lines.fieldnames or []):
-            return []
-        points = [{name: float(v) for name, v in line.items()} for line in lines]
-    steps_per_epoch = max(point["step"] for point in points if point["epoch"] == 1)
+    with expecting(path, "history"), path.open(newline="", encoding="utf-8") as file:
+        points = [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file)]
+        steps_per_epoch = max(point["step"] for point in points if point["epoch"] == 1)
     return [
         (point["step"] / steps_per_epoch, point) for point in points if point["epoch"] <= EPOCHS
     ]
@@ -179,7 +176,10 @@ def best_section(evaluation: Evaluation, compare: bool) -> Section:
         [Column("approach"), Column("model"), *map(percent, HEADINGS[:2])],
         [[model.kind.approach, model.name, model.scores.top1, model.scores.top5] for model in rows],
     )
-    note = "Of each approach: the model with the best top-1, and the one with the best top-5."
+    note = (
+        "Of each approach: the model with the best top-1 on the validation ads, and the one with "
+        "the best top-5 there."
+    )
     best = evaluation.chosen
     return Section(
         "best",

@@ -6,11 +6,12 @@ import numpy as np
 
 from adcat.artifacts import PARTS, read_labels
 from adcat.confusion import ConfusedPair, SizeClass, most_confused, size_classes
+from adcat.metrics import fisher
 from adcat.report.comparison import category_rows
 from adcat.report.evaluation import Evaluation
-from adcat.report.page import Block, Gallery, Picture, Section, Shown
+from adcat.report.page import Block, Gallery, Picture, Section, Shown, drawn
 from adcat.report.photos import cards
-from adcat.report.words import many, share
+from adcat.report.words import CHANCE, many, share
 from adcat.splitting import class_counts
 from adcat.tables import Cell, Column, Table, percent
 from adcat.workspace import Workspace
@@ -55,19 +56,25 @@ def _in_words(one: SizeClass) -> str:
 
 
 def _size_conclusion(evaluation: Evaluation, classes: list[SizeClass]) -> str:
-    chosen = evaluation.chosen
+    counts, name = evaluation.chosen.counts, evaluation.chosen.name
     found = [
-        (one, chosen.counts.correct[one.categories].sum() / ads)
+        (one, int(counts.correct[one.categories].sum()), int(ads))
         for one in classes
-        if (ads := chosen.counts.ads[one.categories].sum())
+        if (ads := counts.ads[one.categories].sum())
     ]
-    (small, low), (large, high) = found[0], found[-1]
+    (small, low, few), (large, high, more) = found[0], found[-1]
     if small is large:
         return f"All categories have about as many training ads ({_in_words(small)} each)."
-    verdict = "small categories need more ads, or people" if low < high else "size does no harm"
+    if fisher(low, few, high, more) >= CHANCE:
+        verdict = "chance alone could explain the difference"
+    elif low / few < high / more:
+        verdict = "small categories need more ads, or people"
+    else:
+        verdict = "being small does a category no harm"
     return (
-        f"In categories with {_in_words(small)} training ads {chosen.name} is right for "
-        f"{share(low)} of the ads, in those with {_in_words(large)} for {share(high)}: {verdict}."
+        f"In categories with {_in_words(small)} training ads {name} is right for "
+        f"{share(low / few)} of {many(few, 'ad')}, in those with {_in_words(large)} for "
+        f"{share(high / more)} of {many(more, 'ad')}: {verdict}."
     )
 
 
@@ -80,12 +87,16 @@ def confusion_section(workspace: Workspace, evaluation: Evaluation) -> Section:
     if not pairs:
         conclusion = f"{evaluation.chosen.name} makes no error on these ads."
         return Section("confusion", "What is taken for what?", conclusion, [])
-    both = sum(pair.first_as_second + pair.second_as_first for pair in pairs)
-    conclusion = (
-        f"{many(len(pairs), 'pair')} of categories make up {share(both / wrong)} of the "
-        f"{many(wrong, 'error')} of {evaluation.chosen.name}, first of all {names[pairs[0].first]} "
-        f"and {names[pairs[0].second]}: look whether such categories can be told apart at all."
-    )
+    first, all_of_them = len(pairs[0].rows), sum(len(pair.rows) for pair in pairs)
+    conclusion = f"{evaluation.chosen.name} makes {many(wrong, 'error')}, "
+    if first == 1:
+        conclusion += "no two of them between the same categories: they have no one cause."
+    else:
+        conclusion += (
+            f"{first:,} of them between {names[pairs[0].first]} and {names[pairs[0].second]}, and "
+            f"{share(all_of_them / wrong)} between the {many(len(pairs), 'pair')} of categories "
+            "below: look whether such categories can be told apart at all."
+        )
     table = Table(
         f"Categories that {evaluation.chosen.name} takes for each other, {evaluation.part} part",
         [
@@ -141,10 +152,11 @@ def data_section(workspace: Workspace, evaluation: Evaluation) -> Section:
     if (workspace.split / DISTRIBUTION).exists():
         svg = (workspace.split / DISTRIBUTION).read_text("utf-8")
         caption = "Figure 4.1: shares of the categories by rank, and their sum"
-        blocks.append(Picture(svg, caption, _alt(counts)))
+        blocks.append(Picture(drawn(svg), caption, _alt(counts)))
+    found = f"no ad at all of {many(missed, 'category')}" if missed else "ads of every category"
     conclusion = (
-        f"The largest of {many(len(names), 'category')}, {largest[1]}, has {largest[3]:.1f} % of "
-        f"the ads; {chosen.name} finds no ad at all of {many(missed, 'category')}."
+        f"The largest of {many(len(names), 'category')}, {largest[1]}, has {largest[3]:.1f}% of "
+        f"the ads; in the {evaluation.part} part {chosen.name} finds {found}."
     )
     return Section("categories", "How does each category fare?", conclusion, blocks)
 
@@ -163,6 +175,6 @@ def _alt(counts: Table) -> str:
         half += float(percentage or 0)
         if half >= 50:
             return (
-                f"The {rank} largest of {len(counts.rows)} categories hold {half:.0f} % of the ads."
+                f"The {rank} largest of {len(counts.rows)} categories hold {half:.0f}% of the ads."
             )
     return ""

@@ -65,10 +65,10 @@ def _difference_cells(difference: PairedDifference | None) -> list[Cell]:
 def _how_to_read(evaluation: Evaluation) -> str:
     return (
         "Top-1: the first suggestion is right; top-5: one of the first five is. Low and high "
-        "bound a 95 % interval. Mean recall and mean precision give every category the same "
+        "bound a 95% interval. Mean recall and mean precision give every category the same "
         f"weight, however few ads it has. Over {evaluation.baseline}: the difference in top-1 on "
-        f"the same ads ({evaluation.baseline} is {evaluation.reason}), and the p-value of "
-        "McNemar's exact test."
+        f"the same ads, in percentage points ({evaluation.baseline} is {evaluation.reason}), and "
+        "the p-value of McNemar's exact test."
     )
 
 
@@ -87,9 +87,12 @@ def pairs_section(evaluation: Evaluation) -> Section:
     if not table.rows:
         conclusion = "There is only one model, hence nothing to compare."
     elif differ:
+        name = evaluation.chosen.name
+        behind = sum(row[0] == name and float(row[-1] or 0) < CHANCE for row in table.rows)
         conclusion = (
-            f"{differ:,} of {many(len(table.rows), 'pair')} of models differ by more than chance; "
-            "which of the others is better these ads cannot tell."
+            f"{differ:,} of {many(len(table.rows), 'pair')} of models differ by more than chance. "
+            f"{name} is ahead of {behind:,} of {many(len(evaluation.models) - 1, 'other model')} "
+            "by more than chance; between models that do not differ so these ads cannot decide."
         )
     else:
         conclusion = (
@@ -98,7 +101,8 @@ def pairs_section(evaluation: Evaluation) -> Section:
         )
     note = (
         "Both models judge the same ads. What counts are the ads that only one of them gets right; "
-        "p is that of McNemar's exact test, corrected for the number of pairs by Holm's method."
+        "p is that of McNemar's exact test, corrected for the number of pairs by Holm's method. A "
+        "single comparison that is meant from the start, as that above, needs no correction."
     )
     return Section(
         "differences", "Which differences are real?", conclusion, [Shown(table, "pairs", note)]

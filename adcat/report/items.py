@@ -3,12 +3,16 @@
 import dataclasses
 from collections.abc import Sequence
 
+from adcat.report.evaluation import Measured
 from adcat.report.page import Drawing, Picture, Section, Shown
 from adcat.report.words import many
 from adcat.tables import Column, Table
 
 FUSE = "adcat fuse --policy"
 ATTEND = "adcat attend --insert-at c --over wh"
+SEARCH = "adcat attend --search"
+ATTENDED = "attend/c-wh"  # what it writes
+GALLERIES = "Figure A.4"  # that are not on the page
 EVALUATE, ERROR_GROUPS, SPLIT = "adcat evaluate", "adcat error-groups", "adcat split ADS"
 
 
@@ -29,6 +33,10 @@ def _evaluated(number: str, shows: str, needs: str = "") -> Item:
     return Item(number, shows, EVALUATE, file, needs)
 
 
+def _attended(number: str, shows: str, file: str) -> Item:
+    return Item(number, shows, ATTEND, f"{ATTENDED}/{file}", ATTEND)
+
+
 def _grouped(number: str, shows: str, file: str, needs: str = "") -> Item:
     return Item(number, shows, ERROR_GROUPS, f"error-groups/{file}", needs)
 
@@ -46,11 +54,11 @@ ITEMS: Sequence[Item] = (
     _grouped("Table 4.2", "categories with the most errors", "tables/table-4.2"),
     _evaluated("Table 5.1", "late fusion", LATE),
     _grouped("Table 5.2", "error groups, late fusion", "tables/table-5.2", LATE),
-    _evaluated("Table 5.3", "10 % and all ads, late fusion", LATE_TENTH),
+    _evaluated("Table 5.3", "10% and all ads, late fusion", LATE_TENTH),
     _evaluated("Table 5.4", "early fusion", EARLY),
     _grouped("Table 5.5", "error groups, early fusion", "tables/table-5.5", EARLY),
-    _evaluated("Table 5.6", "10 % and all ads, early fusion", EARLY_TENTH),
-    _evaluated("Table 5.7", "attention: settings compared", ATTEND),
+    _evaluated("Table 5.6", "10% and all ads, early fusion", EARLY_TENTH),
+    _evaluated("Table 5.7", "attention: settings compared", SEARCH),
     _evaluated("Table 5.8", "attention", ATTEND),
     _grouped("Table 5.9", "error groups, attention", "tables/table-5.9", ATTEND),
     _evaluated("Table 5.10", "best of each approach"),
@@ -58,44 +66,56 @@ ITEMS: Sequence[Item] = (
     _evaluated("Figure 5.2", "loss while learning, late fusion", LATE_NETWORK),
     _evaluated("Figure 5.3", "accuracy while learning, early fusion", EARLY),
     _evaluated("Figure 5.4", "loss while learning, early fusion", EARLY),
-    _evaluated("Figure 5.5", "attention over channels while learning", ATTEND.replace("wh", "c")),
-    _evaluated("Figure 5.6", "attention over places while learning", ATTEND),
+    _evaluated("Figure 5.5", "attention over channels while learning", SEARCH),
+    _evaluated("Figure 5.6", "attention over places while learning", SEARCH),
     _evaluated("Figure 5.7", "accuracy of the final attention model", ATTEND),
     _evaluated("Figure 5.8", "loss of the final attention model", ATTEND),
-    _evaluated("Figure 5.9", "photos under their attention", ATTEND),
-    _evaluated("Figure 5.10", "attention at the border", ATTEND),
-    _evaluated("Figure 5.11", "attention on what matters", ATTEND),
+    _attended("Figure 5.9", "photos under their attention", "figures/figure-5.9"),
+    _attended("Figure 5.10", "attention at the border", "figures/figure-5.10"),
+    _attended("Figure 5.11", "attention away from the border", "figures/figure-5.11"),
     _evaluated("Table A.1", "ads of each category"),
     _grouped("Figure A.2", "ads of each error group", "galleries"),
-    _evaluated("Figure A.4", "attention by error group", ATTEND),
+    _attended(GALLERIES, "attention by error group", "galleries"),
 )  # fmt: skip
 
 
-def items_section(sections: Sequence[Section]) -> Section:
-    """Where each item of the thesis is to be found, and what makes those that are not there."""
-    present = _numbers(sections)
-    absent = [item for item in ITEMS if item.needs and item.number not in present]
+def items_section(sections: Sequence[Section], looking: Measured | None) -> Section:
+    """Where each item of the thesis is to be found, and what makes those that are not there.
+
+    Args:
+      sections: of the page.
+      looking: the attention model whose pictures are on the page.
+    """
+    items = items_of(looking)
+    present = _numbers(sections) | ({GALLERIES} if looking else set())
+    absent = [item for item in items if item.needs and item.number not in present]
     table = Table(
         "Tables and figures of the thesis",
-        [*map(Column, ("item", "what it shows", "command", "file", "not run yet"))],
+        [*map(Column, ("item", "what it shows", "command", "file", "needs"))],
         [
             [item.number, item.shows, item.command, item.file, item.needs if item in absent else ""]
-            for item in ITEMS
+            for item in items
         ],
     )
     conclusion = (
-        f"{len(absent)} of {many(len(ITEMS), 'item')} cannot be made from what this workspace has "
-        "run; the last column names the command that is missing."
+        f"{len(absent)} of {many(len(items), 'item')} cannot be made from the models on this page; "
+        "the last column names the command that makes what they need."
         if absent
         else "Everything that the thesis draws from a run can be had from this workspace."
     )
     note = (
-        "Tables are CSV and Markdown, figures PNG and SVG. adcat error-groups also files the group "
-        "of every ad."
+        "Tables are CSV and Markdown, figures PNG and SVG, galleries folders of PNG. "
+        "adcat error-groups also files the group of every ad."
     )
     return Section(
         "items", "Where is each item of the thesis?", conclusion, [Shown(table, "", note)]
     )
+
+
+def items_of(looking: Measured | None) -> list[Item]:
+    """The items, with the files of this attention model."""
+    folder = looking.source.artifact.name if looking else ATTENDED
+    return [dataclasses.replace(item, file=item.file.replace(ATTENDED, folder)) for item in ITEMS]
 
 
 def _numbers(sections: Sequence[Section]) -> set[str]:

@@ -17,19 +17,24 @@ EXPLAINED: Mapping[str, str] = {
     "max": "believes whichever of text and image is more confident",
     "sum-max": "adds the confidences of text and image",
     "product-max": "multiplies the confidences of text and image",
-    "product-prior": "multiplies them and allows for how frequent each category is",
-    "log-linear": "multiplies them with weights that are fitted on validation ads",
+    "product-prior": "multiplies the confidences, allowing for how frequent each category is",
+    "log-linear": "multiplies the confidences, with weights that are fitted on validation ads",
     "nn": "a small network that weighs both answers, learned from the training ads",
-    "nn-validation": "the same network, learned from validation ads that text and image never saw",
+    "nn-validation": "a small network that weighs both answers, learned from validation ads "
+    "that text and image never saw",
     "image-boost": "as nn, with another weight on ads whose photo was understood",
     "image-boost-prop": "as image-boost, the more so the less sure the text was",
-    "temperature": "as nn, with the answers of text and image sharpened or smoothed first",
+    "temperature": "a small network that weighs both answers, each sharpened or smoothed first",
     "top3": "a network that only chooses between the answers of text and image",
     "image-only": "a network on the photo's features: what early fusion makes of the photo alone",
     "text-only": "a network on the text's features: what early fusion makes of the text alone",
     "concat": "a network on the features of text and photo side by side",
     "pool": "a network on the average of both kinds of features in one common space",
     "pool-aux": "as pool, trained to bring text and photo of an ad together in that space",
+}
+ATTENDING: Mapping[str, str] = {
+    "wh": "looks at the photo, with more weight on the places that the text points to",
+    "c": "looks at the photo, with more weight on the features that the text points to",
 }
 
 
@@ -38,7 +43,7 @@ class Kind:
     """What a model is."""
 
     approach: Approach
-    policy: str  # or the baseline's or the attention model's own name
+    policy: str  # or the baseline's name, or the attention model's setting
     settings: Mapping[str, Any]  # that it was made with
 
     @property
@@ -61,7 +66,7 @@ class Kind:
     def in_words(self) -> str:
         """How it works."""
         if self.approach == "attention":
-            return "looks at the photo where the text says it matters"
+            return ATTENDING[self.settings["over"]]
         return EXPLAINED.get(self.policy, "")
 
 
@@ -71,7 +76,7 @@ def kind_of(model: ModelProbs) -> Kind:
         return Kind("baseline", model.name, {})
     settings = model.artifact.manifest().settings
     if model.artifact.name.startswith("attend/"):
-        return Kind("attention", model.name, settings)
+        return Kind("attention", f"attend-{settings['insert_at']}-{settings['over']}", settings)
     fused = read_definition(model.artifact.path)
     is_early = any(name.endswith("_vectors") for name in fused.reads)
     return Kind("early fusion" if is_early else "late fusion", fused.policy, settings)

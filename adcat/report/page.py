@@ -14,7 +14,7 @@ from adcat.tables import Cell, Column, Table, write_table
 
 PAGE = "page.html.jinja"
 TALL = 14  # rows from which on a table scrolls
-SHORT, SHORT_HEADING = 24, 10  # letters up to which a cell is not broken into lines
+SHORT, SHORT_HEADING = 32, 10  # letters up to which a cell is not broken into lines
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,14 +46,20 @@ class Drawing:
     alt: str  # what it shows, for those who do not see it
     kind: str = "drawing"
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it needs the page's whole width, and more than a phone's."""
+        return len(self.chart.panels) > 1
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawing that another step made, as SVG."""
+    """A picture that another step made."""
 
-    svg: str
+    address: str  # a data URI
     caption: str
     alt: str
+    is_wide: bool = False
     kind: str = "picture"
 
 
@@ -131,9 +137,9 @@ def render(heading: str, facts: str, sections: Sequence[Section], figures: Path)
     )
 
     def image(block: Drawing | Picture) -> str:
-        is_drawing = isinstance(block, Drawing)
-        svg = (figures / f"{block.file}.svg").read_text("utf-8") if is_drawing else block.svg
-        return data_uri("image/svg+xml", adapted(svg).encode())
+        if isinstance(block, Picture):
+            return block.address
+        return drawn((figures / f"{block.file}.svg").read_text("utf-8"))
 
     return environment.get_template(PAGE).render(
         heading=heading,
@@ -159,6 +165,11 @@ def _is_number(cell: Cell) -> bool:
 def data_uri(media_type: str, content: bytes) -> str:
     """The content as an address that needs no request."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def drawn(svg: str) -> str:
+    """An SVG of matplotlib as an address."""
+    return data_uri("image/svg+xml", adapted(svg).encode())
 
 
 def adapted(svg: str) -> str:

@@ -12,6 +12,7 @@ from adcat.workspace import Workspace
 
 THUMBNAIL = (160, 120)  # pixels
 QUALITY = 60  # of JPEG
+LEGIBLE = 80  # where there is text in it
 
 
 def cards(
@@ -44,10 +45,19 @@ def cards(
 def thumbnail(path: str) -> str:
     """A photo as a small JPEG in a data URI; empty where it cannot be opened."""
     try:
-        photo = open_photo(path, max(THUMBNAIL))
+        return embedded(path, THUMBNAIL, QUALITY)
     except BadInputError:
         return ""
-    photo.thumbnail(THUMBNAIL)
+
+
+def embedded(path: str, size: tuple[int, int], quality: int) -> str:
+    """A picture as a JPEG of at most this width and height, in a data URI.
+
+    Raises:
+      BadInputError: it cannot be opened.
+    """
+    photo = open_photo(path, max(size))
+    photo.thumbnail(size)
     content = io.BytesIO()
-    photo.save(content, "JPEG", quality=QUALITY, optimize=True)
+    photo.save(content, "JPEG", quality=quality, optimize=True)
     return data_uri("image/jpeg", content.getvalue())

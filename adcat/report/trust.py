@@ -15,7 +15,7 @@ from adcat.report.words import many, points, share
 from adcat.tables import Cell, Column, Table, percent
 
 PRECISIONS = (0.9, 0.95, 0.98, 0.99)  # that a marketplace may ask for
-DRAWN = 5  # ads from which on a bin is worth a point in the chart
+DRAWN = 5  # ads from which on their accuracy is worth a point in a chart
 ASKED = 0.95  # of them, the one that the conclusion is about
 
 
@@ -101,10 +101,16 @@ def _conclusion(model: Measured) -> str:
     if not len(model.on_validation.labels):
         return "Without validation ads there is nothing to set a threshold by."
     found = at_precision(model, ASKED)
-    if found is None or found.precision is None:
+    if found is None:
         return (
             f"No threshold gives {model.name} {ASKED:.0%} precision on the validation ads: people "
             "have to look at every ad."
+        )
+    if found.precision is None:
+        return (
+            f"{model.name} reaches {ASKED:.0%} precision on the validation ads only with a "
+            f"confidence of {found.threshold:.1%}, which it has in none of these ads: people have "
+            "to look at every ad."
         )
     per_thousand = 1000 * found.errors / found.ads
     text = (
@@ -144,7 +150,7 @@ def automation_table(evaluation: Evaluation) -> Table:
         f"Accepting confident predictions on the {evaluation.part} part",
         [
             *(Column("model"), Column("wanted precision", "{:.0%}")),
-            *(Column("threshold", "{:.3f}"), percent("share accepted"), percent("precision")),
+            *(Column("threshold", "{:.5f}"), percent("share accepted"), percent("precision")),
             Column("errors let through per 1,000 ads", "{:.1f}"),
         ],
         rows,
@@ -155,11 +161,14 @@ def _automation_chart(evaluation: Evaluation) -> Drawing:
     series: list[Series] = []
     for model in evaluation.headline:
         accepted, precision = automation_curve(model.outcomes.confidence, model.outcomes.correct)
-        series.append(Series(model.name, (100 * accepted).tolist(), (100 * precision).tolist()))
+        steady = accepted * evaluation.ads >= min(DRAWN, evaluation.ads) - 0.5
+        shares, right = 100 * accepted[steady], 100 * precision[steady]
+        series.append(Series(model.name, shares.tolist(), right.tolist()))
     ends = ", ".join(f"{one.name} {one.y[-1]:.1f} %" for one in series)
     return Drawing(
         Chart([Panel(series)], "share of the ads accepted (%)", "right among them (%)"),
         "automation",
-        "Precision against the share automated: the baselines and the best of each approach",
+        "Precision against the share automated: the baselines and the best of each approach, from "
+        f"{many(DRAWN, 'ad')} on",
         f"Line chart: precision falls as more ads are accepted; with all of them it is {ends}.",
     )

@@ -21,7 +21,15 @@ from adcat.attention.exhibition import show
 from adcat.attention.insertion import Point
 from adcat.attention.model import AttentionModel
 from adcat.attention.recipe import WATCHED, Kitchen, Recipe, Setting, train
-from adcat.attention.search import LOG, Trial, best_of, grid, read_trials, search
+from adcat.attention.search import (
+    LOG,
+    Trial,
+    best_of,
+    grid,
+    read_trials,
+    search,
+    settings_table,
+)
 from adcat.attention.step import Over
 from adcat.attention.training import Ads
 from adcat.drafts import Draft
@@ -109,7 +117,7 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     tables = []
     if settings.search:
         trials = _trials(workspace, inputs, ads, settings, progress)
-        setting, tables = best_of(trials).setting, [_trials_table(trials)]
+        setting, tables = best_of(trials).setting, [settings_table(trials)]
         settings = dataclasses.replace(settings, **dataclasses.asdict(setting))
     target = workspace.attention(settings.name or setting.name)
     with target.write(settings, inputs, resume=True) as draft:
@@ -212,19 +220,6 @@ def _answer_incomplete(workspace: Workspace, part: Part, kinds: Kinds, draft: Dr
         rows = np.flatnonzero(kinds == modality)
         if len(rows):
             probs[rows] = Features(workspace.features).probs(part, modality)[rows]
-
-
-def _trials_table(trials: Sequence[Trial]) -> Table:
-    """What the search found, best learning rate of each setting (thesis, table 5.7)."""
-    best: dict[str, Trial] = {}
-    for trial in trials:
-        name = trial.setting.name
-        best[name] = best_of([best[name], trial]) if name in best else trial
-    return Table(
-        "Table 5.7: settings of attention, best validation top-1",
-        [Column("setting"), Column("learning rate", "{:g}"), percent("validation top-1")],
-        [[name, t.setting.learning_rate, t.score] for name, t in best.items()],
-    )
 
 
 def _summary(name: str, history: Sequence[Evaluation]) -> Table:

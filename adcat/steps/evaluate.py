@@ -10,19 +10,19 @@ from adcat.metrics import PairedDifference
 from adcat.progress import Progress
 from adcat.report.against_thesis import thesis_section
 from adcat.report.approaches import approach_section, best_section
+from adcat.report.attention import attention_section, best_over_places, sound_search
 from adcat.report.categories import confusion_section, data_section, size_section
 from adcat.report.comparison import categories_table, models_section, pairs_section
 from adcat.report.evaluation import Evaluation, Measured, measure_models
 from adcat.report.items import items_section
 from adcat.report.kinds import kinds_section, top1_by_kind
-from adcat.report.models import APPROACHES
 from adcat.report.page import Section, render, write_files
 from adcat.report.recovery import error_groups_section
 from adcat.report.trust import automation_section, reliability_section
 from adcat.report.words import many
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Cell, Column, Report, Table, percent, write_table
-from adcat.workspace import Workspace, reading
+from adcat.workspace import Artifact, Workspace, reading
 
 PAGE = "report.html"
 
@@ -58,10 +58,12 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
-    with workspace.evaluation.write(settings, read_for(workspace, models)) as draft:
+    search = sound_search(workspace, progress)
+    inputs = [*read_for(workspace, models), *([search] if search else [])]
+    with workspace.evaluation.write(settings, inputs) as draft:
         evaluation = measure_models(workspace, models, settings.part, progress)
         write_json(draft.folder / "metrics.json", _document(evaluation))
-        _write_page(draft.folder, evaluation, _sections(workspace, evaluation, settings))
+        _write_page(draft.folder, evaluation, _sections(workspace, evaluation, search, settings))
         draft.notes["fitted_on"] = "nothing; whatever is chosen is chosen on validation"
     return _report(evaluation, workspace)
 
@@ -97,10 +99,16 @@ def _kinds(evaluation: Evaluation, measured: Measured) -> dict[str, Any]:
     return {"kinds": kinds} if kinds else {}
 
 
-def _sections(workspace: Workspace, evaluation: Evaluation, settings: Settings) -> list[Section]:
+def _sections(
+    workspace: Workspace, evaluation: Evaluation, search: Artifact | None, settings: Settings
+) -> list[Section]:
     """The page's parts in their order, without the last one."""
     compare = settings.compare == "thesis"
-    approaches = (approach_section(evaluation, name, compare) for name in APPROACHES[1:])
+    approaches = [
+        approach_section(evaluation, "late fusion", compare),
+        approach_section(evaluation, "early fusion", compare),
+        attention_section(workspace, evaluation, search, compare),
+    ]
     return [
         models_section(evaluation),
         *([kinds_section(evaluation)] if evaluation.ads_by_kind else []),
@@ -128,7 +136,7 @@ def _write_page(folder: Path, evaluation: Evaluation, sections: list[Section]) -
     page = render(
         "How well are ads put into categories?",
         facts,
-        [*sections, items_section(sections)],
+        [*sections, items_section(sections, best_over_places(evaluation))],
         folder / "figures",
     )
     (folder / PAGE).write_text(page, encoding="utf-8")

@@ -73,5 +73,17 @@ def data_gain(policy: str) -> Mapping[str, float]:
     return {}
 
 
+def attention_settings() -> Mapping[str, Mapping[str, float]]:
+    """The best top1 on validation and its learning_rate, by setting, as c-wh (table 5.7)."""
+    over = {"C": "c", "W/H": "wh"}
+    found: dict[str, Mapping[str, float]] = {}
+    for row in read("results"):
+        if row["table"] == "5.7":
+            point, _, kind = row["model"].partition(") ")
+            numbers = {"top1": float(row["top1"]) / 100, "learning_rate": float(row["lr"])}
+            found[f"{point}-{over[kind]}"] = numbers
+    return found
+
+
 def _as_adcat_names(group: str) -> str:
     return group.replace(" ", "_")

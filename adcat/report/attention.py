@@ -1,0 +1,215 @@
+"""Attention: what a search found, how the best model learned, and where it looked (section 5.3)."""
+
+import csv
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from adcat import thesis
+from adcat.arrays import open_array
+from adcat.artifacts import MODALITIES, read_kinds
+from adcat.attention.looking import read_border_table
+from adcat.attention.search import LOG, Trial, best_of_each, read_trials, settings_table
+from adcat.attention.step import Over
+from adcat.charts import Chart, Panel, Series
+from adcat.errors import AdcatError, expecting
+from adcat.modalities import have
+from adcat.progress import Progress
+from adcat.report.approaches import HISTORY, approach_section
+from adcat.report.evaluation import Evaluation, Measured
+from adcat.report.page import Block, Drawing, Picture, Remark, Section, Shown
+from adcat.report.photos import LEGIBLE, embedded
+from adcat.report.words import share
+from adcat.tables import Column, Table, percent
+from adcat.workspace import Artifact, Workspace
+
+ABOUT: Mapping[Over, str] = {"wh": "places of the photo", "c": "feature maps of the network"}
+SEARCHED: Mapping[Over, str] = {"c": "5.5", "wh": "5.6"}  # figures
+LOOKED: Mapping[str, str] = {  # figures that `attend` draws
+    "5.9": "where {} looks in photos of ads that it gets right, drawn at random",
+    "5.10": "where {} looks, of ads that it gets right, most at the border",
+    "5.11": "where {} looks, of ads that it gets right, least at the border",
+}
+WIDE = (1122, 3000)  # pixels: as large as they are drawn
+PEAKED = 1.1  # times the weight of flat attention, from which on a place stands out
+EVEN = 0.005  # of the attention, from which on the border has more or less than its share
+SETTINGS = (
+    "A setting is the place in the photo network where the text steers it, from a (early) to e "
+    "(late), and what it weighs: places of the photo (wh) or feature maps (c)."
+)
+LEFT_OUT = (
+    "Table 5.7 and Figures 5.5 and 5.6 are left out: the search was edited, or made from something "
+    "older than what stands there now. Make it again: adcat attend --search."
+)
+
+
+def sound_search(workspace: Workspace, progress: Progress) -> Artifact | None:
+    """The search over the settings of attention; None where there is none that can be relied on."""
+    search = workspace.attention_search
+    if not search.path.exists():
+        return None
+    try:
+        search.check()
+    except AdcatError as error:
+        progress.say(f"warning: left out the search over attention's settings: {error}")
+        return None
+    return search
+
+
+def best_over_places(evaluation: Evaluation) -> Measured | None:
+    """Of the attention models that weigh places, the best on the validation ads."""
+    models = evaluation.of("attention")
+    found = [model for model in models if model.kind.settings["over"] == "wh"]
+    return max(found, key=lambda model: model.validation_top1, default=None)
+
+
+def attention_section(
+    workspace: Workspace, evaluation: Evaluation, search: Artifact | None, compare: bool
+) -> Section | None:
+    """The tables and curves of attention, and where it looked; None without such a model."""
+    section = approach_section(evaluation, "attention", compare)
+    if section is None:
+        return None
+    blocks = [*section.blocks, *_searched(workspace, search, compare)]
+    blocks += _learning(max(evaluation.of("attention"), key=lambda model: model.validation_top1))
+    looking = best_over_places(evaluation)
+    if looking is None:
+        return dataclasses.replace(section, blocks=blocks)
+    border = read_border_table(looking.source.artifact / "border.csv", "test")
+    blocks += [Shown(border, note=_BORDER), *_looked(looking)]
+    conclusion = (
+        f"{section.conclusion} {_in_words(looking.name, _peak(workspace, looking), border)}"
+    )
+    return dataclasses.replace(section, conclusion=conclusion, blocks=blocks)
+
+
+def _searched(workspace: Workspace, search: Artifact | None, compare: bool) -> list[Block]:
+    """Table 5.7, Figures 5.5 and 5.6."""
+    if search is None:
+        return [Remark(LEFT_OUT)] if workspace.attention_search.path.exists() else []
+    with expecting(search / LOG, "log of a search"):
+        trials = read_trials(search / LOG)
+    table = settings_table(trials)
+    printed = [thesis.attention_settings().get(str(row[0]), {}) for row in table.rows]
+    beside = [
+        (Column("thesis: learning rate", "{:g}"), [row.get("learning_rate") for row in printed]),
+        (percent("thesis: validation top-1"), [row.get("top1") for row in printed]),
+    ]
+    curves = [_search_curves(trials, over) for over in SEARCHED]
+    return [
+        Shown(table, "table-5.7", SETTINGS, beside if compare else ()),
+        *(curve for curve in curves if curve.chart.panels[0].series),
+    ]
+
+
+def _search_curves(trials: Sequence[Trial], over: Over) -> Drawing:
+    """Every insertion point at its best learning rate; none that failed."""
+    best = [trial for trial in best_of_each(trials).values() if trial.setting.over == over]
+    series = [
+        Series(
+            f"{trial.setting.insert_at}, learning rate {trial.setting.learning_rate:g}",
+            [point.epoch for point in trial.history],
+            [100 * point.validation_top1 for point in trial.history],
+        )
+        for trial in best
+        if not trial.error
+    ]
+    highest = "; ".join(f"{one.name}: {max(one.y):.1f}" for one in series)
+    return Drawing(
+        Chart([Panel(series)], "epochs", "validation accuracy (%)"),
+        f"figure-{SEARCHED[over]}",
+        f"Figure {SEARCHED[over]}: accuracy while learning, attention over {ABOUT[over]}, by place",
+        f"Line chart of validation accuracy (%) over epochs. Highest: {highest}.",
+    )
+
+
+def _learning(model: Measured) -> list[Drawing]:
+    """Figures 5.7 and 5.8."""
+    path = model.source.artifact / HISTORY
+    with expecting(path, "history"), path.open(newline="", encoding="utf-8") as file:
+        lines = csv.DictReader(file)
+        rows = [{name: float(v) for name, v in line.items() if v} for line in lines]
+        return [
+            _curves(model.name, rows, "5.7", "top1", "accuracy (%)", 100),
+            _curves(model.name, rows, "5.8", "loss", "loss (nats per ad)", 1),
+        ]
+
+
+def _curves(
+    name: str,
+    rows: Sequence[Mapping[str, float]],
+    number: str,
+    column: str,
+    label: str,
+    scale: float,
+) -> Drawing:
+    series = [
+        _learned(rows, "training", f"train_{column}", scale),
+        _learned(rows, "validation", f"validation_{column}", scale),
+    ]
+    ends = "; ".join(f"{one.name} ends at {one.y[-1]:.3g}" for one in series)
+    return Drawing(
+        Chart([Panel(series)], "epochs", label),
+        f"figure-{number}",
+        f"Figure {number}: {label} of {name} while it learned; training: mean since the point "
+        "before",
+        f"Line chart of {label} over epochs: {ends}.",
+    )
+
+
+def _learned(rows: Sequence[Mapping[str, float]], name: str, column: str, scale: float) -> Series:
+    """A column of a history; at the start nothing is learned yet and there is none."""
+    here = [row for row in rows if column in row]
+    return Series(name, [row["epoch"] for row in here], [scale * row[column] for row in here])
+
+
+_BORDER = (
+    "The border is the outermost ring of the places that attention weighs; flat attention gives "
+    "every place the same weight, whatever it shows."
+)
+
+
+def _peak(workspace: Workspace, looking: Measured) -> float:
+    """The weight of the place that a model looks at most, in weights of flat attention; mean."""
+    kinds = read_kinds(workspace.split, "test")
+    maps = open_array(looking.source.artifact / "test/maps.npy", len(kinds))
+    highest = maps.max(axis=1)[have(kinds, MODALITIES)]
+    return float(highest.mean(dtype=np.float64)) * maps.shape[1]
+
+
+def _in_words(name: str, peak: float, border: Table) -> str:
+    """How far from flat its attention is, and whether it is drawn to the border."""
+    at_border, flat = (float(cell or 0) for cell in border.rows[-1][2:])
+    if peak < PEAKED:
+        verdict = "it looks nowhere in particular, and what the photos below mark means little"
+    elif abs(at_border - flat) < EVEN:
+        verdict = "it neither seeks nor avoids the border"
+    elif at_border < flat:
+        verdict = "it looks rather into the middle"
+    else:
+        verdict = (
+            "it looks rather at the border, which the thesis takes for what the text says being "
+            "written where the photo shows little"
+        )
+    return (
+        f"Where {name} looks most, a place has {peak:.2f} times the weight that flat "
+        f"attention would give it; the border of the photo has {share(at_border)} of its "
+        f"attention, {share(flat)} if it were flat: {verdict}."
+    )
+
+
+def _looked(model: Measured) -> list[Picture]:
+    """Figures 5.9 to 5.11; none where the model gets no ad right."""
+    files = {n: model.source.artifact / f"figures/figure-{n}.png" for n in LOOKED}
+    return [
+        Picture(
+            embedded(str(file), WIDE, LEGIBLE),
+            f"Figure {number}: {LOOKED[number].format(model.name)}",
+            f"Three ads, each as its photo, the photo darker where {model.name} attended less, and "
+            "the photo with the ten places of most attention marked; below, its first answers.",
+            is_wide=True,
+        )
+        for number, file in files.items()
+        if file.exists()
+    ]
