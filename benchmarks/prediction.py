@@ -1,14 +1,17 @@
-"""How fast new ads are answered.
+"""How fast new ads are answered, and in how much memory.
 
 Throughput: `predict`'s whole work on a table (decoding, both classifiers, fusion, JSON) against the
 image half of `extract-features` on the same photos. Latency: the median over 200 ads, one after
 the other through stdin of a running `predict`, with a text only and with a photo too. The network
-is Inception v3 at 299 pixels as it is before training.
+is Inception v3 at 299 pixels as it is before training. Memory: the peak of `predict` on tables of
+10,000 and of 100,000 ads without photos.
 """
 
 import csv
 import dataclasses
+import itertools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -30,6 +33,7 @@ from adcat.workspace import Workspace
 TABLE = Path(__file__).parent.parent / "sample_data/ads.csv"
 FOLDER = TABLE.parent.resolve()
 SIDE, BATCH, ROUNDS, ASKED = 299, 32, 3, 200
+LONG_TABLES = 10_000, 100_000  # ads
 COLUMNS = ("id", "title", "description", "image")
 
 
@@ -56,6 +60,12 @@ def make_workspace(folder: Path) -> Workspace:
     for words in (("extract-features",), ("fuse", "--policy", "product-max")):
         subprocess.run(adcat(workspace, *words), check=True, capture_output=True)
     return workspace
+
+
+def read_rows() -> list[dict[str, str]]:
+    """The sample's rows."""
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def per_second(batches: Callable[[], Iterable[object]], ads: int) -> float:
@@ -99,8 +109,7 @@ def throughput(workspace: Workspace) -> None:
 
 def latency(workspace: Workspace) -> None:
     """Prints the median time of an answer of a running process."""
-    with TABLE.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["image"]][: ASKED + 10]
+    rows = [row for row in read_rows() if row["image"]][: ASKED + 10]
     words = adcat(workspace, "predict", "--model", "product-max", "--images", TABLE.parent)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(words, text=True, **pipes) as process:
@@ -119,8 +128,30 @@ def latency(workspace: Workspace) -> None:
         process.stdin.close()
 
 
+def memory(workspace: Workspace, folder: Path) -> None:
+    """Prints peak memory and rate on ads without photos, of a short and a long table."""
+    rows = read_rows()
+    for ads in LONG_TABLES:
+        table = folder / f"{ads}.csv"
+        with table.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("id", "title", "description"))
+            for i, row in enumerate(itertools.islice(itertools.cycle(rows), ads)):
+                writer.writerow((i, row["title"], row["description"]))
+        words = ("predict", table, "--model", "product-max", "--output", folder / f"{ads}.jsonl")
+        started = time.perf_counter()
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(adcat(workspace, *words), **pipes)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        rate = ads / (time.perf_counter() - started)
+        print(f"{ads:7,} ads without photo {usage.ru_maxrss / 1024:6.0f} MB, {rate:,.0f} ads/s")
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         made = make_workspace(Path(folder))
         throughput(made)
         latency(made)
+        memory(made, Path(folder))
