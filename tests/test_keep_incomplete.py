@@ -163,6 +163,7 @@ def test_photos_without_any_text_go_through_the_whole_chain(tmp_path):
     assert "of the 0 of 12 ads" in adcat(workspace, "error-groups").stdout
     lines = adcat(workspace, "predict", tmp_path / "ads.csv", "--model", "max").stdout.splitlines()
     assert {json.loads(line)["modality"] for line in lines} == {"image"}
+    assert "everything is current" in adcat(workspace, "status").stdout
     refused = run(workspace, "fuse", "--policy", "concat")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "concat has 0 ads to learn from" in refused.stderr

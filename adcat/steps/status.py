@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from adcat import command_lines
+from adcat.artifacts import MODALITIES, read_modalities
 from adcat.drafts import Unfinished
+from adcat.errors import AdcatError
 from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table
@@ -50,7 +52,8 @@ def status(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
 
 def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
     """What `--json` prints."""
-    artifacts = workspace.artifacts()
+    needless = _needless(workspace)
+    artifacts = [artifact for artifact in workspace.artifacts() if artifact not in needless]
     if not workspace.variants("fuse"):
         artifacts.insert(artifacts.index(workspace.features) + 1, workspace.fused(FIRST_POLICY))
     known: dict[str, Finding] = {}
@@ -71,6 +74,17 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
         "unfinished": drafts,
         "next": _next([f for f in findings if f.artifact != workspace.attention_search], drafts),
     }
+
+
+def _needless(workspace: Workspace) -> list[Artifact]:
+    """The classifiers of what no ad has, which are never made."""
+    try:
+        may_lack = "incomplete" in workspace.split.manifest().notes
+        there = read_modalities(workspace.split) if may_lack else MODALITIES
+    except (AdcatError, OSError):  # what is wrong with it is told anyway
+        return []
+    classifiers = {"text": workspace.text_model, "image": workspace.image_model}
+    return [artifact for modality, artifact in classifiers.items() if modality not in there]
 
 
 def _judged(finding: Finding) -> dict[str, Any]:
