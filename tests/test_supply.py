@@ -48,7 +48,7 @@ def test_no_module_unpickles_or_runs_what_it_reads(path):
 def test_the_search_knows_every_way_that_arrays_and_networks_are_read():
     names = {ast.unparse(call.func) for path in SOURCES for call in parts_of(path, ast.Call)}
     readers = {name for name in names if name.rpartition(".")[2] in ("load", "load_model")}
-    ours = {"load", "classifier.load", "module.load", "load_fused"}
+    ours = {"load", "classifier.load", "module.load", "fusion.load", "attention.load"}
     assert readers - ours == {*SAFE, "fasttext.load_model"}
 
 
