@@ -11,7 +11,6 @@ import csv
 import dataclasses
 import itertools
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from pathlib import Path
 from adcat.artifacts import PARTS, find_models, image_paths, iterate_ads, read_categories
 from adcat.image import classifier
 from adcat.image.decoding import THREADS
-from adcat.image.extraction import stream_features
+from adcat.image.extraction import Extractor, stream_features
 from adcat.prediction.ads import Ad, in_batches
 from adcat.prediction.models import load_predictor
 from adcat.prediction.rules import Promise
@@ -34,6 +33,14 @@ TABLE = Path(__file__).parent.parent / "sample_data/ads.csv"
 FOLDER = TABLE.parent.resolve()
 SIDE, BATCH, ROUNDS, ASKED = 299, 32, 3, 200
 LONG_TABLES = 10_000, 100_000  # ads
+# Runs a command and prints its peak memory. A child begins with its parent's peak, so that the
+# parent has to be a small process, not this one.
+PEAK = """
+import resource, subprocess, sys
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+subprocess.run(sys.argv[1:], check=True, **quiet)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 COLUMNS = ("id", "title", "description", "image")
 
 
@@ -97,7 +104,7 @@ def throughput(workspace: Workspace) -> None:
         for batch in predictor.stream(in_batches(ads, -(-BATCH // THREADS)), FOLDER, 5, THREADS):
             yield [json.dumps(answer.record(categories, None)) for answer in batch]
 
-    image = predictor.image()
+    image = Extractor(predictor.image(), predictor.forward())  # one network for both
     rates: list[tuple[float, float]] = []
     for _ in range(ROUNDS):
         extracted = per_second(lambda: stream_features(image, paths, BATCH), len(paths))
@@ -140,13 +147,10 @@ def memory(workspace: Workspace, folder: Path) -> None:
                 writer.writerow((i, row["title"], row["description"]))
         words = ("predict", table, "--model", "product-max", "--output", folder / f"{ads}.jsonl")
         started = time.perf_counter()
-        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(adcat(workspace, *words), **pipes)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
+        watched = [sys.executable, "-c", PEAK, *adcat(workspace, *words)]
+        megabytes = int(subprocess.run(watched, check=True, stdout=subprocess.PIPE).stdout) / 1024
         rate = ads / (time.perf_counter() - started)
-        print(f"{ads:7,} ads without photo {usage.ru_maxrss / 1024:6.0f} MB, {rate:,.0f} ads/s")
+        print(f"{ads:7,} ads without photo {megabytes:6.0f} MB, {rate:,.0f} ads/s")
 
 
 if __name__ == "__main__":
