@@ -39,7 +39,7 @@ pipeline: install  ## Run every step on ADS (IMAGES, WEIGHTS) into WORKSPACE
 	$(ADCAT) extract-features
 	for policy in $(CLOSED_FORMS); do $(ADCAT) fuse --policy $$policy || exit; done
 	for policy in $(NETWORKS); do $(ADCAT) fuse --policy $$policy --max-epochs $(EPOCHS) || exit; done
-	$(ADCAT) attend --stage attention --optimizer adam --learning-rate 0.0001
+	$(ADCAT) attend --stage attention --optimizer adam --learning-rate 0.0001 --epochs 5
 	$(ADCAT) evaluate
 	$(ADCAT) error-groups
 
