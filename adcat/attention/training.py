@@ -123,7 +123,8 @@ def train_attention(
         for (photos, _), count in ((training, views), (validation, 1))
     ]
     below = model.parts.below
-    map_bytes = 4 * math.prod(below.output.shape[1:])
+    shape = below.output.shape[1:]
+    map_bytes = 4 * math.prod(shape)
     fits = map_bytes * sum(map(len, all_views)) <= cache_bytes
     forward = compiled(below)
 
@@ -131,7 +132,8 @@ def train_attention(
         if not fits:
             return with_text(computed(forward, views), text_vectors)
         path = folder / f"{part}.maps"
-        maps = run_once(forward, views, path, schedule.batch_size, f"maps, {part}", progress)
+        title = f"maps, {part}"
+        maps = run_once(forward, views, shape, path, schedule.batch_size, title, progress)
         return with_text(stored(maps, views.photos.labels), text_vectors)
 
     return train(

@@ -1,7 +1,8 @@
 """What a frozen network makes of photos: computed once, and stored."""
 
 import dataclasses
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,19 +38,25 @@ class Views:
 
 
 def run_once(
-    forward: Forward, views: Views, path: Path, batch_size: int, title: str, progress: Progress
+    forward: Forward,
+    views: Views,
+    shape: Sequence[int],
+    path: Path,
+    batch_size: int,
+    title: str,
+    progress: Progress,
 ) -> NDArray[np.float32]:
     """Runs a frozen network over views of photos and stores what it makes of them: [views, ...].
 
     Args:
       forward: the network.
       views: what it is run over.
+      shape: of what it makes of one view.
       path: the file, from whose length an interrupted run goes on.
       batch_size: photos that are in work at a time.
       title: what the progress calls it.
       progress: hears of every photo.
     """
-    (one,) = forward(views.read(0)[None])
 
     def batches(done: int) -> Iterator[NDArray[np.float32]]:
         with progress.task(title, len(views), "images", done) as task:
@@ -57,4 +64,4 @@ def run_once(
                 yield made
                 task.advance(len(made))
 
-    return append_rows(path, one[0].size, batches).reshape(-1, *one[0].shape)
+    return append_rows(path, math.prod(shape), batches).reshape(-1, *shape)

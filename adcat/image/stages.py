@@ -58,7 +58,8 @@ def train_last_layer(
     def vectors(part: str, photos: LabelledPhotos, views: int) -> Vectors:
         views_of = Views(model, photos, views, schedule.seed)
         path, title = folder / f"{part}.vectors", f"vectors, {part}"
-        return run_once(forward, views_of, path, schedule.batch_size, title, progress)
+        shape = [model.dimension]
+        return run_once(forward, views_of, shape, path, schedule.batch_size, title, progress)
 
     made = vectors("train", training, views)
     examples = (
