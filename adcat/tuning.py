@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from adcat import trial_log
-from adcat.errors import AdcatError, BadInputError
+from adcat.errors import BadInputError
 from adcat.progress import Progress
 
 Algorithm = Literal["tpe", "random"]
@@ -92,7 +92,7 @@ def _run(
     try:
         value = float(score(settings, trial_seed))
         error = "" if np.isfinite(value) else f"the score is {value}"
-    except (AdcatError, ArithmeticError, RuntimeError, ValueError) as failure:
+    except Exception as failure:  # TensorFlow's errors have no common base with Python's
         value, error = np.nan, f"{type(failure).__name__}: {failure}"
     return Trial(
         trial=index,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adcat.fusion.losses import contrast, cross_entropy, l2, similarities
+from adcat.fusion.losses import auxiliary, contrast, cross_entropy, l2, similarities
 from adcat.fusion.samples import boost, boost_proportionally
 from adcat.quiet import import_tensorflow
 
@@ -70,3 +70,11 @@ def test_the_auxiliary_loss_against_a_plain_loop_with_known_negatives(tf, simila
 
 def _similarity(i, t, kind):
     return i @ t / (np.linalg.norm(i) * np.linalg.norm(t)) if kind == "cosine" else i @ t
+
+
+@pytest.mark.parametrize("ads", [1, 3])
+def test_a_batch_of_one_category_has_no_auxiliary_loss(tf, ads):
+    vectors = tf.constant(np.random.default_rng(0).normal(size=(2, ads, 4)), tf.float32)
+    labels = tf.constant([1] * ads)
+    tf.random.set_seed(0)
+    assert float(tf.function(auxiliary)(*vectors, labels, "dot", 5)) == 0

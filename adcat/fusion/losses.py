@@ -43,6 +43,7 @@ def auxiliary(u_img: Any, u_txt: Any, labels: Any, similarity: str, negatives: i
     tf = import_tensorflow()
     other = tf.cast(labels[:, None] != labels[None, :], tf.float32)  # [n, n]
     draws = tf.random.categorical(tf.math.log(other), negatives)  # [n, g]
+    draws = tf.minimum(draws, tf.shape(other, tf.int64)[0] - 1)  # n where there is no other
     return contrast(similarities(u_img, u_txt, similarity), draws, other)
 
 
