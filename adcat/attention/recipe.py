@@ -76,7 +76,7 @@ class Recipe:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Kitchen:
+class Run:
     """Where a training finds the image classifier, and keeps what it needs to go on."""
 
     image_model: Path
@@ -89,7 +89,7 @@ def train(
     recipe: Recipe,
     training: Ads,
     validation: Ads,
-    kitchen: Kitchen,
+    run: Run,
 ) -> tuple[AttentionModel, list[Evaluation]]:
     """Makes an attention model from the image classifier and trains it.
 
@@ -98,18 +98,18 @@ def train(
       recipe: everything else.
       training: what is learned from; also what text vectors are standardised with.
       validation: what says when to slow down and to stop.
-      kitchen: folders and progress.
+      run: folders and progress.
 
     Returns:
       The model with its best validation weights, and the history of its training.
     """
     seeded_tensorflow(recipe.seed)
-    image = classifier.load(kitchen.image_model)
+    image = classifier.load(run.image_model)
     model = build(image, training[1], _choices(setting, recipe))
     schedule = _schedule(setting, recipe)
-    state = kitchen.checkpoints / f"{setting.name}-{setting.learning_rate:g}.npz"
+    state = run.checkpoints / f"{setting.name}-{setting.learning_rate:g}.npz"
     if recipe.stage == "all":
-        auxiliary = _auxiliary(kitchen.image_model, image)
+        auxiliary = _auxiliary(run.image_model, image)
         history = train_all_layers(
             model,
             setting.insert_at,
@@ -118,14 +118,14 @@ def train(
             validation,
             schedule,
             state,
-            kitchen.progress,
+            run.progress,
         )
         return model, history
-    maps = kitchen.checkpoints / f"maps-{setting.insert_at}"
+    maps = run.checkpoints / f"maps-{setting.insert_at}"
     maps.mkdir(exist_ok=True)
     limit = recipe.cache_limit * GIGABYTE
     history = train_attention(
-        model, training, validation, schedule, recipe.views, limit, maps, state, kitchen.progress
+        model, training, validation, schedule, recipe.views, limit, maps, state, run.progress
     )
     return model, history
 

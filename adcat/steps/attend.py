@@ -20,7 +20,7 @@ from adcat.attention.answers import stream_answers
 from adcat.attention.exhibition import show
 from adcat.attention.insertion import Point
 from adcat.attention.model import AttentionModel
-from adcat.attention.recipe import WATCHED, Kitchen, Recipe, Setting, train
+from adcat.attention.recipe import WATCHED, Recipe, Run, Setting, train
 from adcat.attention.search import (
     LOG,
     Trial,
@@ -121,8 +121,8 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         settings = dataclasses.replace(settings, **dataclasses.asdict(setting))
     target = workspace.attention(settings.name or setting.name)
     with target.write(settings, inputs, resume=True) as draft:
-        kitchen = Kitchen(workspace.image_model.path, draft.checkpoints, progress)
-        model, history = train(setting, settings, ads["train"], ads["validation"], kitchen)
+        run = Run(workspace.image_model.path, draft.checkpoints, progress)
+        model, history = train(setting, settings, ads["train"], ads["validation"], run)
         attention.save(model, draft.folder)
         write_records(draft.folder / "history.csv", [dataclasses.asdict(e) for e in history])
         for part in ANSWERED:
@@ -165,10 +165,10 @@ def _trials(
     if not _is_current(target, recipe):
         share = _share(ads["train"], settings.search_fraction, settings.seed)
         with target.write(recipe, inputs, resume=True) as draft:
-            kitchen = Kitchen(workspace.image_model.path, draft.checkpoints, progress)
+            run = Run(workspace.image_model.path, draft.checkpoints, progress)
 
             def history(setting: Setting) -> Sequence[Evaluation]:
-                return train(setting, recipe, share, ads["validation"], kitchen)[1]
+                return train(setting, recipe, share, ads["validation"], run)[1]
 
             search(grid(settings.search_rate), history, draft.folder / LOG, progress)
     return read_trials(target / LOG)
