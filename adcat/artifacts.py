@@ -8,7 +8,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,10 @@ from adcat.arrays import open_array
 from adcat.errors import (
     AGAIN,
     BadInputError,
-    MissingArtifactError,
-    StaleArtifactError,
     expecting,
 )
 from adcat.manifest import MANIFEST
-from adcat.modalities import MODALITIES, Kinds, Modality, OrPrior, have, kinds_with
-from adcat.progress import Progress
+from adcat.modalities import MODALITIES, Kinds, Modality, have, kinds_with
 from adcat.workspace import Artifact, Workspace
 
 if TYPE_CHECKING:
@@ -199,129 +196,11 @@ class Features:
 
     def probs(self, part: Part, modality: Modality) -> Probs:
         """The classifier's probabilities: [n, categories]."""
-        return _open_probs(self.artifact, part, f"{modality}_probs.npy")
+        return open_probs(self.artifact, part, f"{modality}_probs.npy")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ModelProbs:
-    """Where a model's probabilities lie: a baseline's, a fused or an attention model's."""
-
-    name: str
-    artifact: Artifact
-    file: str = "probs.npy"
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether it is the text or the image classifier alone."""
-        return self.name in MODALITIES
-
-    def path(self, part: Part) -> Path:
-        """The file that holds the probabilities of the ads of a part."""
-        return self.artifact / f"{part}/{self.file}"
-
-    def probs(self, part: Part) -> Probs:
-        """The model's probabilities of the ads of a part, memory-mapped: [n, categories].
-
-        Of an ad that a baseline cannot read they are the prior.
-        """
-        split = Workspace(self.artifact.root).split
-        probs = _open_probs(self.artifact, part, self.file)
-        if not self.is_baseline or not has_incomplete(split):
-            return probs
-        unread = ~have(read_kinds(split, part), [cast(Modality, self.name)])
-        return cast(Probs, OrPrior(probs, unread, read_prior(split)))
-
-
-def all_models(workspace: Workspace) -> list[ModelProbs]:
-    """Every model whose probabilities exist, baselines first."""
-    features = workspace.features
-    baselines = [
-        ModelProbs(modality, features, f"{modality}_probs.npy")
-        for modality in MODALITIES
-        if (features / f"test/{modality}_probs.npy").exists()
-    ]
-    fused = [ModelProbs(a.path.name, a) for a in workspace.variants("fuse")]
-    attention = [ModelProbs(_attention_name(a), a) for a in workspace.variants("attend")]
-    return [*baselines, *fused, *attention]
-
-
-def find_models(workspace: Workspace, names: Sequence[str]) -> list[ModelProbs]:
-    """The models of these names, in this order.
-
-    Raises:
-      BadInputError: no such model has been made.
-    """
-    models = {model.name: model for model in all_models(workspace)}
-    for name in names:
-        if name not in models:
-            raise BadInputError(
-                f"there is no model {name!r} in {workspace.root}; there are: "
-                f"{', '.join(models) or 'none yet'}"
-            )
-    return [models[name] for name in names]
-
-
-def models_to_report(
-    workspace: Workspace, names: Sequence[str], part: Part, progress: Progress
-) -> list[ModelProbs]:
-    """The models of these names; without names, every one that is sound and knows the part.
-
-    Raises:
-      BadInputError: there is no such model, or it has no probabilities of the training ads.
-      MissingArtifactError: there is no model at all.
-      StaleArtifactError: a model that was named is stale, or every model is.
-    """
-    if names:
-        models = find_models(workspace, list(dict.fromkeys(names)))
-        for model in models:
-            _check_part(model, part)
-            model.artifact.check()
-        return models
-    models = [m for m in all_models(workspace) if m.is_baseline or part != "train"]
-    if not models:
-        workspace.features.check()
-    return _sound(models, progress)
-
-
-def read_for(workspace: Workspace, models: Sequence[ModelProbs]) -> list[Artifact]:
-    """The artifacts that are read where models are looked at, each once."""
-    artifacts = [workspace.split, workspace.features, *(model.artifact for model in models)]
-    return list(dict.fromkeys(artifacts))
-
-
-def _check_part(model: ModelProbs, part: Part) -> None:
-    if part == "train" and not model.is_baseline:
-        raise BadInputError(
-            f"{model.name} has no probabilities of the train part, only the baselines "
-            f"{' and '.join(MODALITIES)} have; use --part validation or --part test"
-        )
-
-
-def _sound(models: Sequence[ModelProbs], progress: Progress) -> list[ModelProbs]:
-    """The models whose artifacts are sound; says which are left out and what makes them again."""
-    sound: list[ModelProbs] = []
-    left_out: dict[str, list[str]] = {}  # reason -> names
-    for model in models:
-        try:
-            model.artifact.check()
-            sound.append(model)
-        except (MissingArtifactError, StaleArtifactError) as error:
-            left_out.setdefault(str(error), []).append(model.name)
-    if not sound:
-        models[0].artifact.check()  # raises
-    for reason, absent in left_out.items():
-        progress.say(f"warning: left out {', '.join(absent)}: {reason}")
-    return sound
-
-
-def _open_probs(artifact: Artifact, part: Part, file: str) -> Probs:
+def open_probs(artifact: Artifact, part: Part, file: str) -> Probs:
+    """Opens probabilities of the ads of a part, memory-mapped: [n, categories]."""
     split = Workspace(artifact.root).split
     categories = len(read_categories(split))
     return open_array(artifact / f"{part}/{file}", count_ads(split, part), categories)
-
-
-def _attention_name(artifact: Artifact) -> str:
-    """The default folder `c-wh` holds `attend-c-wh`; a folder with a name of its own, that name."""
-    name = artifact.path.name
-    is_default = name[:2] in {"a-", "b-", "c-", "d-", "e-"} and name[2:] in {"wh", "c"}
-    return f"attend-{name}" if is_default else name

@@ -19,10 +19,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from adcat.artifacts import PARTS, find_models, image_paths, iterate_ads, read_categories
+from adcat.artifacts import PARTS, image_paths, iterate_ads, read_categories
 from adcat.image import classifier
 from adcat.image.decoding import THREADS
 from adcat.image.extraction import Extractor, stream_features
+from adcat.models import find_models
 from adcat.prediction.ads import Ad, in_batches
 from adcat.prediction.models import load_predictor
 from adcat.prediction.rules import Promise

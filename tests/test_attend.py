@@ -10,10 +10,11 @@ import pytest
 from pipeline import adcat, make_workspace
 from typer.testing import CliRunner
 
-from adcat.artifacts import find_models, read_labels
+from adcat.artifacts import read_labels
 from adcat.attention.search import grid, read_trials
 from adcat.cli import app
 from adcat.error_groups import FIGURES
+from adcat.models import find_models
 from adcat.progress import Silent
 from adcat.report.items import ITEMS
 from adcat.steps.attend import Settings, attend

@@ -54,7 +54,8 @@ def test_while_a_network_is_searched(copy):
 
 
 def test_while_a_network_is_trained_in_one_call(copy):
-    with start(copy, "fuse", "--policy", "nn", "--max-epochs", 10**6) as process:
+    slow = ("--hidden-layers", 3, "--hidden-units", 4000, "--batch-size", 1)
+    with start(copy, "fuse", "--policy", "nn", *slow) as process:
         maps = Path(f"/proc/{process.pid}/maps")
         wait_for(process, lambda: "libtensorflow" in maps.read_text())
         check(copy, process, after=3)

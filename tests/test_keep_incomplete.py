@@ -8,17 +8,10 @@ import pytest
 from pipeline import adcat, draw_ads, make_workspace, write_table
 from typer.testing import CliRunner
 
-from adcat.artifacts import (
-    PARTS,
-    all_models,
-    prior,
-    read_ads,
-    read_categories,
-    read_kinds,
-    read_labels,
-)
+from adcat.artifacts import PARTS, prior, read_ads, read_categories, read_kinds, read_labels
 from adcat.cli import app
 from adcat.fusion.policies import POLICIES
+from adcat.models import all_models
 from adcat.workspace import Workspace
 
 NETWORKS = ("nn", "concat", "text-only")

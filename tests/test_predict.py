@@ -15,8 +15,9 @@ from PIL import Image
 from pipeline import WORDS, adcat, make_workspace, write_table
 from typer.testing import CliRunner
 
-from adcat.artifacts import all_models, iterate_ads, prior, read_categories, read_labels
+from adcat.artifacts import iterate_ads, prior, read_categories, read_labels
 from adcat.cli import app
+from adcat.models import all_models
 from adcat.workspace import Workspace
 
 POLICIES = ("product-max", "log-linear", "top3", "concat", "text-only", "image-only")

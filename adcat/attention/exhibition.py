@@ -1,6 +1,6 @@
 """Shows where an attention model looked at the test ads of a workspace."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,13 @@ from adcat.artifacts import (
     read_labels,
 )
 from adcat.attention.answers import mean_by_category
-from adcat.attention.looking import Looked, border_table, draw_figures, draw_galleries
+from adcat.attention.looking import (
+    Looked,
+    ReadExamples,
+    border_table,
+    draw_figures,
+    draw_galleries,
+)
 from adcat.attention.model import AttentionModel
 from adcat.attention.pictures import overlay, squares
 from adcat.attention.step import Over
@@ -58,9 +64,9 @@ def show(
     probs = _of_whole_ads(workspace, open_array(folder / "test/probs.npy", ads, len(names)))
     groups = _error_groups(workspace, labels)
     looked = Looked(maps, model.map_shape, labels, probs, groups)
-    example = _example_reader(workspace, model, looked, names, blur)
-    draw_figures(figures, looked, example, seed)
-    draw_galleries(galleries, looked, names, example, seed)
+    read = _example_reader(workspace, model, looked, names, blur)
+    draw_figures(figures, looked, read, seed)
+    draw_galleries(galleries, looked, names, read, seed)
     table = border_table(looked, "test")
     write_table(folder, "border", table)
     return [table]
@@ -87,12 +93,15 @@ def _error_groups(workspace: Workspace, labels: Labels) -> Groups:
 
 def _example_reader(
     workspace: Workspace, model: AttentionModel, looked: Looked, names: Sequence[str], blur: float
-) -> Callable[[int], Example]:
-    """What reads a whole test ad by its row: its photo, where the model looked, its answer."""
+) -> ReadExamples:
+    """What reads whole test ads by their rows: photos, where the model looked, its answers."""
     paths = image_paths(workspace.split, "test", MODALITIES)
 
-    def read(row: int) -> Example:
-        (ad,) = read_ads(workspace.split, "test", ["title", "category"], [row], MODALITIES)
+    def read(rows: Sequence[int]) -> dict[int, Example]:
+        ads = read_ads(workspace.split, "test", ["title", "category"], rows, MODALITIES)
+        return {row: example(row, ad) for row, ad in zip(rows, ads, strict=True)}
+
+    def example(row: int, ad: Mapping[str, str]) -> Example:
         photo = open_photo(paths[row], max(PHOTO_PIXELS))
         photo.thumbnail(PHOTO_PIXELS)
         left, top, right, bottom = central_box(photo, model.image.central_fraction)

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ NOTE = (
     "The photo; the photo under its attention, darker where there was less; the ten places with "
     "the most attention. Bold: the true category"
 )
+
+ReadExamples: TypeAlias = Callable[[Sequence[int]], dict[int, Example]]  # by the ads' rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,9 +85,7 @@ def _border(part: str, rows: Sequence[Sequence[Cell]]) -> Table:
     return Table(f"Attention at the border of the photo, {part} part", BORDER, rows)
 
 
-def draw_figures(
-    folder: Path, looked: Looked, example: Callable[[int], Example], seed: int
-) -> None:
+def draw_figures(folder: Path, looked: Looked, read: ReadExamples, seed: int) -> None:
     """Draws three ads each, which the model gets right (thesis, figures 5.9 to 5.11).
 
     At random (5.9), with the most attention at the border (5.10), with the least (5.11); the
@@ -93,7 +94,7 @@ def draw_figures(
     Args:
       folder: where they go.
       looked: where the model looked.
-      example: reads an ad and draws its pictures.
+      read: reads ads and draws their pictures.
       seed: of the draw.
     """
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(looked.correct))
@@ -106,7 +107,7 @@ def draw_figures(
         "figure-5.11": ("right, with the least attention at the border", rows[np.argsort(shares)]),
     }
     for name, (heading, ordered) in chosen.items():
-        rows = [("", [example(int(row))]) for row in ordered[:SHOWN]]
+        rows = [("", [example]) for example in read(ordered[:SHOWN].tolist()).values()]
         for form in ("png", "svg"):
             gallery(folder / f"{name}.{form}", heading, rows, NOTE)
 
@@ -115,7 +116,7 @@ def draw_galleries(
     folder: Path,
     looked: Looked,
     names: Sequence[str],
-    example: Callable[[int], Example],
+    read: ReadExamples,
     seed: int,
 ) -> None:
     """Draws a gallery of each error group, of ads that the model gets right (thesis, A.4).
@@ -124,14 +125,15 @@ def draw_galleries(
       folder: where they go.
       looked: where the model looked.
       names: of the categories.
-      example: reads an ad and draws its pictures.
+      read: reads ads and draws their pictures.
       seed: of the draw.
     """
     groups = np.where(looked.correct, looked.groups, GROUPS.index("both_correct")).astype(np.int8)
     size = min(SAMPLE, len(groups))
     for group, categories in draw(groups, looked.labels, size, CATEGORIES, ADS, seed).items():
+        examples = read([row for drawn in categories for row in drawn.rows])
         rows = [
-            (names[drawn.misclassified.category], [example(row) for row in drawn.rows])
+            (names[drawn.misclassified.category], [examples[row] for row in drawn.rows])
             for drawn in categories
         ]
         if rows:

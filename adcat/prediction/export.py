@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from adcat.artifacts import ModelProbs, Probs, read_categories, read_modalities, read_prior
+from adcat.artifacts import Probs, read_categories, read_modalities, read_prior
 from adcat.errors import BadInputError
 from adcat.fusion.model import FILES as FUSION_FILES
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
@@ -19,6 +19,7 @@ from adcat.image.extraction import extractor
 from adcat.image.inception import VECTORS
 from adcat.manifest import write_json
 from adcat.modalities import KINDS, Kind
+from adcat.models import ModelProbs
 from adcat.prediction.ads import Ad, in_batches
 from adcat.prediction.models import load_rules, stored_rules
 from adcat.prediction.predictor import Predictor, once

@@ -7,20 +7,13 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
-from adcat.artifacts import (
-    Labels,
-    ModelProbs,
-    Probs,
-    all_models,
-    read_kinds,
-    read_labels,
-    read_prior,
-)
+from adcat.artifacts import Labels, Probs, read_kinds, read_labels, read_prior
 from adcat.attention import model as attention
 from adcat.errors import AdcatError, StaleArtifactError
 from adcat.fusion import model as fusion
 from adcat.metrics import check_distributions, outcomes
 from adcat.modalities import KINDS, MODALITIES, Kind, Kinds, Modality, have
+from adcat.models import ModelProbs, all_models
 from adcat.prediction.predictor import PIXELS, Predictor, once
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
 from adcat.progress import Progress

@@ -10,9 +10,7 @@ from adcat.artifacts import (
     MODALITIES,
     Labels,
     Modality,
-    ModelProbs,
     Part,
-    all_models,
     read_categories,
     read_kinds,
     read_labels,
@@ -33,6 +31,7 @@ from adcat.metrics import (
 )
 from adcat.modalities import IN_WORDS, Kinds
 from adcat.modalities import Kind as AdKind
+from adcat.models import ModelProbs, all_models
 from adcat.progress import Progress
 from adcat.report.models import APPROACHES, Approach, Kind, kind_of
 from adcat.workspace import Workspace

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from adcat.artifacts import ModelProbs
 from adcat.fusion.model import read_definition
 from adcat.fusion.policies import POLICIES
+from adcat.models import ModelProbs
 
 Approach: TypeAlias = Literal["baseline", "late fusion", "early fusion", "attention"]
 APPROACHES: Sequence[Approach] = ("baseline", "late fusion", "early fusion", "attention")

@@ -63,7 +63,7 @@ class Searched(Recipe):
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where attention is inserted, and over what."""
+    """Where attention is inserted, over what, and how fast it learns."""
 
     insert_at: Point = option(
         "c", "Before which module of Inception v3: the 1st (a), 4th, 6th, 9th or 11th (e)."
@@ -168,7 +168,10 @@ def _trials(
             run = Run(workspace.image_model.path, draft.checkpoints, progress)
 
             def history(setting: Setting) -> Sequence[Evaluation]:
-                return train(setting, recipe, share, ads["validation"], run)[1]
+                _, evaluations = train(setting, recipe, share, ads["validation"], run)
+                for state in run.checkpoints.glob("*.npz"):  # of what is over: 0.4 GB each
+                    state.unlink()
+                return evaluations
 
             search(grid(settings.search_rate), history, draft.folder / LOG, progress)
     return read_trials(target / LOG)

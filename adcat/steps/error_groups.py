@@ -12,14 +12,10 @@ from numpy.typing import NDArray
 from adcat.artifacts import (
     MODALITIES,
     Labels,
-    ModelProbs,
     Part,
     Probs,
-    all_models,
     iterate_ads,
-    models_to_report,
     read_categories,
-    read_for,
     read_kinds,
     read_labels,
     read_modalities,
@@ -50,6 +46,7 @@ from adcat.errors import BadInputError, MissingArtifactError
 from adcat.figures import gallery
 from adcat.manifest import write_json
 from adcat.metrics import Outcomes, outcomes
+from adcat.models import ModelProbs, all_models, models_to_report, read_for
 from adcat.progress import Progress
 from adcat.report.examples import drawn_examples, read_examples
 from adcat.report.models import Approach, kind_of

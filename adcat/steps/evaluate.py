@@ -4,9 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-from adcat.artifacts import Part, models_to_report, read_for
+from adcat.artifacts import Part
 from adcat.manifest import write_json
 from adcat.metrics import PairedDifference
+from adcat.models import models_to_report, read_for
 from adcat.progress import Progress
 from adcat.report.against_thesis import thesis_section
 from adcat.report.approaches import approach_section, best_section

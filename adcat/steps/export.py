@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from adcat.artifacts import ModelProbs, find_models, images_folder, read_ads, read_for
+from adcat.artifacts import images_folder, read_ads
 from adcat.errors import BadInputError
+from adcat.models import ModelProbs, find_models, read_for
 from adcat.prediction.ads import Ad
 from adcat.prediction.export import export as write_export
 from adcat.prediction.export import largest_difference, load_exported, runtimes

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from adcat.artifacts import ModelProbs, find_models, read_categories, read_kinds, read_labels
+from adcat.artifacts import read_categories, read_kinds, read_labels
 from adcat.errors import BadInputError
 from adcat.image.decoding import THREADS
 from adcat.input_table import InputTable, parse_headers
 from adcat.manifest import Manifest
 from adcat.modalities import IN_WORDS, KINDS, have
+from adcat.models import ModelProbs, find_models
 from adcat.prediction.ads import NEEDED, Ad, Shard, arriving_ads, in_batches, table_ads
 from adcat.prediction.calibration import with_temperature
 from adcat.prediction.files import Record, check_format, is_done, write_answers
