@@ -53,8 +53,8 @@ format: install  ## Rewrite the code in the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: install  ## Run the tests
-	$(BIN)/pytest
+test: install  ## Run the tests, on two cores
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 soak: install  ## Run the long tests: kills, interruptions, fuzzing, heavy inputs
 	$(BIN)/pytest -m soak
