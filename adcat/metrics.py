@@ -32,11 +32,19 @@ class Outcomes:
     predicted: Labels  # [n]
     confidence: NDArray[np.float32]  # [n], the probability of the predicted category
     rank: Labels  # [n], the categories before the true one; 0 where the prediction is right
+    loss: NDArray[np.float32]  # [n], -log of the probability of the true category, in nats
 
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether the prediction is right: [n]."""
         return self.rank == 0
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """What models are chosen by, more is better: top-1 accuracy; of equals the lower loss."""
+        if not len(self.labels):
+            return 0.0, 0.0
+        return float(self.correct.mean()), -float(self.loss.mean(dtype=np.float64))
 
     def of(self, chosen: NDArray[np.bool_]) -> "Outcomes":
         """Those of some ads: `chosen` is [n]."""
@@ -58,7 +66,13 @@ def outcomes(probs: Probs, labels: Labels, source: Path) -> Outcomes:
     n = len(labels)
     if len(probs) != n:
         raise BadInputError(f"{source}: expected a row for each of {n} ads, found {len(probs)}")
-    made = Outcomes(labels, np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.int64))
+    made = Outcomes(
+        labels,
+        predicted=np.empty(n, np.int64),
+        confidence=np.empty(n, np.float32),
+        rank=np.empty(n, np.int64),
+        loss=np.empty(n, np.float32),
+    )
     columns = np.arange(probs.shape[1])
     for start in range(0, n, BLOCK):
         rows = slice(start, start + BLOCK)
@@ -69,6 +83,7 @@ def outcomes(probs: Probs, labels: Labels, source: Path) -> Outcomes:
         made.rank[rows] = np.count_nonzero(before, axis=1)
         made.predicted[rows] = block.argmax(axis=1)
         made.confidence[rows] = block.max(axis=1)
+        made.loss[rows] = -np.log(np.maximum(p_y[:, 0], np.finfo(np.float32).tiny))
     return made
 
 

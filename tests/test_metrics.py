@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import precision_score, recall_score, top_k_accuracy_score
+from sklearn.metrics import log_loss, precision_score, recall_score, top_k_accuracy_score
 
 from adcat.errors import BadInputError
 from adcat.metrics import (
@@ -48,6 +48,8 @@ def test_three_ads_by_hand():
     assert found.predicted.tolist() == [1, 0, 0]  # the tie of the second ad goes to category 0
     assert found.rank.tolist() == [0, 1, 1]
     np.testing.assert_allclose(found.confidence, [0.5, 0.4, 0.6])
+    np.testing.assert_allclose(found.loss, [-math.log(0.5), -math.log(0.4), -math.log(0.4)], 1e-6)
+    assert found.merit == pytest.approx((1 / 3, math.log(0.5 * 0.4 * 0.4) / 3))
     assert scores.top1 == pytest.approx(1 / 3)
     assert scores.top5 == 1
     assert scores.categories_scored == 2  # 1 and 3 have ads
@@ -68,7 +70,7 @@ def test_the_rank_is_the_place_in_a_stable_order(case):
 def test_metrics_equal_those_of_scikit_learn(n):
     categories = 23
     probs, labels = random_probs(n, categories), np.random.default_rng(1).integers(0, 20, n)
-    _, scores = measure(probs, labels)
+    found, scores = measure(probs, labels)
     everything = np.arange(categories)
     here = np.unique(labels)
     for k, ours in ((1, scores.top1), (5, scores.top5)):
@@ -81,6 +83,16 @@ def test_metrics_equal_those_of_scikit_learn(n):
         theirs = metric(labels, probs.argmax(1), labels=here, average="macro", zero_division=0)
         assert ours == pytest.approx(theirs)
     assert scores.categories_scored == len(here)
+    double = probs / probs.sum(axis=1, keepdims=True, dtype=np.float64)
+    assert -found.merit[1] == pytest.approx(log_loss(labels, double, labels=everything), rel=1e-5)
+
+
+def test_merit_is_accuracy_first_then_the_loss():
+    right, surer = [[0.6, 0.4], [0.4, 0.6]], [[0.9, 0.1], [0.4, 0.6]]
+    sure_and_wrong = [[1.0, 0.0], [1.0, 0.0]]
+    merits = [measure(probs, [0, 1])[0].merit for probs in (sure_and_wrong, right, surer)]
+    assert merits == sorted(merits)
+    assert np.isfinite(merits).all()  # also where the true category has probability 0
 
 
 @given(labelled_probs(), st.randoms(use_true_random=False))

@@ -2,12 +2,12 @@
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from adcat import thesis
 from adcat.charts import Chart, Panel, Series
 from adcat.errors import expecting
-from adcat.report.evaluation import Evaluation, Measured
+from adcat.report.evaluation import Evaluation, Measured, best
 from adcat.report.models import APPROACHES, Approach
 from adcat.report.page import Block, Drawing, Section, Shown
 from adcat.report.words import praise, share
@@ -45,11 +45,11 @@ def approach_section(evaluation: Evaluation, approach: Approach, compare: bool) 
     models = evaluation.of(approach)
     if not models:
         return None
-    best = max(models, key=lambda model: model.validation_top1)
+    praised = praise(best(models), evaluation.baseline)
     return Section(
         approach.replace(" ", "-"),
         approach.capitalize(),
-        f"{SHOWN[approach]}. Chosen on the validation ads, {praise(best, evaluation.baseline)}.",
+        f"{SHOWN[approach]}. Chosen on the validation ads, {praised}.",
         [
             _metrics(evaluation, approach, compare),
             *_data_gain(evaluation, approach, compare),
@@ -177,21 +177,21 @@ def best_section(evaluation: Evaluation, compare: bool) -> Section:
         [[model.kind.approach, model.name, model.scores.top1, model.scores.top5] for model in rows],
     )
     note = (
-        "Of each approach: the model with the best top-1 on the validation ads, and the one with "
-        "the best top-5 there."
+        "Of each approach: the model with the best top-1 on the validation ads (of equals, the one "
+        "with the lower loss), and the one with the best top-5 there."
     )
-    best = evaluation.chosen
+    chosen = evaluation.chosen
     return Section(
         "best",
         "Which approach is best?",
-        f"Chosen on the validation ads, the best model is {best.name} ({best.kind.approach}); its "
-        f"first suggestion is right for {share(best.scores.top1)} of the ads and one of its first "
-        f"five for {share(best.scores.top5)}.",
+        f"Chosen on the validation ads, the best model is {chosen.name} ({chosen.kind.approach}); "
+        f"its first suggestion is right for {share(chosen.scores.top1)} of the ads and one of its "
+        f"first five for {share(chosen.scores.top5)}.",
         [Shown(table, "table-5.10", note, printed(rows)[:2] if compare else ())],
     )
 
 
-_CRITERIA: Sequence[Callable[[Measured], float]] = (
-    lambda model: model.validation_top1,
+_CRITERIA: Sequence[Callable[[Measured], Any]] = (
+    lambda model: model.merit,
     lambda model: model.validation_top5,
 )

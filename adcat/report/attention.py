@@ -17,7 +17,7 @@ from adcat.errors import AdcatError, expecting
 from adcat.modalities import have
 from adcat.progress import Progress
 from adcat.report.approaches import HISTORY, approach_section
-from adcat.report.evaluation import Evaluation, Measured
+from adcat.report.evaluation import Evaluation, Measured, best
 from adcat.report.page import Block, Drawing, Picture, Remark, Section, Shown
 from adcat.report.photos import LEGIBLE, embedded
 from adcat.report.words import share
@@ -61,7 +61,7 @@ def best_over_places(evaluation: Evaluation) -> Measured | None:
     """Of the attention models that weigh places, the best on the validation ads."""
     models = evaluation.of("attention")
     found = [model for model in models if model.kind.settings["over"] == "wh"]
-    return max(found, key=lambda model: model.validation_top1, default=None)
+    return best(found) if found else None
 
 
 def attention_section(
@@ -72,7 +72,7 @@ def attention_section(
     if section is None:
         return None
     blocks = [*section.blocks, *_searched(workspace, search, compare)]
-    blocks += _learning(max(evaluation.of("attention"), key=lambda model: model.validation_top1))
+    blocks += _learning(best(evaluation.of("attention")))
     looking = best_over_places(evaluation)
     if looking is None:
         return dataclasses.replace(section, blocks=blocks)

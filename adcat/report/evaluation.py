@@ -57,14 +57,14 @@ class Measured:
         return self.source.name
 
     @property
-    def validation_top1(self) -> float:
-        """What models are chosen by; 0 without validation ads."""
-        return _share(self.on_validation.rank < 1)
+    def merit(self) -> tuple[float, float]:
+        """What models are chosen by, more is better: `Outcomes.merit` on the validation ads."""
+        return self.on_validation.merit
 
     @property
     def validation_top5(self) -> float:
-        """Likewise, with five suggestions."""
-        return _share(self.on_validation.rank < 5)
+        """Share of the validation ads with the true category among the first five suggestions."""
+        return float((self.on_validation.rank < 5).mean()) if len(self.on_validation.rank) else 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -88,8 +88,8 @@ class Evaluation:
 
     @property
     def chosen(self) -> Measured:
-        """The model with the best validation top-1; ties: the first. The test part has no say."""
-        return max(self.models, key=lambda model: model.validation_top1)
+        """The model with the greatest merit; the test part has no say."""
+        return best(self.models)
 
     @property
     def groups(self) -> Groups | None:
@@ -114,11 +114,14 @@ class Evaluation:
 
     @property
     def headline(self) -> list[Measured]:
-        """The baselines and the best of each other approach, by validation top-1."""
-        found = self.of("baseline")
-        for approach in APPROACHES[1:]:
-            found += sorted(self.of(approach), key=lambda model: -model.validation_top1)[:1]
-        return found
+        """The baselines and the best of each other approach."""
+        models = [self.of(approach) for approach in APPROACHES[1:]]
+        return self.of("baseline") + [best(found) for found in models if found]
+
+
+def best(models: Sequence[Measured]) -> Measured:
+    """The model with the greatest merit on the validation ads."""
+    return max(models, key=lambda model: model.merit)
 
 
 def measure_models(
@@ -171,10 +174,6 @@ def measure_models(
     )
 
 
-def _share(true: NDArray[np.bool_]) -> float:
-    return float(true.mean()) if len(true) else 0.0
-
-
 def _choose_baseline(
     baselines: Sequence[ModelProbs], on_validation: Mapping[str, Outcomes]
 ) -> tuple[str, str]:
@@ -184,8 +183,8 @@ def _choose_baseline(
         return first, "the only baseline"
     if not len(on_validation[first].labels):
         return first, "the baseline named first: no validation ads tell the better one"
-    best = max(baselines, key=lambda model: np.count_nonzero(on_validation[model.name].correct))
-    return best.name, "the better baseline on the validation part"
+    better = max(baselines, key=lambda model: on_validation[model.name].merit)
+    return better.name, "the better baseline on the validation part"
 
 
 def _measure(

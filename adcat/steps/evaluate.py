@@ -80,6 +80,7 @@ def _document(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "part": evaluation.part,
         "ads": evaluation.ads,
+        "chosen": evaluation.chosen.name,
         "models": [
             {
                 "model": measured.name,
@@ -154,6 +155,7 @@ def _report(evaluation: Evaluation, workspace: Workspace) -> Report:
         means,
         f"over {evaluation.baseline}: in top-1, on the same ads; {evaluation.baseline} is "
         f"{evaluation.reason}",
+        f"chosen on the validation ads: {evaluation.chosen.name}",
         f"report: {workspace.evaluation / PAGE}",
     ]
     tables = [_overview(evaluation)]
