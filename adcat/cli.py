@@ -81,7 +81,7 @@ def _add(name: str) -> None:
     def run(ctx: typer.Context, **values: Any) -> None:
         as_json, is_dry = values.pop("json", False), values.pop("dry_run", False)
         settings = build(module.Settings, values, lambda field: _is_given(ctx, field))
-        with _errors_told():
+        with errors_told():
             if is_dry:
                 show(dry_run(step, ctx.obj, settings, Terminal()))
                 return
@@ -120,18 +120,18 @@ def _is_given(ctx: typer.Context, field: str) -> bool:
 
 
 @contextlib.contextmanager
-def _errors_told() -> Iterator[None]:
+def errors_told() -> Iterator[None]:
     """What is expected to go wrong becomes a line on stderr and an exit code."""
     try:
         yield
     except AdcatError as error:
         tell(f"error: {error}")
-        raise typer.Exit(1) from None
+        sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         what = "; make room and run the same command again" if error.errno == errno.ENOSPC else ""
         tell(f"error: {where}{error.strerror or error}{what}")
-        raise typer.Exit(1) from None
+        sys.exit(1)
 
 
 for _name in COMMANDS:

@@ -43,13 +43,18 @@ def fill(
         for batch in batches(rows.done):
             here = places[rows.done : rows.done + len(batch[0])]
             for array, values in zip(arrays, batch, strict=True):
-                _check_finite(values, here, title)
+                check_finite(values, here, title)
                 array[here] = values
             rows.add(len(batch[0]))
             task.advance(len(batch[0]))
 
 
-def _check_finite(values: NDArray[np.float32], ads: NDArray[np.int64], title: str) -> None:
+def check_finite(values: NDArray[np.floating], ads: NDArray[np.int64], title: str) -> None:
+    """Checks the rows that a model made of some ads.
+
+    Raises:
+      DivergedError: one holds what is no finite number.
+    """
     is_finite = np.isfinite(values).all(axis=1)
     if not is_finite.all():
         row = ads[is_finite.argmin()]

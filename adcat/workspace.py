@@ -290,6 +290,13 @@ class Workspace:
             )
         if name in ("text", "image"):
             raise BadInputError(f"{name!r} is the name of a classifier; choose another --name")
+        for other in STEPS_WITH_VARIANTS:
+            if other != step and (
+                name.startswith(f"{other}-") or (self.root / other / name).exists()
+            ):
+                raise BadInputError(
+                    f"{name!r} is the name of a model of `adcat {other}`; choose another --name"
+                )
         return Artifact(self.root, f"{step}/{name}")
 
 

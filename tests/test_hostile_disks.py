@@ -134,7 +134,9 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(data, tmp_path, wor
     assert artifacts(left) == artifacts(data.parent / "w")
 
 
-@pytest.mark.parametrize("words", [["evaluate"], ["evaluate", "--json"]])
+@pytest.mark.parametrize(
+    "words", [["evaluate"], ["evaluate", "--json"], ["evaluate", "--help"], ["--version"]]
+)
 def test_results_that_cannot_be_printed_are_told(root, words):
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(

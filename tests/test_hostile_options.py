@@ -63,6 +63,7 @@ REFUSED = [  # exit 1, and the whole message
     (["train-text", "--pretrained-vectors", "{folder}/ads.csv"], "{folder}/ads.csv, line 1: expected how many words and how many numbers"),
     (["fuse", "--policy", "max", "--tune", "3"], "max is no network: it has nothing to --tune"),
     (["fuse", "--name", "../x"], "'../x' is no model name; a name has lower-case letters, digits and '-' only"),
+    (["fuse", "--name", "attend-c-wh"], "'attend-c-wh' is the name of a model of `adcat attend`; choose another --name"),
     (["fuse", "--name", "text"], "'text' is the name of a classifier; choose another --name"),
     (["evaluate", "nonsense"], "there is no model 'nonsense' in {root}; there are: text, image"),
     (["evaluate", "\x1b[31m"], "there is no model '\\x1b[31m' in {root}; there are: text, image"),

@@ -15,6 +15,7 @@ ADS, NAMES = "split/ads.parquet", "split/categories.json"
 TEXT, FUSED = "extract-features/test/text_probs.npy", "fuse/max/test/probs.npy"
 TRAINED = "extract-features/train/text_vectors.npy"
 EVALUATE, FUSE = ["evaluate"], ["fuse", "--policy", "sum-max"]
+NETWORK = ("fuse", "--policy", "text-only", "--max-epochs", "1")
 GROUPS, PREDICT = ["error-groups"], ["predict", "--title", "volvo", "--model", "max"]
 TRAIN = ["train-text"]
 
@@ -121,6 +122,8 @@ SEALED = [
     ("an array file is half", cut(TEXT), EVALUATE, "{root}/extract-features/test/text_probs.npy is no array: EOF: reading array header, expected 118 bytes got 78; run the command that makes it"),
     ("probabilities are not numbers", array(TEXT, nan), EVALUATE, "{root}/extract-features/test/text_probs.npy: row 1 holds no probabilities: expected numbers from 0 that add up to 1, found nan, the least nan; run the command that makes the file"),
     ("probabilities to fuse are not numbers", array(TEXT, nan), FUSE, "{root}/extract-features/test/text_probs.npy: row 1 holds no probabilities: expected numbers from 0 that add up to 1, found nan, the least nan; run the command that makes the file"),
+    ("vectors to fuse are not numbers", array("extract-features/test/text_vectors.npy", nan), NETWORK, "text-only: no finite numbers for ad 1; train the model again"),
+    ("vectors to learn from are not numbers", array(TRAINED, nan), NETWORK, "text-only diverged in epoch 1: the validation loss is nan; try a lower --learning-rate than 0.000217468"),
     ("probabilities behind an answer are not numbers", array("fuse/max/validation/probs.npy", nan), [*PREDICT, "--calibrate"], "{root}/fuse/max/validation/probs.npy: row 1 holds no probabilities: expected numbers from 0 that add up to 1, found nan, the least nan; run the command that makes the file"),
     ("probabilities do not add up to 1", array(FUSED, lambda a: a * 2), EVALUATE, "{root}/fuse/max/test/probs.npy: row 0 holds no probabilities: expected numbers from 0 that add up to 1, found 2, the least 0.2; run the command that makes the file"),
     ("probabilities are negative", array(TEXT, lambda a: a * 0 + np.float32([2, -1, 0])), GROUPS, "{root}/extract-features/test/text_probs.npy: row 0 holds no probabilities: expected numbers from 0 that add up to 1, found 1, the least -1; run the command that makes the file"),

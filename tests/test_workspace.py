@@ -197,6 +197,18 @@ def test_a_model_name_cannot_leave_its_folder(workspace, name):
         workspace.fused(name)
 
 
+def test_two_models_never_have_one_name(workspace):
+    workspace.attention("x").path.mkdir(parents=True)
+    workspace.fused("y").path.mkdir(parents=True)
+    for name in ("x", "attend-c-wh"):
+        with pytest.raises(
+            BadInputError, match=f"'{name}' is the name of a model of `adcat attend`"
+        ):
+            workspace.fused(name)
+    with pytest.raises(BadInputError, match="'y' is the name of a model of `adcat fuse`"):
+        workspace.attention("y")
+
+
 def test_variants_are_listed_by_name(workspace):
     for name in ("sum-max", "max"):
         write(workspace.fused(name), "probs")

@@ -80,7 +80,6 @@ def _document(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "part": evaluation.part,
         "ads": evaluation.ads,
-        "chosen": evaluation.chosen.name,
         "models": [
             {
                 "model": measured.name,

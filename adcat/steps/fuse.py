@@ -11,12 +11,14 @@ from adcat.arrays import create_array
 from adcat.artifacts import (
     Features,
     Part,
+    Probs,
     read_categories,
     read_kinds,
     read_labels,
     read_modalities,
 )
 from adcat.errors import BadInputError
+from adcat.filling import check_finite
 from adcat.fusion.fitting import (
     Material,
     PartArrays,
@@ -181,7 +183,7 @@ def _write(
     probs = create_array(folder / part / "probs.npy", len(ads.labels), material.categories)
     for start in range(0, len(probs), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(probs)))
-        probs[rows] = model.answers(ads.arrays, ads.kinds, rows, material.prior)
+        probs[rows] = _answers(model, ads, rows, material)
 
 
 def _write_out_of_fold(
@@ -196,7 +198,13 @@ def _write_out_of_fold(
         raise BadInputError(f"{n} validation ads are too few to fit on; {FOLDS} are needed")
     probs = create_array(folder / "validation" / "probs.npy", n, material.categories)
     for seen, left_out in KFold(FOLDS, shuffle=True, random_state=seed).split(np.arange(n)):
-        probs[left_out] = learn(seen).answers(ads.arrays, ads.kinds, left_out, material.prior)
+        probs[left_out] = _answers(learn(seen), ads, left_out, material)
+
+
+def _answers(model: FusedModel, ads: PartArrays, rows: Rows, material: Material) -> Probs:
+    found = model.answers(ads.arrays, ads.kinds, rows, material.prior)
+    check_finite(found, rows, model.policy)
+    return found
 
 
 def _fitted_on(settings: Settings) -> dict[str, str]:
