@@ -9,7 +9,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,14 @@ TOLERANCE = 1e-3  # that a row of probabilities may differ from 1
 LEVEL = 0.95  # of every interval
 
 Interval: TypeAlias = tuple[float, float]
+
+
+class Merit(NamedTuple):
+    """What a model is chosen by; the first difference counts, more is better."""
+
+    top1: float
+    is_honest: bool
+    minus_loss: float  # of the mean of -log of the true category's probability, in nats
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,12 +47,17 @@ class Outcomes:
         """Whether the prediction is right: [n]."""
         return self.rank == 0
 
-    @property
-    def merit(self) -> tuple[float, float]:
-        """What models are chosen by, more is better: top-1 accuracy; of equals the lower loss."""
+    def merit(self, is_flattered: bool) -> Merit:
+        """What models are chosen by, more is better.
+
+        Args:
+          is_flattered: whether these ads steered the model's training, so that it looks better on
+            them than it is: of equally right models, those it does not hold for come first.
+        """
         if not len(self.labels):
-            return 0.0, 0.0
-        return float(self.correct.mean()), -float(self.loss.mean(dtype=np.float64))
+            return Merit(0, not is_flattered, 0)
+        loss = self.loss.mean(dtype=np.float64)
+        return Merit(float(self.correct.mean()), not is_flattered, -float(loss))
 
     def of(self, chosen: NDArray[np.bool_]) -> "Outcomes":
         """Those of some ads: `chosen` is [n]."""

@@ -7,6 +7,7 @@ from typing import cast
 
 from adcat.artifacts import Part, Probs, has_incomplete, open_probs, read_kinds, read_prior
 from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
+from adcat.manifest import OUT_OF_FOLD, STEERED_BY, VALIDATION_PROBS
 from adcat.modalities import MODALITIES, Modality, OrPrior, have
 from adcat.progress import Progress
 from adcat.workspace import Artifact, Workspace
@@ -24,6 +25,13 @@ class ModelProbs:
     def is_baseline(self) -> bool:
         """Whether it is the text or the image classifier alone."""
         return self.name in MODALITIES
+
+    @property
+    def is_flattered(self) -> bool:
+        """Whether it knows the validation ads better than others, as they steered its training."""
+        notes = self.artifact.manifest().notes
+        steered_by = notes.get(f"{self.name}_steered_by" if self.is_baseline else STEERED_BY)
+        return steered_by == "validation" and notes.get(VALIDATION_PROBS) != OUT_OF_FOLD
 
     def path(self, part: Part) -> Path:
         """The file that holds the probabilities of the ads of a part."""

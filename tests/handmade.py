@@ -55,12 +55,15 @@ def make_features(workspace, probs):
     write_arrays(workspace.features, [workspace.split], arrays)
 
 
-def make_fused(workspace, name, probs, policy="max", reads="probs", history=(), **settings):
+def make_fused(
+    workspace, name, probs, policy="max", reads="probs", history=(), notes=(), **settings
+):
     """`probs`: part -> [n, categories]; `history`: what a network's training has filed."""
     arrays = {f"{part}/probs": array for part, array in probs.items()}
     made = dataclasses.make_dataclass("Made", {**settings, "seed": 0})(**settings, seed=0)
     with workspace.fused(name).write(made, [workspace.features]) as draft:
         write_files(draft, arrays)
+        draft.notes.update(notes)
         reads = [f"{modality}_{reads}" for modality in ("image", "text")]
         params = {"policy": policy, "reads": reads, "parameters": {}}
         (draft.folder / "params.json").write_text(json.dumps(params))

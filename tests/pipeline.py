@@ -74,6 +74,7 @@ def make_workspace(folder, *policies, ads=None, options=()):
     adcat(workspace, "train-text", "--epochs", 30, "--dim", 8)
     with workspace.image_model.write(Made(), [workspace.split]) as draft:
         classifier.save(small_image_model(len(read_categories(workspace.split))), draft.folder)
+        draft.notes["training_steered_by"] = "validation"
     adcat(workspace, "extract-features")
     for policy in policies:
         adcat(workspace, "fuse", "--policy", policy, "--max-epochs", 3)

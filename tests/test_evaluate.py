@@ -171,6 +171,17 @@ def test_of_equally_right_models_the_surer_one_is_chosen(workspace):
     assert "chosen on the validation ads: b\n" in run(workspace, "image", "a", "b").stdout
 
 
+def test_of_equally_right_models_the_one_that_validation_steered_comes_last(workspace):
+    sure = {"validation": certain(VALIDATION, 4), "test": certain([3] * 5, 4)}
+    unsure = {part: (probs + 1) / 5 for part, probs in sure.items()}
+    steered = {"training_steered_by": "validation", "validation_probs": "of the one model"}
+    make_fused(workspace, "steered", sure, notes=steered)
+    make_fused(workspace, "plain", unsure)
+    assert "validation ads: plain\n" in run(workspace, "steered", "plain").stdout
+    make_fused(workspace, "honest", sure, notes={**steered, "validation_probs": "out-of-fold"})
+    assert "validation ads: honest\n" in run(workspace, "steered", "plain", "honest").stdout
+
+
 def test_the_train_part_is_for_the_baselines(workspace):
     document = read_document(workspace, "--part", "train")
     assert [(m["model"], m["top1"]) for m in document["models"]] == [

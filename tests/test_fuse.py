@@ -89,7 +89,7 @@ def test_log_linear_prints_and_stores_its_weights_and_says_what_it_saw(made):
     assert f"w_txt {stored['w_txt']:.3f}, w_img {stored['w_img']:.3f}" in result.stdout
     notes = made.fused("log-linear").manifest().notes
     assert notes["fitted_on"] == "validation"
-    assert notes["validation_probs"] == "out-of-fold, 5 folds"
+    assert notes["validation_probs"] == "out-of-fold"
 
 
 @pytest.mark.parametrize("policy", ["log-linear", "nn-validation", "top3"])

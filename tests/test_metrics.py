@@ -49,7 +49,7 @@ def test_three_ads_by_hand():
     assert found.rank.tolist() == [0, 1, 1]
     np.testing.assert_allclose(found.confidence, [0.5, 0.4, 0.6])
     np.testing.assert_allclose(found.loss, [-math.log(0.5), -math.log(0.4), -math.log(0.4)], 1e-6)
-    assert found.merit == pytest.approx((1 / 3, math.log(0.5 * 0.4 * 0.4) / 3))
+    assert found.merit(False) == pytest.approx((1 / 3, True, math.log(0.5 * 0.4 * 0.4) / 3))
     assert scores.top1 == pytest.approx(1 / 3)
     assert scores.top5 == 1
     assert scores.categories_scored == 2  # 1 and 3 have ads
@@ -84,15 +84,23 @@ def test_metrics_equal_those_of_scikit_learn(n):
         assert ours == pytest.approx(theirs)
     assert scores.categories_scored == len(here)
     double = probs / probs.sum(axis=1, keepdims=True, dtype=np.float64)
-    assert -found.merit[1] == pytest.approx(log_loss(labels, double, labels=everything), rel=1e-5)
+    assert -found.merit(False).minus_loss == pytest.approx(
+        log_loss(labels, double, labels=everything), rel=1e-5
+    )
 
 
-def test_merit_is_accuracy_first_then_the_loss():
+def test_merit_is_accuracy_first_then_honesty_then_the_loss():
     right, surer = [[0.6, 0.4], [0.4, 0.6]], [[0.9, 0.1], [0.4, 0.6]]
     sure_and_wrong = [[1.0, 0.0], [1.0, 0.0]]
-    merits = [measure(probs, [0, 1])[0].merit for probs in (sure_and_wrong, right, surer)]
+    ascending = [(sure_and_wrong, False), (surer, True), (right, False), (surer, False)]
+    merits = [measure(probs, [0, 1])[0].merit(is_flattered) for probs, is_flattered in ascending]
     assert merits == sorted(merits)
     assert np.isfinite(merits).all()  # also where the true category has probability 0
+
+
+def test_without_ads_all_models_have_equal_merit():
+    nothing = outcomes(random_probs(0, 4), np.zeros(0, np.int64), FILE)
+    assert nothing.merit(False) == (0, True, 0)
 
 
 @given(labelled_probs(), st.randoms(use_true_random=False))

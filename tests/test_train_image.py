@@ -183,7 +183,8 @@ def test_all_layers_are_trained_with_an_auxiliary_head_and_go_on_after_an_interr
     network = classifier.load(workspace.image_model.path).network
     assert head.input.shape == network.get_layer("mixed7").output.shape
     assert head.output.shape == (None, 2)
-    assert workspace.image_model.manifest().notes["fitted_on"].startswith("train")
+    notes = workspace.image_model.manifest().notes
+    assert notes == {"fitted_on": "train", "training_steered_by": "validation"}
 
 
 def test_a_model_of_its_own_serves_as_weights_and_is_recorded_without_its_place(trained, tmp_path):

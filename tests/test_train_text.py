@@ -58,7 +58,7 @@ def test_it_writes_a_model_that_has_learned_the_categories(workspace):
     manifest = workspace.text_model.check()
     assert set(manifest.files) == {"model.bin", "model.json", "history.csv", "history.md"}
     assert set(files(workspace)) == {*manifest.files, "manifest.json"}
-    assert manifest.notes == {"fitted_on": "train"}
+    assert manifest.notes == {"fitted_on": "train", "training_steered_by": "nothing"}
     assert list(manifest.inputs) == ["split"]
     vectors, probs = load(workspace.text_model.path).features(["hörnsoffa", "kupoltält 7", "kombi"])
     assert probs.argmax(axis=1).tolist() == [2, 3, 0]
@@ -82,9 +82,9 @@ def test_it_reports_training_and_validation_accuracy(workspace):
 
 def test_what_follows_from_the_data_is_told_and_recorded(workspace):
     result = run(workspace)
-    assert "on 90 ads --epochs 50 --bucket 10000 --min-count 1\n" in result.stderr
+    assert "on 90 ads --epochs 100 --bucket 10000 --min-count 1\n" in result.stderr
     settings = workspace.text_model.manifest().settings
-    assert (settings["epochs"], settings["bucket"], settings["min_count"]) == (50, 10_000, 1)
+    assert (settings["epochs"], settings["bucket"], settings["min_count"]) == (100, 10_000, 1)
     assert (settings["augment_noise"], settings["threads"]) == (0, 1)
     assert settings["learning_rate"] == 0.9683111567577267
 
@@ -221,6 +221,7 @@ def test_a_search_trains_the_best_of_its_trials(workspace, algorithm):
     assert len(found) == 8
     assert set(best) == {"learning_rate", "dim", "epochs"}
     assert manifest.notes["tuned"] == best
+    assert manifest.notes["training_steered_by"] == "validation"
     assert f"best of 8 trials: --dim {best['dim']} --epochs {best['epochs']} " in result.stdout
     assert load(workspace.text_model.path).dimension == best["dim"]
 

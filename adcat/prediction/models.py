@@ -11,7 +11,7 @@ from adcat.artifacts import Labels, Probs, read_kinds, read_labels, read_prior
 from adcat.attention import model as attention
 from adcat.errors import AdcatError, StaleArtifactError
 from adcat.fusion import model as fusion
-from adcat.metrics import check_distributions, outcomes
+from adcat.metrics import Merit, check_distributions, outcomes
 from adcat.modalities import KINDS, MODALITIES, Kind, Kinds, Modality, have
 from adcat.models import ModelProbs, all_models
 from adcat.prediction.predictor import PIXELS, Predictor, once
@@ -28,7 +28,7 @@ ENOUGH = 50  # validation ads that have one modality only to calibrate by
 
 
 def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
-    """The sound model with the highest top-1 on the validation ads; of equal ones the first.
+    """The sound model with the greatest merit on the validation ads.
 
     Raises:
       MissingArtifactError: there is none yet.
@@ -38,7 +38,7 @@ def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
     if not models:
         workspace.features.check()  # raises
     labels = read_labels(workspace.split, "validation")
-    top1: dict[str, float] = {}
+    merits: dict[str, Merit] = {}
     for model in models:
         try:
             model.artifact.check()
@@ -46,12 +46,12 @@ def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
             progress.say(f"warning: left out {model.name}: {error}")
             continue
         found = outcomes(model.probs("validation"), labels, model.path("validation"))
-        top1[model.name] = float(found.correct.mean())
-    if not top1:
+        merits[model.name] = found.merit(model.is_flattered)
+    if not merits:
         models[0].artifact.check()  # raises
-    best = max((model for model in models if model.name in top1), key=lambda m: top1[m.name])
-    progress.say(f"model {best.name}: the best on the validation ads, top-1 {top1[best.name]:.2%}")
-    return best
+    name = max(merits, key=merits.__getitem__)
+    progress.say(f"model {name}: the best on the validation ads, top-1 {merits[name].top1:.2%}")
+    return next(model for model in models if model.name == name)
 
 
 def load_rules(model: ModelProbs) -> tuple[Rule, dict[Kind, Rule]]:

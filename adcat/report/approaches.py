@@ -177,8 +177,9 @@ def best_section(evaluation: Evaluation, compare: bool) -> Section:
         [[model.kind.approach, model.name, model.scores.top1, model.scores.top5] for model in rows],
     )
     note = (
-        "Of each approach: the model with the best top-1 on the validation ads (of equals, the one "
-        "with the lower loss), and the one with the best top-5 there."
+        "Of each approach: the model with the best top-1 on the validation ads, and the one with "
+        "the best top-5 there. Of equally right ones, those whose training the validation ads did "
+        "not steer come first, then those with the lower loss."
     )
     chosen = evaluation.chosen
     return Section(

@@ -20,6 +20,7 @@ from adcat.errors import BadInputError
 from adcat.metrics import (
     CategoryCounts,
     Interval,
+    Merit,
     Outcomes,
     PairedDifference,
     Scores,
@@ -57,9 +58,9 @@ class Measured:
         return self.source.name
 
     @property
-    def merit(self) -> tuple[float, float]:
-        """What models are chosen by, more is better: `Outcomes.merit` on the validation ads."""
-        return self.on_validation.merit
+    def merit(self) -> Merit:
+        """What models are chosen by, on the validation ads."""
+        return self.on_validation.merit(self.source.is_flattered)
 
     @property
     def validation_top5(self) -> float:
@@ -183,7 +184,7 @@ def _choose_baseline(
         return first, "the only baseline"
     if not len(on_validation[first].labels):
         return first, "the baseline named first: no validation ads tell the better one"
-    better = max(baselines, key=lambda model: on_validation[model.name].merit)
+    better = max(baselines, key=lambda model: on_validation[model.name].merit(model.is_flattered))
     return better.name, "the better baseline on the validation part"
 
 

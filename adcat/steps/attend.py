@@ -37,6 +37,7 @@ from adcat.errors import AdcatError, BadInputError
 from adcat.filling import fill
 from adcat.image.examples import LabelledPhotos
 from adcat.image.schedule import Evaluation, best
+from adcat.manifest import STEERED_BY
 from adcat.modalities import Kinds, have
 from adcat.progress import Progress
 from adcat.settings import option
@@ -130,7 +131,7 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
             _answer(model, part, ads[part], kinds, settings.batch_size, draft, progress)
             _answer_incomplete(workspace, part, kinds, draft)
         tables += show(workspace, model, draft.folder, settings.over, settings.blur, settings.seed)
-        draft.notes["fitted_on"] = "train; when to slow down and stop: validation"
+        draft.notes.update({"fitted_on": "train", STEERED_BY: "validation"})
     return Report(tables=[_summary(target.path.name, history), *tables])
 
 

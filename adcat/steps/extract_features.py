@@ -21,6 +21,7 @@ from adcat.artifacts import (
 from adcat.drafts import Draft
 from adcat.errors import AdcatError, BadInputError
 from adcat.filling import fill
+from adcat.manifest import STEERED_BY
 from adcat.modalities import have
 from adcat.progress import Progress
 from adcat.settings import option, seed_option
@@ -69,6 +70,8 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
                 _keep(workspace.features, draft, modality)
             else:
                 _extract(workspace, draft, modality, settings.batch_size, progress)
+            notes = _classifier(workspace, modality).manifest().notes
+            draft.notes[f"{modality}_steered_by"] = notes.get(STEERED_BY)
         draft.notes["fitted_on"] = "nothing"
     return _report(workspace, made, kept)
 

@@ -32,6 +32,7 @@ from adcat.fusion.networks import NetworkSettings
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.published import PUBLISHED
 from adcat.fusion.spaces import space
+from adcat.manifest import OUT_OF_FOLD, STEERED_BY, VALIDATION_PROBS
 from adcat.metrics import check_distributions
 from adcat.modalities import IN_WORDS, have
 from adcat.progress import Progress, Silent
@@ -214,13 +215,13 @@ def _fitted_on(settings: Settings) -> dict[str, str]:
     else:
         fitted = steered = settings.fit_on
         steered = "validation"
-    probs = "out-of-fold, 5 folds" if _sees_validation(settings) else "of the one model"
-    return {"fitted_on": fitted, "training_steered_by": steered, "validation_probs": probs}
+    probs = OUT_OF_FOLD if _sees_validation(settings) else "of the one model"
+    return {"fitted_on": fitted, STEERED_BY: steered, VALIDATION_PROBS: probs}
 
 
 def _lines(name: str, settings: Settings, model: FusedModel) -> list[str]:
     notes = _fitted_on(settings)
-    fitted, probs = notes["fitted_on"], notes["validation_probs"]
+    fitted, probs = notes["fitted_on"], notes[VALIDATION_PROBS]
     lines = [f"{name}: fitted on {fitted}; validation probabilities {probs}"]
     found = model.parameters
     if settings.policy == "log-linear":

@@ -16,7 +16,7 @@ from adcat.artifacts import read_categories, read_kinds, read_labels
 from adcat.errors import BadInputError
 from adcat.image.decoding import THREADS
 from adcat.input_table import InputTable, parse_headers
-from adcat.manifest import Manifest
+from adcat.manifest import VALIDATION_PROBS, Manifest
 from adcat.modalities import IN_WORDS, KINDS, have
 from adcat.models import ModelProbs, find_models
 from adcat.prediction.ads import NEEDED, Ad, Shard, arriving_ads, in_batches, table_ads
@@ -204,8 +204,8 @@ def _tell_accepted(
 def _calibrated_on(model: ModelProbs) -> str:
     """Which probabilities temperature and threshold come from."""
     notes = model.artifact.manifest().notes
-    found = f"validation ads, probabilities {notes.get('validation_probs', 'of the one model')}"
-    if notes.get("training_steered_by") == "validation":
+    found = f"validation ads, probabilities {notes.get(VALIDATION_PROBS, 'of the one model')}"
+    if model.is_flattered:
         found += "; they steered its training"
     return found
 

@@ -14,6 +14,7 @@ from adcat.image.classifier import ImageModel
 from adcat.image.examples import LabelledPhotos
 from adcat.image.schedule import Evaluation, OptimizerName, Schedule
 from adcat.keras_files import save_network
+from adcat.manifest import STEERED_BY
 from adcat.progress import Progress
 from adcat.quiet import seeded_tensorflow
 from adcat.settings import option, seed_option
@@ -92,7 +93,7 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
         histories = _train(model, settings, training, validation, draft, progress)
         classifier.save(model, draft.folder)
         write_table(draft.folder, "history", _history(histories))
-        draft.notes["fitted_on"] = "train; when to slow down and stop: validation"
+        draft.notes.update({"fitted_on": "train", STEERED_BY: "validation"})
     return Report(tables=[_summary(histories)])
 
 

@@ -20,6 +20,7 @@ from adcat.artifacts import (
 )
 from adcat.drafts import Draft
 from adcat.errors import BadInputError
+from adcat.manifest import STEERED_BY
 from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
@@ -98,7 +99,8 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
         models.save(draft.folder, settings.model, model, read_categories(split))
         table = _score(split, model, settings.seed)
         write_table(draft.folder, "history", table)
-        draft.notes.update(notes, fitted_on="train")
+        steered_by = "validation" if settings.tune else "nothing"
+        draft.notes.update({**notes, "fitted_on": "train", STEERED_BY: steered_by})
     return Report(lines, [table])
 
 
