@@ -24,6 +24,7 @@ STEPS = (  # the commands that write an artifact, each after those whose artifac
     "error-groups",
 )  # fmt: skip
 STEPS_WITH_VARIANTS = ("fuse", "attend")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")  # of a variant
 
 State: TypeAlias = Literal["missing", "damaged", "stale", "current"]
 
@@ -281,24 +282,18 @@ class Workspace:
     def _listed(self, step: str, folder: Path) -> list[Artifact]:
         found = (folder / step).iterdir() if (folder / step).is_dir() else []
         names = sorted({path.name.partition(".")[0] for path in found})
-        return [Artifact(self.root, f"{step}/{name}") for name in names if _is_name(name)]
+        return [Artifact(self.root, f"{step}/{name}") for name in names if NAME.fullmatch(name)]
 
     def _variant(self, step: str, name: str) -> Artifact:
-        if not _is_name(name):
+        if not NAME.fullmatch(name):
             raise BadInputError(
                 f"{name!r} is no model name; a name has lower-case letters, digits and '-' only"
             )
         if name in ("text", "image"):
             raise BadInputError(f"{name!r} is the name of a classifier; choose another --name")
-        for other in STEPS_WITH_VARIANTS:
-            if other != step and (
-                name.startswith(f"{other}-") or (self.root / other / name).exists()
-            ):
-                raise BadInputError(
-                    f"{name!r} is the name of a model of `adcat {other}`; choose another --name"
-                )
+        (other,) = set(STEPS_WITH_VARIANTS) - {step}
+        if name.startswith(f"{other}-") or (self.root / other / name).exists():
+            raise BadInputError(
+                f"{name!r} is the name of a model of `adcat {other}`; choose another --name"
+            )
         return Artifact(self.root, f"{step}/{name}")
-
-
-def _is_name(name: str) -> bool:
-    return re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) is not None
