@@ -8,6 +8,7 @@ EPOCHS    ?= 30
 VENV  := .venv
 BIN   := $(VENV)/bin
 ADCAT := $(BIN)/adcat -w $(WORKSPACE)
+PYTEST := pytest --numprocesses 2
 
 CLOSED_FORMS := max sum-max product-max product-prior log-linear
 NETWORKS := nn nn-validation image-boost image-boost-prop temperature top3 \
@@ -54,10 +55,10 @@ format: install  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 
 test: install  ## Run the tests, on two cores
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/$(PYTEST) --dist loadfile
 
-soak: install  ## Run the long tests: kills, interruptions, fuzzing, heavy inputs
-	$(BIN)/pytest -m soak
+soak: install  ## Run the long tests, on two cores: kills, interruptions, fuzzing, heavy inputs
+	$(BIN)/$(PYTEST) -m soak
 
 test-browser: install  ## Look at the report in Chromium (chromium and chromium-driver installed)
 	$(BIN)/pytest tests_browser

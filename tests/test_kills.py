@@ -147,10 +147,6 @@ def test_a_killed_command_does_no_harm(prepare, name, number, tmp_path):
     run(name, prepare(name), number, tmp_path)
 
 
-def test_a_killed_extraction_does_no_harm(prepare, tmp_path):
-    run("extract-features", prepare("extract-features"), 0, tmp_path)
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("number", range(KILLS))
 @pytest.mark.parametrize("name", CASES)

@@ -166,7 +166,8 @@ def test_a_photo_that_vanished_stops_the_run_which_then_goes_on(workspace, monke
     assert [path for path in read if path.endswith("train-10.png")]
 
 
-def test_all_layers_are_trained_with_an_auxiliary_head_and_go_on_after_an_interruption(workspace):
+@pytest.mark.soak
+def test_the_training_of_all_layers_goes_on_after_an_interruption(workspace):
     settings = Settings(**SMALL, stage="all", epochs=2, seed=3)
     with pytest.raises(KeyboardInterrupt):
         train_image(workspace, settings, Interrupting(ads=15))
@@ -179,6 +180,11 @@ def test_all_layers_are_trained_with_an_auxiliary_head_and_go_on_after_an_interr
         ("all", "1.0"),
         ("all", "2.0"),
     ]
+
+
+def test_all_layers_are_trained_with_an_auxiliary_head(workspace):
+    train_image(workspace, Settings(**SMALL, stage="all", epochs=1, seed=3), Silent())
+    assert [line["stage"] for line in history(workspace)] == ["all", "all"]
     head = load_network(workspace.image_model / "auxiliary.keras")
     network = classifier.load(workspace.image_model.path).network
     assert head.input.shape == network.get_layer("mixed7").output.shape
