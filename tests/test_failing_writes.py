@@ -11,7 +11,7 @@ from pipeline import adcat
 from typer.testing import CliRunner
 
 from adcat.cli import app
-from adcat.workspace import Workspace
+from adcat.workspace import Artifact, Workspace
 
 ATTEND = ("attend", "--stage", "attention", "--epochs", 1, "--name", "new")
 COMMANDS = {
@@ -63,7 +63,7 @@ def check(workspace, target, before, result):
 
 def target_of(workspace, command):
     named = {"fuse": "fuse/product-max", "attend": "attend/new"}
-    return next(a for a in workspace.artifacts() if a.name == named.get(command, command))
+    return Artifact(workspace.root, named.get(command, command))
 
 
 @pytest.mark.parametrize("share", [0.02, 0.99])
