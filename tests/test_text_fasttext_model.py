@@ -302,3 +302,20 @@ def test_the_published_settings_are_those_of_the_thesis():
         "pretrained_vectors": None,
         "augment_noise": 0.2,
     }
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.01, 0.5, 0.9])
+def test_a_model_that_was_cut_off_is_refused_before_fasttext_reads_it(tmp_path, share):
+    content = saved(tmp_path)
+    (tmp_path / "model.bin").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match=r"too few|expected at least"):
+        load(tmp_path, CATEGORIES)
+
+
+@pytest.mark.parametrize("place", [8, 40, 64, 68, 72])
+def test_a_header_that_promises_more_than_the_file_holds_is_refused(tmp_path, place):
+    content = bytearray(saved(tmp_path))
+    content[place | 3] = 0x7F  # the highest byte of dim, bucket, entries, words or labels
+    (tmp_path / "model.bin").write_bytes(content)
+    with pytest.raises(ValueError, match="expected at least"):
+        load(tmp_path, CATEGORIES)

@@ -6,6 +6,7 @@ text vector t, and the probabilities of the categories are softmax(B t).
 
 import dataclasses
 import os
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,10 @@ AnySettings = TypeVar("AnySettings", bound=FastTextSettings)
 
 MODEL = "model.bin"
 FILES = (MODEL,)
+# fastText's file begins with its mark and version, 12 integers of arguments (dim the first, bucket
+# the ninth) and t; then how many entries the dictionary has, words, labels, tokens, pruned ones.
+HEADER = struct.Struct("<14i d 3i 2q")
+LEAST_ENTRY = 10  # bytes: an end of text, a count, a kind
 TEXTS_SEEN = 2_000_000  # 3 epochs of the thesis' 646,187 training ads
 MIN_EPOCHS, MAX_EPOCHS = 3, 100  # the latter measured on a thousand ads
 MIN_BUCKETS, MAX_BUCKETS = 10_000, 2_000_000  # the thesis' number at most
@@ -130,10 +135,28 @@ class FastTextModel:
 
 
 def load(folder: Path, categories: int) -> FastTextModel:
-    """Reads what `FastTextModel.save` wrote."""
+    """Reads what `FastTextModel.save` wrote.
+
+    Raises:
+      ValueError: the file is shorter than its own header says, or no such model.
+    """
     import fasttext
 
+    _check_length(folder / MODEL)
     return FastTextModel(fasttext.load_model(str(folder / MODEL)), categories)
+
+
+def _check_length(path: Path) -> None:
+    """Of a file that was cut off, fastText would read words without end, into all the memory."""
+    with path.open("rb") as file:
+        start = file.read(HEADER.size)
+    if len(start) < HEADER.size:
+        raise ValueError(f"{len(start)} bytes are too few")
+    header = HEADER.unpack(start)
+    dim, bucket, entries, words, labels = (header[i] for i in (2, 10, 15, 16, 17))
+    least = HEADER.size + LEAST_ENTRY * entries + 4 * dim * (words + bucket + labels)
+    if min(dim, bucket, entries, words, labels) < 0 or path.stat().st_size < least:
+        raise ValueError(f"expected at least {least:,} bytes, found {path.stat().st_size:,}")
 
 
 def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) -> FastTextModel:
