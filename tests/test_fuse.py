@@ -10,6 +10,7 @@ from adcat.cli import app
 from adcat.fusion.model import load
 from adcat.fusion.networks import NETWORKS
 from adcat.fusion.policies import POLICIES
+from adcat.models import all_models
 from adcat.steps.fuse import Settings
 from adcat.workspace import Workspace
 
@@ -139,6 +140,14 @@ def test_a_search_leaves_its_trials_and_trains_the_best(made):
     assert len(trials) == 3
     assert best["settings"].items() <= stored["settings"].items()
     assert stored["ads"] == 60
+
+
+def test_settings_that_were_chosen_on_validation_ads_are_not_called_out_of_fold(made):
+    fuse(made, "--policy", "top3", "--name", "chosen", "--tune", 1, "--max-epochs", 1)
+    notes = made.fused("chosen").manifest().notes
+    assert notes["validation_probs"].startswith("out-of-fold, with settings that were chosen")
+    flattered = {model.name: model.is_flattered for model in all_models(made)}
+    assert flattered["chosen"]
 
 
 def test_a_policy_without_settings_cannot_be_tuned(made):

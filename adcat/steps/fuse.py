@@ -213,9 +213,13 @@ def _fitted_on(settings: Settings) -> dict[str, str]:
     if settings.policy in POLICIES:
         fitted, steered = POLICIES[settings.policy].fitted_on, "nothing"
     else:
-        fitted = steered = settings.fit_on
-        steered = "validation"
-    probs = OUT_OF_FOLD if _sees_validation(settings) else "of the one model"
+        fitted, steered = settings.fit_on, "validation"
+    if not _sees_validation(settings):
+        probs = "of the one model"
+    elif settings.tune:
+        probs = f"{OUT_OF_FOLD}, with settings that were chosen on all of them"
+    else:
+        probs = OUT_OF_FOLD
     return {"fitted_on": fitted, STEERED_BY: steered, VALIDATION_PROBS: probs}
 
 
