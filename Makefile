@@ -8,7 +8,8 @@ EPOCHS    ?= 30
 VENV  := .venv
 BIN   := $(VENV)/bin
 ADCAT := $(BIN)/adcat -w $(WORKSPACE)
-PYTEST := pytest --numprocesses 2
+# Two processes share the cores: a thread each, or they get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 CLOSED_FORMS := max sum-max product-max product-prior log-linear
 NETWORKS := nn nn-validation image-boost image-boost-prop temperature top3 \
@@ -55,10 +56,10 @@ format: install  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 
 test: install  ## Run the tests, on two cores
-	$(BIN)/$(PYTEST) --dist loadfile
+	$(PYTEST) --dist loadfile
 
 soak: install  ## Run the long tests, on two cores: kills, interruptions, fuzzing, heavy inputs
-	$(BIN)/$(PYTEST) -m soak
+	$(PYTEST) -m soak
 
 test-browser: install  ## Look at the report in Chromium (chromium and chromium-driver installed)
 	$(BIN)/pytest tests_browser
