@@ -10,12 +10,12 @@ import time
 
 import numpy as np
 
-from adcat.attention.model import Choices, build
-from adcat.attention.training import training_network as attention_network
+from adcat.attention.attention_model import Choices, build
+from adcat.attention.fine_tuning import training_network as attention_network
 from adcat.image import classifier, inception
 from adcat.image.stages import training_network as image_network
-from adcat.image.training import learning_step, make_optimizer
-from adcat.quiet import seeded_tensorflow
+from adcat.learning.runtime import seeded_tensorflow
+from adcat.learning.training_loop import learning_step, make_optimizer
 
 CATEGORIES, TEXT, BATCH = 193, 100, 32
 STEPS, ROUNDS = 4, 5

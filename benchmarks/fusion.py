@@ -22,7 +22,7 @@ from adcat.fusion.networks import NETWORKS, NetworkSettings
 from adcat.fusion.published import PUBLISHED
 from adcat.fusion.samples import Sample
 from adcat.fusion.training import Machine
-from adcat.quiet import import_tensorflow, seeded_tensorflow
+from adcat.learning.runtime import import_tensorflow, seeded_tensorflow
 
 ADS = 646_187
 CATEGORIES = 193

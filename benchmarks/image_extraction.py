@@ -16,7 +16,7 @@ from PIL import Image
 from adcat.image import classifier
 from adcat.image.classifier import ImageModel
 from adcat.image.extraction import Extractor, extractor, stream_features
-from adcat.quiet import seeded_tensorflow
+from adcat.learning.runtime import seeded_tensorflow
 
 PHOTOS, SIZE = 192, (600, 450)
 SIDE, CATEGORIES, BATCH = 299, 193, 32

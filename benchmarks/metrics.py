@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from sklearn.metrics import classification_report, top_k_accuracy_score
 
-from adcat.metrics import CategoryCounts, Scores, count_categories, outcomes, score
+from adcat.evaluation.metrics import CategoryCounts, Scores, count_categories, outcomes, score
 
 ADS, CATEGORIES = 179_201, 193
 REPEATS = 3

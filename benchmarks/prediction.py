@@ -19,16 +19,17 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from adcat.artifacts import PARTS, image_paths, iterate_ads, read_categories
+from adcat.data.text_cleaning import clean
+from adcat.data.thread_map import THREADS
 from adcat.image import classifier
-from adcat.image.decoding import THREADS
 from adcat.image.extraction import Extractor, stream_features
-from adcat.models import find_models
-from adcat.prediction.ads import Ad, in_batches
-from adcat.prediction.models import load_predictor
+from adcat.prediction.loading import load_predictor
+from adcat.prediction.new_ads import Ad, in_batches
 from adcat.prediction.rules import Promise
-from adcat.text.cleaning import clean
-from adcat.workspace import Workspace
+from adcat.types import PARTS
+from adcat.workspace.ads import image_paths, iterate_ads, read_categories
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import find_models
 
 TABLE = Path(__file__).parent.parent / "sample_data/ads.csv"
 FOLDER = TABLE.parent.resolve()

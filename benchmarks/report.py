@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from handmade import make_features, make_fused, make_split
 from PIL import Image
 
-from adcat.workspace import Workspace
+from adcat.workspace.layout import Workspace
 
 ADS = {"train": 150_000, "validation": 25_000, "test": 50_000}
 CATEGORIES = 193

@@ -22,13 +22,15 @@ import fasttext
 import numpy as np
 from scale import CATEGORIES, make_table
 
-from adcat.artifacts import PARTS, read_ads, read_labels
-from adcat.text.cleaning import clean
+from adcat.data.text_cleaning import clean
 from adcat.text.corpus import Corpus, measure
-from adcat.text.models import TextModel, load
 from adcat.text.noise import with_noise
+from adcat.text.registry import TextModel, load
 from adcat.text.training_file import LABEL, write_training_file
-from adcat.workspace import Artifact, Workspace
+from adcat.types import PARTS
+from adcat.workspace.ads import read_ads, read_labels
+from adcat.workspace.artifact import Artifact
+from adcat.workspace.layout import Workspace
 
 ADS = 110_000  # of which 72 % are trained on; more than a minute of training
 NOISE, EPOCHS, SEED = 0.2, 3, 0

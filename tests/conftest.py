@@ -5,7 +5,7 @@ import shutil
 import pytest
 from hypothesis import settings
 
-from adcat.workspace import Workspace
+from adcat.workspace.layout import Workspace
 
 # A machine may be slow and busy; a test says what is true, not how fast. Drawn examples are the
 # same at every run, so that a red run can be repeated.

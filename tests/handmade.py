@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from adcat import trial_log
-from adcat.ads_file import ads_schema
+from adcat.files import append_json_line
 from adcat.tables import write_records
+from adcat.workspace.ads import ads_schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +109,7 @@ def make_search(workspace, *trials):
                 {**LEARNED[0], "epoch": i, "validation_top1": top1} for i, top1 in enumerate(scores)
             ]
             trial = {"setting": setting, "history": history, "error": "" if scores else "diverged"}
-            trial_log.append(draft.folder / "trials.jsonl", trial)
+            append_json_line(draft.folder / "trials.jsonl", trial)
 
 
 def write_arrays(artifact, inputs, arrays):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcat.cli import app
+from adcat.cli.app import app
 
 COLUMNS = ("id", "title", "description", "category", "image")
 ADS = [

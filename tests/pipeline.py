@@ -7,11 +7,11 @@ from handmade import Made
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcat.artifacts import read_categories
-from adcat.cli import app
+from adcat.cli.app import app
 from adcat.image import classifier, inception
-from adcat.quiet import seeded_tensorflow
-from adcat.workspace import Workspace
+from adcat.learning.runtime import seeded_tensorflow
+from adcat.workspace.ads import read_categories
+from adcat.workspace.layout import Workspace
 
 WORDS = {"Bilar": "volvo diesel ratt", "Cyklar": "cykel ram pedal", "Soffor": "soffa tyg dyna"}
 HEADERS = ("id", "title", "description", "category", "image")

@@ -6,7 +6,7 @@ from html import unescape
 
 from typer.testing import CliRunner
 
-from adcat.cli import app
+from adcat.cli.app import app
 
 
 def run(workspace, *words):

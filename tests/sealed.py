@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from handmade import certain, make_fused, make_split, write_arrays
 
-from adcat.manifest import MANIFEST, FileDigests, Manifest, write_json
-from adcat.workspace import Workspace
+from adcat.files import write_json
+from adcat.workspace.digests import FileDigests
+from adcat.workspace.layout import Workspace
+from adcat.workspace.manifest import MANIFEST, Manifest
 
 CATEGORIES = ["Bilar", "Cyklar", "Soffor"]
 LABELS = {"train": [0, 1, 2, 0, 1, 2], "validation": [0, 1, 2, 0, 1, 2], "test": [0, 1, 2, 2]}

@@ -3,8 +3,8 @@ from handmade import make_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adcat.artifacts import read_ads
-from adcat.workspace import Workspace
+from adcat.workspace.ads import read_ads
+from adcat.workspace.layout import Workspace
 
 LABELS = {"train": [0] * 5000, "test": [0] * 9000}  # more than one batch
 

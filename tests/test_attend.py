@@ -10,15 +10,15 @@ import pytest
 from pipeline import adcat, make_workspace
 from typer.testing import CliRunner
 
-from adcat.artifacts import read_labels
 from adcat.attention.search import grid, read_trials
-from adcat.cli import app
-from adcat.error_groups import FIGURES
-from adcat.models import find_models
+from adcat.cli.app import app
+from adcat.commands.attend import Settings, attend
+from adcat.evaluation.error_groups import FIGURES
 from adcat.progress import Silent
 from adcat.report.items import ITEMS
-from adcat.steps.attend import Settings, attend
-from adcat.workspace import Workspace
+from adcat.workspace.ads import read_labels
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import find_models
 
 QUICK = ("--stage", "attention", "--epochs", 2)
 SEARCH = ("--search", "--search-rate", 0.002, "--search-fraction", 0.5, *QUICK)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adcat.attention import model as attention
+from adcat.attention import attention_model as attention
+from adcat.attention.attention_model import Choices, build, compiled
+from adcat.attention.fine_tuning import frozen_network, training_network
 from adcat.attention.insertion import cut
-from adcat.attention.model import Choices, build, compiled
 from adcat.attention.step import QUERY
-from adcat.attention.training import frozen_network, training_network
 from adcat.image import classifier, inception
-from adcat.image.training import changing
-from adcat.quiet import seeded_tensorflow
+from adcat.learning.runtime import seeded_tensorflow
+from adcat.learning.training_loop import changing
 
 SIDE, CATEGORIES, TEXT = 75, 4, 6
 POINTS = "abcde"
@@ -134,8 +134,8 @@ def test_frozen_training_moves_the_step_and_the_last_layer_only(image, text):
 
 def test_a_photo_lies_under_its_own_attention(keras, tmp_path):
     """A bright patch, and a text that asks for brightness."""
-    from adcat.attention.pictures import overlay, scaled, squares
-    from adcat.image.decoding import central_box, open_photo
+    from adcat.attention.overlays import overlay, scaled, squares
+    from adcat.data.images import central_box, open_photo
 
     pixels = np.full((160, 200, 3), 40, np.uint8)
     pixels[100:120, 150:170] = 255  # below, on the right

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adcat.attention.step import QUERY, attention_step
-from adcat.quiet import seeded_tensorflow
+from adcat.learning.runtime import seeded_tensorflow
 
 # Thesis, figure 4.9, at 299 pixels: the maps before modules 1, 4, 6, 9 and 11.
 SHAPES = {"a": (35, 35, 192), "b": (35, 35, 288), "c": (17, 17, 768), "d": (17, 17, 768)}

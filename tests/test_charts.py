@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adcat.charts import COLORS, Chart, Panel, Series, save
+from adcat.plotting.charts import COLORS, Chart, Panel, Series, save
 
 
 def chart(panels=1, series=3):

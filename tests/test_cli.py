@@ -7,10 +7,10 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from adcat.cli import COMMANDS, app
+from adcat.cli.app import COMMANDS, app
 
 HEAVY = ("tensorflow", "keras", "fasttext", "hyperopt", "sklearn", "scipy", "pyarrow", "matplotlib")
-ROOT_PATH = "adcat.steps."
+ROOT_PATH = "adcat.commands."
 
 
 def run(*words):
@@ -22,7 +22,7 @@ def settings_of(command):
 
 
 def test_the_command_line_starts_without_the_heavy_libraries():
-    code = f"import sys, adcat.cli; print(sorted(set({HEAVY}) & set(sys.modules)))"
+    code = f"import sys, adcat.cli.app; print(sorted(set({HEAVY}) & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.calibration import calibration_curve
 
-from adcat.confidence import automate, automation_curve, reliability, threshold_for
+from adcat.evaluation.calibration import automate, automation_curve, reliability, threshold_for
 
 CONFIDENCE = np.array([0.95, 0.9, 0.9, 0.6, 0.55, 0.3], np.float32)
 CORRECT = np.array([True, True, False, True, False, False])

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import confusion_matrix
 
-from adcat.confusion import most_confused, size_classes
+from adcat.evaluation.confusion import most_confused, size_classes
 
 answers = st.integers(1, 60).flatmap(
     lambda n: st.tuples(

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from pipeline import adcat, draw_ads, write_table
 from typer.testing import CliRunner
 
-from adcat.artifacts import PARTS, read_ads, read_labels
-from adcat.cli import app
-from adcat.dry_run import copy_some, some_rows
-from adcat.workspace import STEPS, Workspace
+from adcat.cli.app import app
+from adcat.cli.dry_run import copy_some, some_rows
+from adcat.types import PARTS
+from adcat.workspace.ads import read_ads, read_labels
+from adcat.workspace.layout import STEPS, Workspace
 
 HEAD = ("train-image", "--weights", "none", "--stage", "head", "--image-size", 75)
 RUNS = [

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcat.cli import app
-from adcat.error_groups import (
+from adcat.cli.app import app
+from adcat.evaluation.error_groups import (
     ERROR_GROUPS,
     GROUPS,
     Misclassified,
@@ -27,8 +27,8 @@ from adcat.error_groups import (
     recovered,
     recovered_table,
 )
-from adcat.figures import Example, gallery
-from adcat.workspace import Workspace
+from adcat.plotting.galleries import Example, gallery
+from adcat.workspace.layout import Workspace
 
 YES, NO = True, False
 WHOLE = np.full(40, "both")

@@ -8,8 +8,8 @@ import pytest
 from handmade import certain, make_features, make_fused, make_split
 from typer.testing import CliRunner
 
-from adcat.cli import app
-from adcat.workspace import Workspace
+from adcat.cli.app import app
+from adcat.workspace.layout import Workspace
 
 CATEGORIES = ["bikes", "cars", "sofas", "tents"]
 TEST = [0, 0, 1, 2, 2]  # no tent
@@ -265,7 +265,7 @@ def test_the_same_models_give_the_same_artifact(workspace):
 @pytest.mark.parametrize("command", ["evaluate", "error-groups"])
 def test_tensorflow_is_not_needed(workspace, command):
     code = (
-        "import sys; from adcat.cli import app; "
+        "import sys; from adcat.cli.app import app; "
         f"app(['-w', {str(workspace.root)!r}, {command!r}], standalone_mode=False); "
         "print('tensorflow' in sys.modules)"
     )

@@ -10,10 +10,10 @@ from PIL import Image
 from pipeline import adcat, make_workspace
 from typer.testing import CliRunner
 
-from adcat.artifacts import read_ads
-from adcat.cli import app
-from adcat.prediction import export
-from adcat.workspace import Workspace
+from adcat.cli.app import app
+from adcat.prediction import export_folder as export
+from adcat.workspace.ads import read_ads
+from adcat.workspace.layout import Workspace
 
 CLASSIFIERS = {"text/model.bin", "text/model.json", "image/model.json", "image/model.keras"}
 FILES = {

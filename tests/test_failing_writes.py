@@ -10,8 +10,9 @@ import pytest
 from pipeline import adcat
 from typer.testing import CliRunner
 
-from adcat.cli import app
-from adcat.workspace import Artifact, Workspace
+from adcat.cli.app import app
+from adcat.workspace.artifact import Artifact
+from adcat.workspace.layout import Workspace
 
 ATTEND = ("attend", "--stage", "attention", "--epochs", 1, "--name", "new")
 COMMANDS = {

@@ -5,14 +5,15 @@ import pytest
 from handmade import make_split, write_arrays
 from typer.testing import CliRunner
 
-from adcat.artifacts import prior, read_labels
-from adcat.cli import app
-from adcat.fusion.model import load
+from adcat.cli.app import app
+from adcat.commands.fuse import Settings
+from adcat.fusion.fused_model import load
 from adcat.fusion.networks import NETWORKS
 from adcat.fusion.policies import POLICIES
-from adcat.models import all_models
-from adcat.steps.fuse import Settings
-from adcat.workspace import Workspace
+from adcat.probabilities import prior
+from adcat.workspace.ads import read_labels
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import all_models
 
 CATEGORIES = ["Bilar", "Cyklar", "Soffor"]
 ADS = {"train": 60, "validation": 40, "test": 20}

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
-from adcat.artifacts import prior
 from adcat.fusion import log_linear
 from adcat.fusion.policies import POLICIES
+from adcat.probabilities import prior
 
 PRIOR = np.array([0.5, 0.3, 0.2])
 

@@ -3,7 +3,7 @@ import pytest
 
 from adcat.fusion.losses import auxiliary, contrast, cross_entropy, l2, similarities
 from adcat.fusion.samples import boost, boost_proportionally
-from adcat.quiet import import_tensorflow
+from adcat.learning.runtime import import_tensorflow
 
 LABELS = np.array([0, 2, 1, 0])
 O_IMG = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.8, 0.1], [0.4, 0.5, 0.1]], np.float32)

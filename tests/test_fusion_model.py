@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adcat.fusion.fitting import Material, PartArrays, fit_closed_form
-from adcat.fusion.model import closed_form, load
+from adcat.fusion.fused_model import closed_form, load
 from adcat.fusion.policies import POLICIES
 
 PRIOR = np.array([0.5, 0.3, 0.2])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adcat.errors import BadInputError, DivergedError
-from adcat.fusion import model as fused_model
+from adcat.fusion import fused_model as fused_model
 from adcat.fusion.fitting import Material, PartArrays, Regime, fit_network
 from adcat.fusion.networks import NETWORKS, NetworkSettings
 from adcat.fusion.published import PUBLISHED

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from adcat.fusion.optimizers import OPTIMIZERS
-from adcat.quiet import import_tensorflow
+from adcat.learning.runtime import import_tensorflow
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

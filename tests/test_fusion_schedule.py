@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcat.fusion.schedule import Algorithm1, Prose
+from adcat.fusion.algorithm1 import Algorithm1, Prose
 
 
 def transcription(accuracies, lr):

@@ -4,7 +4,7 @@ import pytest
 from handmade import certain, make_features, make_split
 from hostile import ADS, artifacts, delimited, draw_photos, refusal, run
 
-from adcat.workspace import Workspace
+from adcat.workspace.layout import Workspace
 
 LABELS = {"train": [0, 1, 0, 1], "validation": [0, 1, 0, 1, 0, 1], "test": [0, 1, 1]}
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from adcat.data.images import central_view, open_photo, stream_batches
+from adcat.data.thread_map import THREADS, map_ahead
 from adcat.errors import BadInputError
-from adcat.image.decoding import THREADS, central_view, map_ahead, open_photo, stream_batches
 
 RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
 

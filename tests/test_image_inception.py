@@ -10,7 +10,7 @@ from adcat.errors import BadInputError, MissingArtifactError
 from adcat.image import classifier, inception
 from adcat.image.extraction import append_rows, extractor, load, stream_features
 from adcat.image.inference import compiled
-from adcat.quiet import seeded_tensorflow
+from adcat.learning.runtime import seeded_tensorflow
 
 SIDE, CATEGORIES = 75, 4
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcat.image.schedule import (
+from adcat.learning.schedule import (
     Evaluation,
     Schedule,
     best,

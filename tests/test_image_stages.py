@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adcat.image import stages
-from adcat.quiet import seeded_tensorflow
+from adcat.learning.runtime import seeded_tensorflow
 
 DIMENSION, CATEGORIES, ADS = 6, 3, 50
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from adcat.errors import DivergedError
-from adcat.image.examples import Examples, stored
-from adcat.image.schedule import Schedule
-from adcat.image.training import train
+from adcat.learning.examples import Examples, stored
+from adcat.learning.runtime import seeded_tensorflow
+from adcat.learning.schedule import Schedule
+from adcat.learning.training_loop import train
 from adcat.progress import Silent
-from adcat.quiet import seeded_tensorflow
 
 SCHEDULE = Schedule("rmsprop", 0.001, batch_size=8, epochs=6, patience=99, decays=0)
 

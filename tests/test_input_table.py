@@ -13,9 +13,9 @@ from hostile import delimited, write_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adcat import input_table
+from adcat.data import table as input_table
+from adcat.data.table import COLUMNS, InputTable, parse_headers
 from adcat.errors import BadInputError
-from adcat.input_table import COLUMNS, InputTable, parse_headers
 from adcat.progress import Silent
 
 HEADER = ",".join(COLUMNS)
@@ -115,7 +115,7 @@ def test_text_after_a_closing_quote_is_malformed(tmp_path):
 
 
 def test_a_quote_closed_too_late_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("adcat.text_records.LONGEST_FIELD", 100)
+    monkeypatch.setattr("adcat.data.records.LONGEST_FIELD", 100)
     lines = ['1,"t,d,c,i', *(f"{i},t,d,c,i" for i in range(2, 50))]
     rows = read(write(tmp_path / "a.csv", "\n".join([HEADER, *lines])))
     assert [row["id"] for row in rows] == [str(i) for i in range(1, 50)]

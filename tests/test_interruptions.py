@@ -12,7 +12,7 @@ import pytest
 from killing import end, listens, start, wait_for
 from pipeline import adcat
 
-from adcat.interruption import MESSAGE
+from adcat.cli.interruption import MESSAGE
 
 
 def is_sound(workspace):
@@ -69,7 +69,7 @@ def test_while_threads_read_photos(copy):
 
 
 IMPORTING = """
-from adcat.interruption import listen
+from adcat.cli.interruption import listen
 listen()
 print("listening", flush=True)
 from adcat.quiet import import_tensorflow
@@ -105,7 +105,7 @@ def test_while_the_command_line_is_imported(copy):
 def test_one_that_is_to_be_ignored_is_ignored(copy):
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN);"
-        "from adcat.interruption import listen; listen();"
+        "from adcat.cli.interruption import listen; listen();"
         "import os; os.kill(os.getpid(), signal.SIGINT); print('still here')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -8,11 +8,13 @@ import pytest
 from pipeline import adcat, draw_ads, make_workspace, write_table
 from typer.testing import CliRunner
 
-from adcat.artifacts import PARTS, prior, read_ads, read_categories, read_kinds, read_labels
-from adcat.cli import app
+from adcat.cli.app import app
 from adcat.fusion.policies import POLICIES
-from adcat.models import all_models
-from adcat.workspace import Workspace
+from adcat.probabilities import prior
+from adcat.types import PARTS
+from adcat.workspace.ads import read_ads, read_categories, read_kinds, read_labels
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import all_models
 
 NETWORKS = ("nn", "concat", "text-only")
 READS_ONE = {"text": "text", "image": "image", "text-only": "text"}

@@ -11,7 +11,7 @@ import pytest
 from killing import kill, measure, start, wait_for
 from pipeline import adcat
 
-from adcat.workspace import Workspace
+from adcat.workspace.layout import Workspace
 
 KILLS = 17  # of each case in the soak
 SEALING = 12  # changes to files at the end of a command: manifest, both renames, what goes

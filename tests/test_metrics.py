@@ -9,16 +9,13 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import log_loss, precision_score, recall_score, top_k_accuracy_score
 
 from adcat.errors import BadInputError
-from adcat.metrics import (
-    BLOCK,
+from adcat.evaluation.metrics import BLOCK, count_categories, outcomes, score
+from adcat.evaluation.significance import (
     accuracy_interval,
-    count_categories,
     fisher,
     holm,
     mcnemar,
-    outcomes,
     paired_difference,
-    score,
 )
 
 FILE = Path("fuse/max/test/probs.npy")

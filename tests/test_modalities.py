@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcat.modalities import OrPrior, have, kinds_with, read_by
+from adcat.types import have, kinds_with, read_by
+from adcat.workspace.models import OrPrior
 
 KINDS = np.array(["both", "text", "image", "none"])
 

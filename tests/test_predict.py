@@ -16,10 +16,11 @@ from PIL import Image
 from pipeline import WORDS, adcat, make_workspace, write_table
 from typer.testing import CliRunner
 
-from adcat.artifacts import iterate_ads, prior, read_categories, read_labels
-from adcat.cli import app
-from adcat.models import all_models
-from adcat.workspace import Workspace
+from adcat.cli.app import app
+from adcat.probabilities import prior
+from adcat.workspace.ads import iterate_ads, read_categories, read_labels
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import all_models
 
 POLICIES = ("product-max", "log-linear", "top3", "concat", "text-only", "image-only")
 ATTENTION = "attend-c-wh"

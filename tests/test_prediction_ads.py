@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adcat.data.table import InputTable
 from adcat.errors import BadInputError
-from adcat.input_table import InputTable
-from adcat.prediction.ads import Shard, arriving_ads, in_batches
+from adcat.prediction.new_ads import Shard, arriving_ads, in_batches
 
 TABLE = InputTable(Path("stdin"), {"title": "rubrik"})
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
-from adcat.prediction.calibration import fit_temperature, with_temperature
+from adcat.prediction.temperature import fit_temperature, with_temperature
 
 
 def logits_and_labels(seed, ads=400):

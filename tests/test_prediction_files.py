@@ -3,8 +3,8 @@ import json
 import pytest
 
 from adcat.errors import BusyError
-from adcat.manifest import Manifest
-from adcat.prediction.files import is_done, write_answers
+from adcat.prediction.output_files import is_done, write_answers
+from adcat.workspace.manifest import Manifest
 
 ABOUT = Manifest(settings={"top": 1}, inputs={"split": "abc"})
 

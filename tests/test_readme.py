@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adcat.cli import COMMANDS
+from adcat.cli.app import COMMANDS
 from adcat.fusion.networks import NETWORKS
 from adcat.fusion.policies import POLICIES
 

@@ -9,7 +9,7 @@ from PIL import Image
 from reading import names, read_page, read_table, run
 
 from adcat.report.items import ITEMS
-from adcat.workspace import Workspace
+from adcat.workspace.layout import Workspace
 
 CATEGORIES = ["bikes", "cars", "sofas"]
 VALIDATION = [0, 1, 2, 0, 1, 2]

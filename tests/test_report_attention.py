@@ -17,11 +17,11 @@ from reading import names, read_page, read_table, run
 from sealed import seal
 from typer.testing import CliRunner
 
-from adcat.attention.recipe import Setting
+from adcat.attention.config import Setting
 from adcat.attention.search import Trial, best_of_each
-from adcat.cli import app
+from adcat.cli.app import app
 from adcat.report.items import ITEMS, items_of
-from adcat.workspace import Workspace
+from adcat.workspace.layout import Workspace
 
 VALIDATION = [0, 1, 2, 0]
 TEST = [0, 1, 2, 2]

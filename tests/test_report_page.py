@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from adcat.charts import Chart, Panel, Series
+from adcat.plotting.charts import Chart, Panel, Series
 from adcat.report.page import (
     Card,
     Drawing,

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcat.artifacts import (
-    PARTS,
+from adcat.cli.app import app
+from adcat.data.rejections import REASONS, Reason
+from adcat.types import PARTS
+from adcat.workspace.ads import (
     image_paths,
     iterate_ads,
     read_ads,
@@ -19,9 +21,7 @@ from adcat.artifacts import (
     read_labels,
     read_modalities,
 )
-from adcat.cli import app
-from adcat.rejections import REASONS, Reason
-from adcat.workspace import Workspace
+from adcat.workspace.layout import Workspace
 
 COLUMNS = ("id", "title", "description", "category", "image")
 ADS = [  # 20 sound ads: 12 of Möbler, 8 of Cyklar; each has a photo of its own
@@ -315,7 +315,7 @@ def test_many_batches_give_the_same_rows(folder, monkeypatch):
     bad = [("x", "Bord", "", "Möbler", "gone.png")] * 4
     rows = [*ADS[:5], *bad, *ADS[5:]]  # one batch of three is rejected whole
     whole = split(folder, rows)
-    monkeypatch.setattr("adcat.input_table.ROWS_PER_BATCH", 3)
+    monkeypatch.setattr("adcat.data.table.ROWS_PER_BATCH", 3)
     batched = split(folder, rows, workspace="w2")
     assert ads(batched) == ads(whole)
     assert rejected(batched) == rejected(whole)

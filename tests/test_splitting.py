@@ -6,8 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from adcat.errors import BadInputError
-from adcat.splitting import (
+from adcat.data.splitting import (
     NO_KEY,
     TEST,
     TRAIN,
@@ -18,6 +17,7 @@ from adcat.splitting import (
     is_rare,
     is_repeated,
 )
+from adcat.errors import BadInputError
 
 ALL = slice(None)
 

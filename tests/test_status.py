@@ -9,9 +9,9 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from adcat.cli import app
+from adcat.cli.app import app
 from adcat.errors import AdcatError
-from adcat.workspace import Workspace
+from adcat.workspace.layout import Workspace
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pipeline import make_workspace
 from sealed import Payload, pickled, seal
 
 import adcat
-from adcat.quiet import import_tensorflow
+from adcat.learning.runtime import import_tensorflow
 
 SOURCES = sorted(Path(adcat.__file__).parent.rglob("*.py"))
 MODULES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from sealed import LABELS, make_workspace
 
-from adcat.terminal import visible
+from adcat.cli.terminal import visible
 
 NASTY = "\x1b[2J\x07\x9b31m\u202e\r[/]:car:\\"
 SHOWN = r"\u001b[2J\u0007\u009b31m\u202e\r[/]:car:" + "\\"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcat.text.cleaning import clean
+from adcat.data.text_cleaning import clean
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
+from adcat.commands.train_text import Settings
 from adcat.errors import BadInputError
-from adcat.steps.train_text import Settings
 from adcat.text.corpus import Corpus, measure
-from adcat.text.models import TEXT_MODELS, load, save
+from adcat.text.registry import TEXT_MODELS, load, save
 
 BLOCKS = [["röd soffa", "blå soffa"], ["bil", ""]]
 CATEGORIES = ["bilar", "båtar", "soffor"]

@@ -1,9 +1,9 @@
 import pytest
 
 from adcat import thesis
-from adcat.error_groups import ERROR_GROUPS
-from adcat.report.models import EXPLAINED
-from adcat.steps.fuse import Choice
+from adcat.commands.fuse import Choice
+from adcat.evaluation.error_groups import ERROR_GROUPS
+from adcat.report.model_kinds import EXPLAINED
 
 
 def test_the_thesis_best_models():

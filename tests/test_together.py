@@ -10,7 +10,7 @@ from killing import start, wait_for
 from pipeline import adcat
 from typer.testing import CliRunner
 
-from adcat.cli import app
+from adcat.cli.app import app
 
 FOREVER = ("train-text", "--epochs", 10**9)
 SEARCH = ("fuse", "--policy", "nn", "--tune", 10**6, "--max-epochs", 1)

@@ -12,14 +12,14 @@ from handmade import make_split
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcat.artifacts import image_paths
-from adcat.cli import app
+from adcat.cli.app import app
+from adcat.commands.train_image import Settings, train_image
 from adcat.image import classifier
 from adcat.image.extraction import load, stream_features
-from adcat.keras_files import load_network
+from adcat.learning.keras_files import load_network
 from adcat.progress import Silent
-from adcat.steps.train_image import Settings, train_image
-from adcat.workspace import Workspace
+from adcat.workspace.ads import image_paths
+from adcat.workspace.layout import Workspace
 
 CATEGORIES = ["Chairs", "Cars"]
 LABELS = {"train": [0, 1] * 6, "validation": [0, 1, 1], "test": [0, 1]}

@@ -10,14 +10,14 @@ import pytest
 from handmade import make_split
 from typer.testing import CliRunner
 
-from adcat.artifacts import read_labels
-from adcat.cli import app
+from adcat.cli.app import app
+from adcat.commands.train_text import OPTIONS
+from adcat.learning.hyperparameter_search import search
 from adcat.progress import Silent
-from adcat.steps.train_text import OPTIONS
-from adcat.text.models import load
-from adcat.text.spaces import SPACES
-from adcat.tuning import search
-from adcat.workspace import Workspace
+from adcat.text.registry import load
+from adcat.text.search_space import SPACES
+from adcat.workspace.ads import read_labels
+from adcat.workspace.layout import Workspace
 
 CATEGORIES = ["bilar", "båtar", "soffor", "tält"]
 WORDS = {0: "volvo vinterdäck kombi", 2: "soffa fåtölj hörnsoffa", 3: "tält kupoltält camping"}

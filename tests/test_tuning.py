@@ -6,9 +6,9 @@ from hyperopt import hp
 
 from adcat.errors import BadInputError, DivergedError
 from adcat.fusion.networks import NETWORKS, NetworkSettings
-from adcat.fusion.spaces import space as fusion_space
+from adcat.fusion.search_spaces import space as fusion_space
+from adcat.learning.hyperparameter_search import read_trials, search
 from adcat.progress import Silent
-from adcat.tuning import read_trials, search
 
 
 def space():

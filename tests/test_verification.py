@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from adcat.data.image_verification import verify_images
+from adcat.data.images import open_photo
+from adcat.data.rejections import Reason
 from adcat.errors import BadInputError
-from adcat.image.decoding import open_photo
-from adcat.image.verification import verify_images
 from adcat.progress import Silent
-from adcat.rejections import Reason
 
 
 @pytest.fixture

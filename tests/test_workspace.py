@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adcat.errors import BadInputError, BusyError, MissingArtifactError, StaleArtifactError
-from adcat.workspace import Workspace
+from adcat.workspace.layout import Workspace
 
 
 @dataclasses.dataclass(frozen=True)

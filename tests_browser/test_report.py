@@ -16,8 +16,8 @@ from handmade import (
 from PIL import Image
 from typer.testing import CliRunner
 
-from adcat.cli import app
-from adcat.workspace import Workspace
+from adcat.cli.app import app
+from adcat.workspace.layout import Workspace
 
 HOSTILE = "<script>alert(1)</script>"
 BREAKING_OUT = '"><img src=x onerror=alert(2)>'

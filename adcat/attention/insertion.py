@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from adcat.image.inception import AUXILIARY_INPUT, VECTORS
-from adcat.quiet import import_tensorflow
+from adcat.learning.runtime import import_tensorflow
 
 if TYPE_CHECKING:
     import keras

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from adcat import trial_log
+from adcat.attention.config import Setting
 from adcat.attention.insertion import Point
-from adcat.attention.recipe import Setting
 from adcat.attention.step import Over
 from adcat.errors import BadInputError, DivergedError
-from adcat.image.schedule import Evaluation
+from adcat.files import append_json_line, read_json_lines
+from adcat.learning.schedule import Evaluation
 from adcat.progress import Progress
 from adcat.tables import Column, Table, percent
 
@@ -63,7 +63,7 @@ def search(
     with progress.task("settings", len(settings), "settings", len(done)) as task:
         for setting in settings[len(done) :]:
             done.append(_try(setting, train))
-            trial_log.append(log, dataclasses.asdict(done[-1]))
+            append_json_line(log, dataclasses.asdict(done[-1]))
             task.advance(1, f"best {best_of(done).score:.4f} ({best_of(done).setting.name})")
     if best_of(done).error:
         raise BadInputError(f"all {len(done)} settings failed, the last with: {done[-1].error}")
@@ -105,7 +105,7 @@ def settings_table(trials: Sequence[Trial]) -> Table:
 
 def read_trials(log: Path) -> list[Trial]:
     """Reads what a search has tried."""
-    return [_trial(**line) for line in trial_log.read(log)]
+    return [_trial(**line) for line in read_json_lines(log)]
 
 
 def _trial(setting: dict, history: list[dict], error: str) -> Trial:

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from adcat.image.inception import truncated_normal
-from adcat.quiet import import_tensorflow
+from adcat.learning.runtime import import_tensorflow
 
 if TYPE_CHECKING:
     import keras

@@ -7,15 +7,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Probs, prior
 from adcat.errors import BadInputError
-from adcat.fusion.model import FusedModel, closed_form, network
+from adcat.fusion.fused_model import FusedModel, closed_form, network
 from adcat.fusion.networks import NETWORKS, NetworkSettings
 from adcat.fusion.policies import POLICIES, Evidence, LoneEvidence, Parameters
 from adcat.fusion.samples import Sample, boost, boost_proportionally
 from adcat.fusion.training import Point, train
-from adcat.modalities import MODALITIES, Kind, Kinds, Modality, have, read_by
+from adcat.probabilities import prior
 from adcat.progress import Progress
+from adcat.types import MODALITIES, Kind, Kinds, Labels, Modality, Probs, have, read_by
 
 Rows: TypeAlias = NDArray[np.int64]
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Probs
 from adcat.errors import DivergedError
+from adcat.types import Labels, Probs
 
 
 def log(probs: NDArray[np.floating]) -> NDArray[np.float64]:

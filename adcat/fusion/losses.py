@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from adcat.quiet import import_tensorflow
+from adcat.learning.runtime import import_tensorflow
 
 
 def cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:

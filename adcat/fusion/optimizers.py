@@ -6,7 +6,7 @@ The update is most of the work of a step of these networks. Constants are Keras'
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from adcat.quiet import import_tensorflow
+from adcat.learning.runtime import import_tensorflow
 
 Update: TypeAlias = Callable[[Sequence[Any], Any], None]  # from gradients and the learning rate
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Probs
 from adcat.fusion import log_linear as pooling
 from adcat.fusion.log_linear import log, softmax
+from adcat.types import Labels, Probs
 
 Parameters: TypeAlias = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Probs
+from adcat.types import Labels, Probs
 
 Block: TypeAlias = tuple[list[NDArray[np.float32]], NDArray[np.int32], NDArray[np.float32]]
 

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from adcat.errors import DivergedError
+from adcat.fusion.algorithm1 import SCHEDULES
 from adcat.fusion.networks import NETWORKS, NetworkSettings, prepare
 from adcat.fusion.optimizers import OPTIMIZERS
 from adcat.fusion.samples import Block, Sample, statistics
-from adcat.fusion.schedule import SCHEDULES
+from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Task
-from adcat.quiet import seeded_tensorflow
 
 MEASURED_EPOCHS = 2  # the thesis draws its curves over the first two epochs (section 5.1)
 MEASUREMENTS = 25  # in each of them

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from adcat.image.decoding import Box, Photos, open_photo, resized
+from adcat.data.images import Box, Photos, open_photo, resized
 
 CROP_AREA = (0.1, 1.0)  # share of the photo that the crop covers
 CROP_ASPECT = (0.75, 1.33)  # width / height

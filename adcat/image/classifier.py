@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adcat.data.images import Photos, central_view
 from adcat.errors import AGAIN, BadInputError, expecting
+from adcat.files import write_json
 from adcat.image import inception
-from adcat.image.decoding import Photos, central_view
-from adcat.keras_files import load_network, save_network
-from adcat.manifest import write_json
-from adcat.quiet import import_tensorflow
+from adcat.learning.keras_files import load_network, save_network
+from adcat.learning.runtime import import_tensorflow
 
 if TYPE_CHECKING:
     import keras

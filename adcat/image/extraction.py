@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Probs, Vectors
+from adcat.data.images import Photos
+from adcat.data.thread_map import THREADS, Item, map_ahead
 from adcat.image import classifier
 from adcat.image.classifier import ImageModel
-from adcat.image.decoding import THREADS, Item, Photos, map_ahead
 from adcat.image.inception import VECTORS
 from adcat.image.inference import Forward, compiled
+from adcat.types import Probs, Vectors
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.data.images import Photos
 from adcat.image.augmentation import augmented_view
 from adcat.image.classifier import ImageModel
-from adcat.image.decoding import Photos
-from adcat.image.examples import LabelledPhotos
 from adcat.image.extraction import append_rows, run
 from adcat.image.inference import Forward
+from adcat.image.labelled_photos import LabelledPhotos
 from adcat.progress import Progress
 
 

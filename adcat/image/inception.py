@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adcat.errors import BadInputError
-from adcat.keras_files import load_network
-from adcat.quiet import import_tensorflow
+from adcat.learning.keras_files import load_network
+from adcat.learning.runtime import import_tensorflow
 
 if TYPE_CHECKING:
     import keras

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.image.decoding import Photos
-from adcat.quiet import import_tensorflow
+from adcat.data.images import Photos
+from adcat.learning.runtime import import_tensorflow
 
 if TYPE_CHECKING:
     import keras

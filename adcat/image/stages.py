@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Vectors
 from adcat.image import inception
 from adcat.image.classifier import ImageModel
-from adcat.image.examples import LabelledPhotos, augmented_photos, central_photos, stored
 from adcat.image.frozen import Views, run_once
 from adcat.image.inference import compiled
-from adcat.image.schedule import Evaluation, Schedule
-from adcat.image.training import train
+from adcat.image.labelled_photos import LabelledPhotos, augmented_photos, central_photos
+from adcat.learning.examples import stored
+from adcat.learning.runtime import import_tensorflow
+from adcat.learning.schedule import Evaluation, Schedule
+from adcat.learning.training_loop import train
 from adcat.progress import Progress
-from adcat.quiet import import_tensorflow
+from adcat.types import Vectors
 
 if TYPE_CHECKING:
     import keras

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Probs
+from adcat.types import Labels, Probs
 
 
 def scores(probs: Probs, labels: Labels) -> NDArray[np.float64]:

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Probs
+from adcat.data.image_verification import locate
+from adcat.data.images import Photos
+from adcat.data.rejections import Reason
+from adcat.data.thread_map import map_ahead
 from adcat.errors import BadInputError
-from adcat.image.decoding import Photos, map_ahead
-from adcat.image.verification import locate
-from adcat.modalities import KINDS, MODALITIES, Kind, Modality
-from adcat.prediction.ads import Ad
-from adcat.prediction.answers import Answer, answers
+from adcat.prediction.new_ads import Ad
+from adcat.prediction.predictions import Answer, answers
 from adcat.prediction.rules import Rule
-from adcat.rejections import Reason
+from adcat.types import KINDS, MODALITIES, Kind, Modality, Probs
 
 if TYPE_CHECKING:
     from adcat.image.classifier import ImageModel
     from adcat.image.inference import Forward
-    from adcat.text.models import TextModel
+    from adcat.text.registry import TextModel
 
 Value = TypeVar("Value")
 PIXELS = "image_pixels"  # the photos themselves, for a model that looks at them again

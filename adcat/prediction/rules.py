@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Labels, Probs
-from adcat.fusion.model import FusedModel
-from adcat.modalities import KINDS, MODALITIES, Kind, Modality, read_by
-from adcat.prediction.calibration import fit_temperature, with_temperature
+from adcat.fusion.fused_model import FusedModel
 from adcat.prediction.conformal import scores, set_sizes, threshold
+from adcat.prediction.temperature import fit_temperature, with_temperature
+from adcat.types import KINDS, MODALITIES, Kind, Labels, Modality, Probs, read_by
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

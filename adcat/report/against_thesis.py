@@ -3,10 +3,10 @@
 import dataclasses
 
 from adcat import thesis
-from adcat.error_groups import count, recovered
+from adcat.evaluation.error_groups import count, recovered
 from adcat.report.approaches import NUMBERS
-from adcat.report.evaluation import Evaluation, Measured
-from adcat.report.models import APPROACHES
+from adcat.report.measuring import Evaluation, Measured
+from adcat.report.model_kinds import APPROACHES
 from adcat.report.page import Section, Shown
 from adcat.report.words import many
 from adcat.tables import Column, Table

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adcat import thesis
-from adcat.charts import Chart, Panel, Series
 from adcat.errors import expecting
-from adcat.report.evaluation import Evaluation, Measured, best
-from adcat.report.models import APPROACHES, Approach
+from adcat.plotting.charts import Chart, Panel, Series
+from adcat.report.measuring import Evaluation, Measured, best
+from adcat.report.model_kinds import APPROACHES, Approach
 from adcat.report.page import Block, Drawing, Section, Shown
 from adcat.report.words import praise, share
 from adcat.tables import Cell, Column, Table, percent

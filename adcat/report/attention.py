@@ -7,22 +7,23 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from adcat import thesis
-from adcat.arrays import open_array
-from adcat.artifacts import MODALITIES, read_kinds
-from adcat.attention.looking import read_border_table
+from adcat.attention.map_figures import read_border_table
 from adcat.attention.search import LOG, Trial, best_of_each, read_trials, settings_table
 from adcat.attention.step import Over
-from adcat.charts import Chart, Panel, Series
 from adcat.errors import AdcatError, expecting
-from adcat.modalities import have
+from adcat.files import open_array
+from adcat.plotting.charts import Chart, Panel, Series
 from adcat.progress import Progress
 from adcat.report.approaches import HISTORY, approach_section
-from adcat.report.evaluation import Evaluation, Measured, best
+from adcat.report.measuring import Evaluation, Measured, best
 from adcat.report.page import Block, Drawing, Picture, Remark, Section, Shown
 from adcat.report.photos import LEGIBLE, embedded
 from adcat.report.words import share
 from adcat.tables import Column, Table, percent
-from adcat.workspace import Artifact, Workspace
+from adcat.types import MODALITIES, have
+from adcat.workspace.ads import read_kinds
+from adcat.workspace.artifact import Artifact
+from adcat.workspace.layout import Workspace
 
 ABOUT: Mapping[Over, str] = {"wh": "places of the photo", "c": "feature maps of the network"}
 SEARCHED: Mapping[Over, str] = {"c": "5.5", "wh": "5.6"}  # figures

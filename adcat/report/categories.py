@@ -4,17 +4,18 @@ import dataclasses
 
 import numpy as np
 
-from adcat.artifacts import PARTS, read_labels
-from adcat.confusion import ConfusedPair, SizeClass, most_confused, size_classes
-from adcat.metrics import fisher
+from adcat.data.splitting import class_counts
+from adcat.evaluation.confusion import ConfusedPair, SizeClass, most_confused, size_classes
+from adcat.evaluation.significance import fisher
 from adcat.report.comparison import category_rows
-from adcat.report.evaluation import Evaluation
+from adcat.report.measuring import Evaluation
 from adcat.report.page import Block, Gallery, Picture, Section, Shown, drawn
 from adcat.report.photos import cards
 from adcat.report.words import CHANCE, many, share
-from adcat.splitting import class_counts
 from adcat.tables import Cell, Column, Table, percent
-from adcat.workspace import Workspace
+from adcat.types import PARTS
+from adcat.workspace.ads import read_labels
+from adcat.workspace.layout import Workspace
 
 PAIRS = 10  # of confused categories in the table
 ILLUSTRATED = 5  # of them, with ads

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from adcat.report.evaluation import Measured
+from adcat.report.measuring import Measured
 from adcat.report.page import Drawing, Picture, Section, Shown
 from adcat.report.words import many
 from adcat.tables import Column, Table

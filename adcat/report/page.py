@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from adcat.charts import Chart, save
+from adcat.plotting.charts import Chart, save
 from adcat.tables import Cell, Column, Table, write_table
 
 PAGE = "page.html.jinja"

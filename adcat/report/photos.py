@@ -3,12 +3,13 @@
 import io
 from collections.abc import Mapping, Sequence
 
-from adcat.artifacts import Part, Probs, image_paths, read_ads, read_categories
-from adcat.error_groups import PREDICTIONS, best
+from adcat.data.images import open_photo
 from adcat.errors import BadInputError
-from adcat.image.decoding import open_photo
+from adcat.evaluation.error_groups import PREDICTIONS, best
 from adcat.report.page import Card, data_uri
-from adcat.workspace import Workspace
+from adcat.types import Part, Probs
+from adcat.workspace.ads import image_paths, read_ads, read_categories
+from adcat.workspace.layout import Workspace
 
 THUMBNAIL = (160, 120)  # pixels
 QUALITY = 60  # of JPEG

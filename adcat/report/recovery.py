@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from adcat import thesis
-from adcat.artifacts import Part
-from adcat.error_groups import (
+from adcat.evaluation.error_groups import (
     ADS,
     CATEGORIES,
     ERROR_GROUPS,
@@ -20,13 +19,14 @@ from adcat.error_groups import (
     recovered,
     recovered_table,
 )
-from adcat.report.evaluation import Evaluation, Measured
-from adcat.report.models import Approach
+from adcat.report.measuring import Evaluation, Measured
+from adcat.report.model_kinds import Approach
 from adcat.report.page import Block, Gallery, Remark, Section, Shown
 from adcat.report.photos import cards
 from adcat.report.words import share
 from adcat.tables import Cell, Column, Table, percent
-from adcat.workspace import Workspace
+from adcat.types import Part
+from adcat.workspace.layout import Workspace
 
 RECOVERED: Mapping[Approach, str] = {
     "late fusion": "5.2",

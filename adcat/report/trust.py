@@ -1,7 +1,6 @@
 """Whether a model's confidence is true, and how many ads it can put away without anyone looking."""
 
-from adcat.charts import Chart, Panel, Series
-from adcat.confidence import (
+from adcat.evaluation.calibration import (
     Automation,
     Reliability,
     automate,
@@ -9,7 +8,8 @@ from adcat.confidence import (
     reliability,
     threshold_for,
 )
-from adcat.report.evaluation import Evaluation, Measured
+from adcat.plotting.charts import Chart, Panel, Series
+from adcat.report.measuring import Evaluation, Measured
 from adcat.report.page import Drawing, Section, Shown
 from adcat.report.words import many, points, share
 from adcat.tables import Cell, Column, Table, percent

@@ -14,15 +14,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.arrays import create_array
-from adcat.artifacts import Labels, Probs, Vectors
 from adcat.errors import BadInputError, DivergedError
-from adcat.keras_files import load_network, save_network
-from adcat.manifest import write_json
-from adcat.quiet import seeded_tensorflow
+from adcat.files import create_array, write_json
+from adcat.learning.keras_files import load_network, save_network
+from adcat.learning.runtime import seeded_tensorflow
 from adcat.text.cnn_settings import MAX_WIDTH, CnnSettings
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.skip_gram import train_embeddings
+from adcat.types import Labels, Probs, Vectors
 
 AnySettings = TypeVar("AnySettings", bound=CnnSettings)
 

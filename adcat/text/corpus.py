@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from adcat.artifacts import Labels
 from adcat.errors import BadInputError
+from adcat.types import Labels
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from adcat.artifacts import Probs, Vectors
 from adcat.errors import BadInputError, DivergedError
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
 from adcat.text.word_sums import WordSums
 from adcat.text.word_vectors import check_word_vectors
+from adcat.types import Probs, Vectors
 
 AnySettings = TypeVar("AnySettings", bound=FastTextSettings)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from adcat.artifacts import Vectors
 from adcat.errors import BadInputError
 from adcat.text.cnn_settings import CnnSettings
 from adcat.text.corpus import Corpus
+from adcat.types import Vectors
 
 END_OF_LINE = "</s>"  # fastText's own word
 

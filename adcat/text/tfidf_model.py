@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.arrays import save_array
-from adcat.artifacts import Labels, Probs, Vectors
 from adcat.errors import BadInputError
+from adcat.files import save_array
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.tfidf_settings import TfidfSettings
+from adcat.types import Labels, Probs, Vectors
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

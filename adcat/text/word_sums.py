@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.artifacts import Vectors
 from adcat.text.ngrams import ngram_buckets
+from adcat.types import Vectors
 
 END_OF_LINE = "</s>"
 MAX_WORDS = 200_000  # remembered; 80 MB for vectors of length 100

@@ -1,0 +1,143 @@
+"""The attention model: the image classifier's network with the attention step inside."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.attention.insertion import Cut, Point, cut
+from adcat.attention.step import Form, Over, Scale, attention_step
+from adcat.data.images import Photos
+from adcat.image import classifier, inception
+from adcat.image.classifier import ImageModel
+from adcat.image.inference import fold_batch_norm
+from adcat.image.stages import moments
+from adcat.learning.runtime import import_tensorflow
+from adcat.types import Probs, Vectors
+
+if TYPE_CHECKING:
+    import keras
+
+ATTENTION = "attention"
+LATE_TEXT = "late_text"
+TEXT = "text_vectors"
+STANDARDISED = "standardised_text"
+
+Weights: TypeAlias = NDArray[np.float32]  # α of some ads: [n, keys]
+Forward: TypeAlias = Callable[[Photos, Vectors], tuple[Probs, Weights]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """Where and how the text steers the network."""
+
+    point: Point
+    over: Over
+    form: Form
+    scale: Scale
+    standardise: bool
+    late_text: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AttentionModel:
+    """A classifier of ads from their photo and their text vector.
+
+    Its parts are layers of the network: `below` and `above` the attention step, the step itself,
+    the last layer, and the late text where the text is joined once more.
+    """
+
+    network: "keras.Model"  # photos, text vectors -> probabilities [n, categories], α [n, keys]
+    image: ImageModel  # whose preprocessing it shares
+
+    @property
+    def parts(self) -> Cut:
+        """The network without the step: photos -> maps, and maps -> vectors."""
+        return Cut(self.network.get_layer("below"), self.network.get_layer("above"))
+
+    @property
+    def step(self) -> "keras.Model":
+        """The attention step: maps, text vectors -> maps, α."""
+        return self.network.get_layer(ATTENTION)
+
+    @property
+    def map_shape(self) -> tuple[int, int]:
+        """Height and width in places of the maps that are attended."""
+        height, width, _ = self.parts.below.output.shape[1:]
+        return height, width
+
+    def standardised(self, text: Any) -> Any:
+        """Text vectors [n, dimension] as the step takes them."""
+        return self.network.get_layer(STANDARDISED)(text)
+
+    def logits(self, vectors: Any, text: Any) -> Any:
+        """The answer to image vectors [n, dimension] and standardised text: [n, categories]."""
+        logits = self.network.get_layer(classifier.LAST_LAYER)(vectors)
+        if any(layer.name == LATE_TEXT for layer in self.network.layers):
+            logits = logits + self.network.get_layer(LATE_TEXT)(text)
+        return logits
+
+
+def build(image: ImageModel, text_vectors: Vectors, choices: Choices) -> AttentionModel:
+    """Inserts attention into a trained image classifier, whose layers are shared.
+
+    Args:
+      image: the classifier.
+      text_vectors: of the training ads, for the standardisation: [n, dimension].
+      choices: where and how.
+    """
+    keras = import_tensorflow().keras
+    below, above = cut(image.network, choices.point)
+    dimension = text_vectors.shape[1]
+    step = attention_step(
+        below.output.shape[1:], dimension, choices.over, choices.form, choices.scale
+    )
+    mean, variance = moments(text_vectors) if choices.standardise else (0.0, 1.0)
+    photos = keras.Input(image.network.input.shape[1:], name="photos")
+    text = keras.Input([dimension], name=TEXT)
+    t = keras.layers.Normalization(mean=mean, variance=variance, name=STANDARDISED)(text)
+    maps, alpha = step([below(photos), t])
+    logits = image.last_layer(above(maps))
+    if choices.late_text:
+        initializer = inception.truncated_normal()
+        late = {"use_bias": False, "kernel_initializer": initializer, "name": LATE_TEXT}
+        logits = logits + keras.layers.Dense(logits.shape[-1], **late)(t)
+    probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)
+    return AttentionModel(keras.Model([photos, text], [probs, alpha], name="attend"), image)
+
+
+def save(model: AttentionModel, folder: Path) -> None:
+    """Writes the network and its preprocessing."""
+    classifier.save(dataclasses.replace(model.image, network=model.network), folder)
+
+
+def load(folder: Path) -> AttentionModel:
+    """Reads what `save` wrote.
+
+    Raises:
+      BadInputError: the folder holds no such model.
+    """
+    image = classifier.load(folder)
+    return AttentionModel(image.network, image)
+
+
+def compiled(model: AttentionModel) -> Forward:
+    """Compiles the network with the weights of now, for ads that it is not trained on any more."""
+    tf = import_tensorflow()
+    below, above = map(fold_batch_norm, model.parts)
+    photos, text = (tf.TensorSpec(x.shape, x.dtype) for x in model.network.inputs)
+
+    @tf.function(input_signature=[photos, text])
+    def run(photos, text):
+        t = model.standardised(text)
+        maps, alpha = model.step([below(photos, training=False), t])
+        return tf.nn.softmax(model.logits(above(maps, training=False), t)), alpha
+
+    def forward(photos: Photos, text: Vectors) -> tuple[Probs, Weights]:
+        probs, alpha = run(photos, np.asarray(text))
+        return probs.numpy(), alpha.numpy()
+
+    return forward

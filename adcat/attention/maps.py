@@ -1,0 +1,61 @@
+"""What an attention model says of ads: probabilities, and where it looked."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.attention.attention_model import AttentionModel, Forward, Weights
+from adcat.data.thread_map import THREADS, map_ahead
+from adcat.types import Probs, Vectors
+
+Mask: TypeAlias = NDArray[np.bool_]  # [places]
+
+
+def stream_answers(
+    model: AttentionModel,
+    forward: Forward,
+    paths: Sequence[str],
+    text_vectors: Vectors,
+    batch_size: int,
+    done: int = 0,
+) -> Iterator[tuple[Probs, Weights]]:
+    """Streams probabilities [b, categories] and α [b, keys] of ads, in their order.
+
+    Args:
+      model: says how photos are read.
+      forward: the model, compiled.
+      paths: the ads' photos [n].
+      text_vectors: their text vectors [n, dimension].
+      batch_size: photos that are in work at a time.
+      done: ads at the start that are left out.
+    """
+    size = -(-batch_size // THREADS)
+
+    def answer(start: int) -> tuple[Probs, Weights]:
+        rows = slice(start, start + size)
+        photos = np.stack([model.image.read(path) for path in paths[rows]])
+        return forward(photos, text_vectors[rows])
+
+    return map_ahead(answer, range(done, len(paths), size))
+
+
+def border(height: int, width: int) -> Mask:
+    """The outermost ring of the places of a map."""
+    ring = np.ones((height, width), np.bool_)
+    ring[1:-1, 1:-1] = False
+    return ring.ravel()
+
+
+def top_places(weights: NDArray[np.floating], count: int) -> NDArray[np.int64]:
+    """The places with the highest weights of one map [places], highest first."""
+    return np.argsort(-weights, kind="stable")[:count]
+
+
+def mean_by_category(weights: Weights, labels: NDArray[np.int64], categories: int) -> Weights:
+    """The mean α of each category's ads: [categories, keys]; not a number without ads."""
+    means = np.full((categories, weights.shape[1]), np.nan, np.float32)
+    for category in np.unique(labels):
+        means[category] = weights[labels == category].mean(axis=0)
+    return means

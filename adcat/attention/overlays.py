@@ -1,0 +1,71 @@
+"""Photos with the attention that they got drawn over them (thesis, section 5.3.1 and A.4).
+
+A map lies over the part of the photo that the network saw, its places on a regular grid.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.attention.maps import top_places
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Map = NDArray[np.floating]  # α of the places of a photo: [height, width]
+
+TOP_PLACES = 10
+DARKEST = 0.15  # what is left of the light where attention is lowest
+FAINTEST, STRONGEST = 0.3, 0.95  # opacity of the squares
+
+
+def scaled(weights: Map) -> Map:
+    """A map from 0, its lowest value, to 1, its highest: [height, width]; flat attention is 1."""
+    low, high = weights.min(), weights.max()
+    return (weights - low) / (high - low) if high > low else np.ones_like(weights)
+
+
+def overlay(photo: "Image", weights: Map, blur: float) -> "Image":
+    """The photo under its attention as a transparent filter: the darker, the less of it.
+
+    Args:
+      photo: what the network saw.
+      weights: the map.
+      blur: standard deviation of the Gaussian filter, in places of the map.
+    """
+    from PIL import Image, ImageFilter
+
+    height, width = weights.shape
+    light = Image.fromarray((255 * scaled(weights)).round().astype(np.uint8))
+    light = light.resize(photo.size, Image.Resampling.NEAREST)
+    light = light.filter(
+        ImageFilter.GaussianBlur((blur * photo.width / width, blur * photo.height / height))
+    )
+    light = light.point([round(255 * DARKEST + (1 - DARKEST) * value) for value in range(256)])
+    return Image.composite(photo, Image.new("RGB", photo.size), light)
+
+
+def squares(photo: "Image", weights: Map) -> "Image":
+    """The photo, darkened, with the places of highest attention as white squares.
+
+    A brighter square is a place of higher attention.
+
+    Args:
+      photo: what the network saw.
+      weights: the map.
+    """
+    from PIL import Image, ImageDraw
+
+    height, width = weights.shape
+    shown = Image.blend(photo, Image.new("RGB", photo.size), 0.4)
+    drawing = ImageDraw.Draw(shown, "RGBA")
+    places = top_places(weights.ravel(), TOP_PLACES)
+    strength = scaled(weights.ravel()[places])
+    for place, value in zip(places, strength, strict=True):
+        y, x = divmod(int(place), width)
+        left, right = x * photo.width / width, (x + 1) * photo.width / width
+        top, bottom = y * photo.height / height, (y + 1) * photo.height / height
+        opacity = round(255 * (FAINTEST + (STRONGEST - FAINTEST) * value))
+        drawing.rectangle((left + 1, top + 1, right - 1, bottom - 1), fill=(255, 255, 255, opacity))
+    return shown

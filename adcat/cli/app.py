@@ -1,0 +1,138 @@
+"""The command line: parses, calls one step, prints what it returns. No other logic."""
+
+import contextlib
+import errno
+import importlib
+import inspect
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+if os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty()):
+    os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"  # typer reads it when it is imported
+
+import typer
+
+from adcat import __version__
+from adcat.cli.dry_run import dry_run
+from adcat.cli.options import build, parameters
+from adcat.cli.terminal import Terminal, prepare, show, stream, tell
+from adcat.errors import AdcatError
+from adcat.tables import Report
+from adcat.workspace.command_lines import DEFAULT_WORKSPACE
+from adcat.workspace.layout import STEPS, Workspace
+
+COMMANDS = (
+    "split",
+    "train-text",
+    "train-image",
+    "extract-features",
+    "fuse",
+    "attend",
+    "evaluate",
+    "error-groups",
+    "predict",
+    "export",
+    "status",
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"adcat {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    ctx: typer.Context,
+    workspace: Annotated[
+        Path,
+        typer.Option(
+            "--workspace", "-w", envvar="ADCAT_WORKSPACE", help="Folder that holds every artifact."
+        ),
+    ] = Path(DEFAULT_WORKSPACE),
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Put second-hand ads into the right category from their text and photo."""
+    del version
+    prepare()
+    ctx.obj = Workspace(workspace)
+
+
+def _add(name: str) -> None:
+    """Makes a step into a command: its settings are the options, its docstring the help."""
+    module = importlib.import_module(f"adcat.commands.{name.replace('-', '_')}")
+    step = getattr(module, name.replace("-", "_"))
+    document = getattr(module, "document", None)
+
+    def run(ctx: typer.Context, **values: Any) -> None:
+        as_json, is_dry = values.pop("json", False), values.pop("dry_run", False)
+        settings = build(module.Settings, values, lambda field: _is_given(ctx, field))
+        with errors_told():
+            if is_dry:
+                show(dry_run(step, ctx.obj, settings, Terminal()))
+                return
+            ctx.obj.mend()
+            if as_json:
+                typer.echo(json.dumps(document(ctx.obj, settings, Terminal()), indent=2))  # pyright: ignore[reportOptionalCall]
+            else:
+                result = step(ctx.obj, settings, Terminal())
+                show(result) if isinstance(result, Report) else stream(result)
+
+    options = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+    options += parameters(module.Settings)
+    if document:
+        options.append(_JSON)
+    if name in STEPS:
+        options.append(_DRY_RUN)
+    run.__signature__ = inspect.Signature(options)  # pyright: ignore[reportFunctionMemberAccess]
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    app.command(name, help=inspect.getdoc(step), no_args_is_help=False)(run)
+
+
+def _flag(name: str, help: str) -> inspect.Parameter:
+    """An option that is no setting of the step."""
+    option = typer.Option(f"--{name.replace('_', '-')}", help=help)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=False, annotation=Annotated[bool, option])
+
+
+_JSON = _flag("json", "Print one JSON document and write nothing.")
+_DRY_RUN = _flag("dry_run", "Try it out on one batch of ads of each part; write nothing.")
+
+
+def _is_given(ctx: typer.Context, field: str) -> bool:
+    source = ctx.get_parameter_source(field)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
+
+
+@contextlib.contextmanager
+def errors_told() -> Iterator[None]:
+    """What is expected to go wrong becomes a line on stderr and an exit code."""
+    try:
+        yield
+    except AdcatError as error:
+        tell(f"error: {error}")
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        what = "; make room and run the same command again" if error.errno == errno.ENOSPC else ""
+        tell(f"error: {where}{error.strerror or error}{what}")
+        sys.exit(1)
+
+
+for _name in COMMANDS:
+    _add(_name)

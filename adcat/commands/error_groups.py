@@ -1,0 +1,279 @@
+"""Groups the ads by which baseline is right, and shows what each model recovers."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.errors import BadInputError, MissingArtifactError
+from adcat.evaluation.error_groups import (
+    ADS,
+    CATEGORIES,
+    ERROR_GROUPS,
+    FIGURES,
+    GROUPS,
+    ILLUSTRATING,
+    NO_GROUP,
+    PREDICTIONS,
+    SAMPLE,
+    WRONG,
+    Groups,
+    agreement_table,
+    assign,
+    count,
+    draw,
+    illustrate,
+    in_words,
+    misclassified_table,
+    recovered,
+    recovered_table,
+)
+from adcat.evaluation.metrics import Outcomes, outcomes
+from adcat.files import write_json
+from adcat.plotting.galleries import gallery
+from adcat.progress import Progress
+from adcat.report.example_ads import drawn_examples, read_examples
+from adcat.report.model_kinds import Approach, kind_of
+from adcat.report.recovery import recovered_tables
+from adcat.settings import argument, option, seed_option
+from adcat.tables import Column, Report, Table, percent, write_table
+from adcat.types import MODALITIES, Labels, Part, Probs
+from adcat.workspace.ads import (
+    iterate_ads,
+    read_categories,
+    read_kinds,
+    read_labels,
+    read_modalities,
+)
+from adcat.workspace.artifact import reading
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import ModelProbs, all_models, models_to_report, read_for
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which models are looked at on which ads, and what the galleries show."""
+
+    models: list[str] = argument(
+        "Models to look at: text, image, a policy's or an attention model's name; "
+        "by default all that exist.",
+        default=[],
+    )
+    part: Part = option("test", "The ads to look at; train exists for text and image only.")
+    sample: int = option(SAMPLE, "Ads drawn at random for the galleries.", low=1)
+    categories: int = option(CATEGORIES, "Categories in each gallery.", low=1, high=50)
+    ads: int = option(ADS, "Ads of each category in a gallery.", low=1, high=20)
+    seed: int = seed_option()
+
+    @classmethod
+    def thesis(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Nothing to set: the defaults are those of the thesis, appendix A.2."""
+        del given
+        return {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Analysis:
+    """What the baselines say of each ad of a part, and what each model gets right."""
+
+    part: Part
+    labels: Labels  # [n]
+    baselines: Mapping[str, Outcomes]  # by modality
+    groups: Groups  # [n]
+    recovered: Mapping[str, Mapping[str, int]]  # model -> error group -> ads
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The ads that have a group: those with text and photo."""
+        return np.flatnonzero(self.groups != NO_GROUP)
+
+
+def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
+    """Show which ads text or image gets wrong, and which of them a model recovers.
+
+    Each ad is in one of four groups: both baselines right, only text, only image, neither. Writes
+    the group of each ad, the thesis' tables, and a gallery of each group with errors: random ads
+    of the categories that are misclassified most. Ads that lack their text or their photo are in
+    no group.
+    """
+    models = models_to_report(workspace, settings.models, settings.part, progress)
+    settings = dataclasses.replace(settings, models=[model.name for model in models])
+    with workspace.error_groups.write(settings, read_for(workspace, models)) as draft:
+        analysis = _analyse(workspace, models, settings.part, progress)
+        write_json(draft.folder / "summary.json", _document(analysis))
+        _write_groups(draft.folder / "groups.parquet", workspace, analysis)
+        tables = _tables(analysis, models, read_categories(workspace.split))
+        (draft.folder / "tables").mkdir()
+        for name, table in tables.items():
+            write_table(draft.folder / "tables", name, table)
+        remarks = _draw(draft.folder, workspace, settings, analysis)
+        draft.notes["fitted_on"] = "nothing"
+    written = workspace.error_groups
+    lines = [
+        *_left_out(analysis),
+        *remarks,
+        f"tables: {written / 'tables'}",
+        f"galleries: {written / 'galleries'}",
+    ]
+    shown = [tables["table-4.1"], tables["table-4.2"], _recovered(analysis)]
+    return Report(lines, shown)
+
+
+def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
+    """What `--json` prints."""
+    models = models_to_report(workspace, settings.models, settings.part, progress)
+    with reading(read_for(workspace, models)):
+        return _document(_analyse(workspace, models, settings.part, progress))
+
+
+def _analyse(
+    workspace: Workspace, models: Sequence[ModelProbs], part: Part, progress: Progress
+) -> Analysis:
+    labels = read_labels(workspace.split, part)
+    if not len(labels):
+        raise BadInputError(f"the {part} part has no ads; use another --part, or split again")
+    baselines = _baselines(workspace)
+    units = len(labels) * (len(baselines) + len(models))
+    with progress.task(f"error groups of {part}", units, "ads") as task:
+
+        def read(model: ModelProbs) -> Outcomes:
+            found = outcomes(model.probs(part), labels, model.path(part))
+            task.advance(len(labels), model.name)
+            return found
+
+        right = {modality: read(model) for modality, model in baselines.items()}
+        correct = {modality: of_all.correct for modality, of_all in right.items()}
+        groups = assign(correct, read_kinds(workspace.split, part))
+        found = {model.name: recovered(groups, read(model).correct) for model in models}
+    return Analysis(part, labels, right, groups, found)
+
+
+def _left_out(analysis: Analysis) -> list[str]:
+    """A line on the ads that have no group, if there are any."""
+    ads, grouped = len(analysis.groups), len(analysis.rows)
+    if ads == grouped:
+        return []
+    return [f"the groups are of the {grouped:,} of {ads:,} ads that have both text and photo"]
+
+
+def _baselines(workspace: Workspace) -> dict[str, ModelProbs]:
+    """The classifiers of all modalities that there are."""
+    models = {model.name: model for model in all_models(workspace)}
+    modalities = read_modalities(workspace.split)
+    for modality in modalities:
+        if modality not in models:
+            raise MissingArtifactError(
+                f"{workspace.features.path} has no probabilities of the {modality} classifier; "
+                f"make them: {workspace.features.command}"
+            )
+    return {modality: models[modality] for modality in modalities}
+
+
+def _document(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "part": analysis.part,
+        "ads": len(analysis.rows),
+        "groups": count(analysis.groups),
+        "models": [
+            {"model": name, "recovered": dict(ads)} for name, ads in analysis.recovered.items()
+        ],
+    }
+
+
+def _tables(
+    analysis: Analysis, models: Sequence[ModelProbs], categories: Sequence[str]
+) -> dict[str, Table]:
+    """The tables by the names of their files."""
+    part, groups = analysis.part, analysis.groups
+    by_approach: dict[Approach, dict[str, Mapping[str, int]]] = {}
+    for model in models:
+        kind = kind_of(model)
+        if kind.fraction == 1:
+            found = analysis.recovered[model.name]
+            by_approach.setdefault(kind.approach, {})[model.name] = found
+    return {
+        "table-4.1": agreement_table(part, count(groups)),
+        "table-4.2": misclassified_table(part, groups, analysis.labels, categories),
+        **recovered_tables(part, by_approach, groups),
+    }
+
+
+def _recovered(analysis: Analysis) -> Table:
+    """Every model in one table, narrow enough for a terminal."""
+    title = f"Recovered: ads of each error group that a model gets right, {analysis.part} part"
+    table = recovered_table(title, analysis.recovered, count(analysis.groups))
+    incorrect = ("both" if len(WRONG[group]) > 1 else WRONG[group][0] for group in ERROR_GROUPS)
+    pairs = [(Column(f"{who}\nincorrect", "{:,}"), percent("share")) for who in incorrect]
+    return dataclasses.replace(table, columns=[table.columns[0], *itertools.chain(*pairs)])
+
+
+def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
+    """Writes the group of each ad that has one and what the baselines predict, by batches."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = read_categories(workspace.split)
+    words = ("id", "category", "group", "text_prediction", "image_prediction")
+    schema = pa.schema(
+        [("row", pa.int64())]
+        + [(word, pa.string()) for word in words]
+        + [(f"{modality}_confidence", pa.float32()) for modality in MODALITIES]
+    )
+    start, own = 0, ["row", "id", "category"]
+    with pq.ParquetWriter(path, schema) as file:
+        for chunk in iterate_ads(workspace.split, analysis.part, own, having=MODALITIES):
+            rows = analysis.rows[start : start + chunk.num_rows]
+            columns = chunk.to_pydict()
+            columns["group"] = [GROUPS[group] for group in analysis.groups[rows]]
+            for modality, found in analysis.baselines.items():
+                columns[f"{modality}_prediction"] = [names[c] for c in found.predicted[rows]]
+                columns[f"{modality}_confidence"] = found.confidence[rows]
+            file.write_table(pa.table(columns, schema))
+            start += chunk.num_rows
+
+
+def _draw(folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis) -> list[str]:
+    """Draws a gallery and a figure of each error group; returns a remark for one without ads."""
+    for name in ("galleries", "figures"):
+        (folder / name).mkdir()
+    labels, size = analysis.labels, min(settings.sample, len(analysis.rows))
+    if not size:
+        return []
+    drawn = draw(analysis.groups, labels, size, settings.categories, settings.ads, settings.seed)
+    remarks: list[str] = []
+    for group, categories in drawn.items():
+        _draw_figure(folder / "figures", workspace, settings, analysis, group)
+        if not categories:
+            remarks.append(f"no gallery of {in_words(group)!r}: no such ad among {size:,} drawn")
+            continue
+        heading = f"{in_words(group)}: the categories with the most such ads among {size:,} drawn"
+        part, probs = settings.part, _wrong(workspace, settings.part, group)
+        examples = drawn_examples(workspace, part, categories, probs)
+        gallery(folder / "galleries" / f"{group}.png", heading, examples)
+    return remarks
+
+
+def _draw_figure(
+    folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis, group: str
+) -> None:
+    """Draws figure 4.3, 4.4 or 4.5; nothing where the group has no ads."""
+    ranks = [analysis.baselines[modality].rank for modality in WRONG[group]]
+    is_near = np.max(ranks, axis=0) < PREDICTIONS
+    rows = illustrate(analysis.groups, group, is_near, ILLUSTRATING, settings.seed)
+    if not rows:
+        return
+    part, probs = settings.part, _wrong(workspace, settings.part, group)
+    examples = read_examples(workspace, part, rows, probs)
+    for form in ("png", "svg"):
+        path = folder / f"figure-{FIGURES[group]}.{form}"
+        gallery(path, in_words(group), [("", [examples[row] for row in rows])])
+
+
+def _wrong(workspace: Workspace, part: Part, group: str) -> dict[str, Probs]:
+    """What the classifiers say that err in an error group, each of all ads."""
+    baselines = _baselines(workspace)
+    return {modality: baselines[modality].probs(part) for modality in WRONG[group]}

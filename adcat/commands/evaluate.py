@@ -1,0 +1,197 @@
+"""Measures models on the ads of a part and makes a page of it (thesis, chapter 5)."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+from adcat.evaluation.significance import PairedDifference
+from adcat.files import write_json
+from adcat.progress import Progress
+from adcat.report.against_thesis import thesis_section
+from adcat.report.approaches import approach_section, best_section
+from adcat.report.attention import attention_section, best_over_places, sound_search
+from adcat.report.availability import kinds_section, top1_by_kind
+from adcat.report.categories import confusion_section, data_section, size_section
+from adcat.report.comparison import categories_table, models_section, pairs_section
+from adcat.report.items import items_section
+from adcat.report.measuring import Evaluation, Measured, measure_models
+from adcat.report.page import Section, render, write_files
+from adcat.report.recovery import error_groups_section
+from adcat.report.trust import automation_section, reliability_section
+from adcat.report.words import many
+from adcat.settings import argument, option, seed_option
+from adcat.tables import Cell, Column, Report, Table, percent, write_table
+from adcat.types import Part
+from adcat.workspace.artifact import Artifact, reading
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import models_to_report, read_for
+
+PAGE = "report.html"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which models are measured on which ads, and what they are shown beside."""
+
+    models: list[str] = argument(
+        "Models to measure: text, image, a policy's or an attention model's name; "
+        "by default all that exist.",
+        default=[],
+    )
+    part: Part = option("test", "The ads to measure on; train exists for text and image only.")
+    compare: Literal["thesis"] | None = option(None, "Show the thesis' own numbers beside.")
+    seed: int = seed_option()  # of the ads that are shown
+
+    @classmethod
+    def thesis(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Nothing to set: like the defaults, the thesis reports the test part (chapter 5)."""
+        del given
+        return {}
+
+
+def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
+    """Measure how well models put ads into categories, and make a page to read.
+
+    Writes report.html, one file that needs no network, and the tables and figures on it:
+    accuracy, recall and precision, which differences are more than chance, what each model gets
+    right that text or image alone does not, how far confidence can be believed, how much can be
+    automated, and which categories are mixed up. Whatever has to be chosen, such as the better
+    baseline or a threshold, is chosen on the validation ads.
+    """
+    models = models_to_report(workspace, settings.models, settings.part, progress)
+    settings = dataclasses.replace(settings, models=[model.name for model in models])
+    search = sound_search(workspace, progress)
+    inputs = [*read_for(workspace, models), *([search] if search else [])]
+    with workspace.evaluation.write(settings, inputs) as draft:
+        evaluation = measure_models(workspace, models, settings.part, progress)
+        write_json(draft.folder / "metrics.json", _document(evaluation))
+        _write_page(draft.folder, evaluation, _sections(workspace, evaluation, search, settings))
+        draft.notes["fitted_on"] = "nothing; whatever is chosen is chosen on validation"
+    return _report(evaluation, workspace)
+
+
+def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
+    """What `--json` prints."""
+    models = models_to_report(workspace, settings.models, settings.part, progress)
+    with reading(read_for(workspace, models)):
+        return _document(measure_models(workspace, models, settings.part, progress))
+
+
+def _document(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "part": evaluation.part,
+        "ads": evaluation.ads,
+        "models": [
+            {
+                "model": measured.name,
+                **dataclasses.asdict(measured.scores),
+                **_kinds(evaluation, measured),
+            }
+            for measured in evaluation.models
+        ],
+    }
+
+
+def _kinds(evaluation: Evaluation, measured: Measured) -> dict[str, Any]:
+    """The same numbers of each kind of ad, where some lack their text or their photo."""
+    kinds = {
+        kind: {"ads": evaluation.ads_by_kind[kind], **dataclasses.asdict(scores)}
+        for kind, scores in measured.by_kind.items()
+    }
+    return {"kinds": kinds} if kinds else {}
+
+
+def _sections(
+    workspace: Workspace, evaluation: Evaluation, search: Artifact | None, settings: Settings
+) -> list[Section]:
+    """The page's parts in their order, without the last one."""
+    compare = settings.compare == "thesis"
+    approaches = [
+        approach_section(evaluation, "late fusion", compare),
+        approach_section(evaluation, "early fusion", compare),
+        attention_section(workspace, evaluation, search, compare),
+    ]
+    return [
+        models_section(evaluation),
+        *([kinds_section(evaluation)] if evaluation.ads_by_kind else []),
+        pairs_section(evaluation),
+        best_section(evaluation, compare),
+        *([thesis_section(evaluation)] if compare else []),
+        automation_section(evaluation),
+        reliability_section(evaluation),
+        error_groups_section(workspace, evaluation, settings.seed, compare),
+        confusion_section(workspace, evaluation),
+        size_section(evaluation),
+        data_section(workspace, evaluation),
+        *(section for section in approaches if section),
+    ]
+
+
+def _write_page(folder: Path, evaluation: Evaluation, sections: list[Section]) -> None:
+    write_files(folder, sections)
+    write_table(folder / "tables", "categories", categories_table(evaluation))
+    facts = (
+        f"{many(len(evaluation.models), 'model')} on {many(evaluation.ads, 'ad')} of the "
+        f"{evaluation.part} part, in {many(len(evaluation.categories), 'category')}; learned from "
+        f"{many(int(evaluation.training_ads.sum()), 'ad')}."
+    )
+    page = render(
+        "How well are ads put into categories?",
+        facts,
+        [*sections, items_section(sections, best_over_places(evaluation))],
+        folder / "figures",
+    )
+    (folder / PAGE).write_text(page, encoding="utf-8")
+
+
+def _report(evaluation: Evaluation, workspace: Workspace) -> Report:
+    scored = evaluation.models[0].scores.categories_scored
+    means = f"means over {scored} categories"
+    absent = len(evaluation.categories) - scored
+    if absent:
+        left_out = "is left out" if absent == 1 else "are left out"
+        means += f"; {absent} without an ad in the {evaluation.part} part {left_out}"
+    lines = [
+        means,
+        f"over {evaluation.baseline}: in top-1, on the same ads; {evaluation.baseline} is "
+        f"{evaluation.reason}",
+        f"chosen on the validation ads: {evaluation.chosen.name}",
+        f"report: {workspace.evaluation / PAGE}",
+    ]
+    tables = [_overview(evaluation)]
+    if evaluation.ads_by_kind:
+        tables.append(top1_by_kind(evaluation))
+    return Report(lines, tables)
+
+
+def _overview(evaluation: Evaluation) -> Table:
+    """What fits a terminal: intervals as text."""
+    return Table(
+        f"{evaluation.ads:,} {evaluation.part} ads, 95 % intervals",
+        [
+            Column("model"),
+            percent("top-1"),
+            Column("interval"),
+            *map(percent, ("top-5", "mean recall", "mean precision")),
+            Column(f"over {evaluation.baseline}", "{:+.2%}"),
+            Column("interval"),
+        ],
+        [
+            [
+                measured.name,
+                measured.scores.top1,
+                "{:.1%} to {:.1%}".format(*measured.interval),
+                measured.scores.top5,
+                measured.scores.mean_recall,
+                measured.scores.mean_precision,
+                *_difference_in_short(measured.over_baseline),
+            ]
+            for measured in evaluation.models
+        ],
+    )
+
+
+def _difference_in_short(difference: PairedDifference | None) -> list[Cell]:
+    if difference is None:
+        return [None, None]
+    return [difference.difference, "{:+.1%} to {:+.1%}".format(*difference.interval)]

@@ -1,0 +1,85 @@
+"""Puts a model into a folder of its own, for serving elsewhere."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from adcat.data.text_cleaning import clean
+from adcat.errors import BadInputError
+from adcat.prediction.export_folder import export as write_export
+from adcat.prediction.export_folder import largest_difference, load_exported, runtimes
+from adcat.prediction.loading import best_model
+from adcat.prediction.new_ads import Ad
+from adcat.progress import Progress
+from adcat.settings import argument, option, seed_option
+from adcat.tables import Report
+from adcat.workspace.ads import images_folder, read_ads
+from adcat.workspace.artifact import Artifact, reading
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import ModelProbs, find_models, read_for
+
+CHECKED = 50  # ads
+LARGEST_DIFFERENCE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Which model, and where to."""
+
+    folder: Path = argument("Folder to make.")
+    model: str = option("", "The model to export; by default the best one on the validation ads.")
+    seed: int = seed_option()  # as every command has; nothing is drawn at random here
+
+
+def export(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
+    """Put a model into a folder of its own.
+
+    The folder holds what serving needs and nothing else: the text model, the image network as ONNX
+    and as Keras, the fusion, the categories and how ads are prepared. Both forms answer test ads,
+    and the export is refused where an answer differs by more than 0.0001 from the workspace's.
+    """
+    if settings.folder.exists():
+        raise BadInputError(f"{settings.folder} is there already; name another folder")
+    if settings.model:
+        (model,) = find_models(workspace, [settings.model])
+    else:
+        model = best_model(workspace, progress)
+    classifiers = [Artifact(workspace.root, name) for name in workspace.features.check().inputs]
+    draft = settings.folder.with_name(f".{settings.folder.name}.partial")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        with reading([*read_for(workspace, [model]), *classifiers]):
+            write_export(workspace, model, draft)
+            lines = _check(workspace, model, draft)
+        draft.rename(settings.folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Report([*lines, f"{model.name}: {settings.folder}"])
+
+
+def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
+    """Compares the exported model with the workspace on test ads.
+
+    Raises:
+      BadInputError: an answer differs too much.
+    """
+    expected = np.asarray(model.probs("test")[:CHECKED])
+    found = read_ads(workspace.split, "test", ["id", "title", "description", "image"])[:CHECKED]
+    ads = [
+        Ad(row, ad["id"], clean(ad["title"], ad["description"]), ad["image"])
+        for row, ad in enumerate(found, 1)
+    ]
+    images = images_folder(workspace.split)
+    lines = []
+    for runtime in runtimes(folder):
+        difference = largest_difference(load_exported(folder, runtime), ads, images, expected)
+        if not difference <= LARGEST_DIFFERENCE:  # nor may it be no number
+            raise BadInputError(
+                f"the exported {model.name} ({runtime}) differs by {difference:.2g} from the "
+                f"workspace's on {len(ads)} test ads; expected {LARGEST_DIFFERENCE:g} at most"
+            )
+        lines.append(f"{runtime}: largest difference {difference:.2g} on {len(ads)} test ads")
+    return lines

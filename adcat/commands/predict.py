@@ -1,0 +1,256 @@
+"""Suggests categories for new ads (thesis, section 6.5)."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from adcat.data.table import InputTable, parse_headers
+from adcat.data.text_cleaning import clean
+from adcat.data.thread_map import THREADS
+from adcat.errors import BadInputError
+from adcat.prediction.loading import best_model, load_predictor
+from adcat.prediction.new_ads import NEEDED, Ad, Shard, arriving_ads, in_batches, table_ads
+from adcat.prediction.output_files import Record, check_format, is_done, write_answers
+from adcat.prediction.predictor import Predictor
+from adcat.prediction.rules import Promise, Rule
+from adcat.prediction.temperature import with_temperature
+from adcat.progress import Progress
+from adcat.settings import argument, option, seed_option
+from adcat.tables import Report
+from adcat.types import IN_WORDS, KINDS, have
+from adcat.workspace.ads import read_categories, read_kinds, read_labels
+from adcat.workspace.layout import Workspace
+from adcat.workspace.manifest import VALIDATION_PROBS, Manifest
+from adcat.workspace.models import ModelProbs, find_models
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The ads, the model, and what is asked of an answer."""
+
+    ads: Path | None = argument(
+        "Table of ads: .csv, .tsv, .jsonl or .parquet; without it JSON lines from stdin.",
+        default=None,
+    )
+    model: str = option(
+        "", "The model that answers; by default the best one on the validation ads."
+    )
+    top: int = option(5, "How many categories to suggest.", low=1)
+    output: Path | None = option(
+        None, "File for the answers: .jsonl, .csv or .parquet; by default stdout, as JSON lines."
+    )
+    title: str | None = option(None, "Title of one ad, instead of a table.")
+    description: str | None = option(None, "Description of that one ad.")
+    image: Path | None = option(None, "Photo of that one ad.")
+    images: Path | None = option(
+        None,
+        "Folder that image paths are relative to; by default the table's own, for stdin this one.",
+    )
+    column: list[str] = option(
+        [], "A column that has another header, as title=headline; may be given several times."
+    )
+    calibrate: bool = option(
+        False, "Temper the probabilities so that they are as often right as they say."
+    )
+    coverage: float | None = option(
+        None,
+        "Suggest as many categories as it takes to hold the right one this often, instead of a "
+        "fixed number.",
+        low=0.0001,
+        high=0.9999,
+    )
+    accept_above: float | None = option(
+        None, "Mark ads whose best category is at least this probable.", low=0, high=1
+    )
+    shard: str = option("1/1", "Answer one of several equal shares of the rows, such as 2/8.")
+    batch_size: int = option(32, "Ads that are answered at a time.", low=1, high=4096)
+    seed: int = seed_option()
+
+
+def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Report | Iterator[str]:
+    """Suggest categories for new ads.
+
+    Every row gets one answer, in order. An ad that lacks its text or a readable photo is answered
+    from what there is, one that has nothing with the categories' shares of the training ads; its
+    `modality` and its `problems` say so. `contributions` are what text and photo added to the
+    logarithm of the first category's probability. With --output an interrupted run goes on where
+    it was, and what is done is not done again.
+    """
+    source = _source(settings, progress)
+    if settings.output:
+        check_format(settings.output)
+    if settings.model:
+        (model,) = find_models(workspace, [settings.model])
+    else:
+        model = best_model(workspace, progress)
+    promise = Promise(settings.calibrate, settings.coverage, settings.seed)
+    predictor = load_predictor(workspace, model, promise)
+    _tell_calibration(workspace, model, predictor, settings, progress)
+    if settings.accept_above is not None:
+        _tell_accepted(workspace, model, predictor.model, settings.accept_above, progress)
+    categories = read_categories(workspace.split)
+
+    def records(done: int = 0) -> Iterator[Record]:
+        kinds, problems = Counter[str](), Counter[str]()
+        batches = source.batches(done)
+        for answers in predictor.stream(batches, source.images, settings.top, source.ahead):
+            kinds.update(answer.kind for answer in answers)
+            problems.update(problem for answer in answers for problem in answer.problems)
+            yield from (answer.record(categories, settings.accept_above) for answer in answers)
+        progress.say(f"answers by what they rest on: {_listed(kinds)}")
+        if problems:
+            progress.say(f"problems: {_listed(problems)}")
+
+    if settings.output is None:
+        return (json.dumps(record, ensure_ascii=False) for record in records())
+    about = _about(workspace, model, predictor, settings)
+    return _save(_shard_file(settings), about, records)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """Where the ads come from."""
+
+    batches: Callable[[int], Iterator[list[Ad]]]  # called with the number of ads to pass over
+    images: Path  # the folder that photos' names are relative to, resolved
+    ahead: int = 0  # batches whose photos are decoded before one is answered
+
+
+def _source(settings: Settings, progress: Progress) -> Source:
+    """The one ad that is given, the table, or stdin.
+
+    Raises:
+      BadInputError: the options contradict each other.
+    """
+    shard = Shard.parse(settings.shard)
+    table = InputTable(settings.ads or Path("stdin"), parse_headers(settings.column), NEEDED)
+    is_one = (settings.title, settings.description, settings.image) != (None, None, None)
+    if is_one and settings.ads:
+        raise BadInputError("a table and one ad: give ADS, or --title, --description and --image")
+    if not settings.ads and shard != Shard():
+        raise BadInputError(f"--shard {settings.shard} needs a table; give ADS")
+    if is_one:
+        return _one_ad(settings)
+    images = (settings.images or (settings.ads.parent if settings.ads else Path())).resolve()
+    if not images.is_dir():
+        raise BadInputError(f"{images} is no folder; give the photos' with --images DIR")
+    size = settings.batch_size
+    if settings.ads:
+        ads = table_ads(table, shard, progress)
+        share = -(-size // THREADS)  # several small batches are in work at once
+        return Source(lambda done: in_batches(islice(ads, done, None), share), images, THREADS)
+    if sys.stdin.isatty():
+        progress.say("reading ads from the terminal, one JSON object on a line")
+    return Source(lambda _: arriving_ads(sys.stdin.buffer, table, size), images)
+
+
+def _one_ad(settings: Settings) -> Source:
+    text = clean(settings.title or "", settings.description or "")
+    image = settings.image or Path()
+    folder = (settings.images or Path()) / image.parent
+    return Source(lambda _: iter([[Ad(1, "", text, image.name)]]), folder.resolve())
+
+
+def _tell_calibration(
+    workspace: Workspace,
+    model: ModelProbs,
+    predictor: Predictor,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Says what was found on the validation ads, for each rule that answers some of them."""
+    kinds = read_kinds(workspace.split, "validation")
+    read = have(kinds, predictor.model.modalities)
+    rests_on = np.where(read, KINDS[predictor.model.modalities], kinds)
+    for kind in np.unique(rests_on).tolist():
+        rule, ads = predictor.rules[kind], np.count_nonzero(rests_on == kind)
+        which = "" if ads == len(kinds) else f" answered by {IN_WORDS[kind]}"
+        if settings.calibrate:
+            of = f" of ads{which}" if which else ""
+            on = _calibrated_on(model)
+            progress.say(f"temperature {rule.temperature:.3f}{of}, fitted on {on}")
+        if rule.threshold == math.inf:
+            progress.say(
+                f"warning: {ads:,} validation ads{which} are too few to promise "
+                f"{settings.coverage}: every category is suggested"
+            )
+
+
+def _tell_accepted(
+    workspace: Workspace, model: ModelProbs, rule: Rule, least: float, progress: Progress
+) -> None:
+    """Says how many of the validation ads that the model reads are accepted, and how rightly."""
+    read = have(read_kinds(workspace.split, "validation"), rule.modalities)
+    if not read.any():
+        return
+    labels = read_labels(workspace.split, "validation")[read]
+    probs = with_temperature(model.probs("validation")[read], rule.temperature)
+    accepted = probs.max(axis=1) >= least
+    right = np.mean((probs.argmax(axis=1) == labels)[accepted]) if accepted.any() else np.nan
+    progress.say(
+        f"of the validation ads {accepted.mean():.1%} are at least {least} "
+        f"probable; {right:.1%} of these are right"
+    )
+
+
+def _calibrated_on(model: ModelProbs) -> str:
+    """Which probabilities temperature and threshold come from."""
+    notes = model.artifact.manifest().notes
+    found = f"validation ads, probabilities {notes.get(VALIDATION_PROBS, 'of the one model')}"
+    if model.is_flattered:
+        found += "; they steered its training"
+    return found
+
+
+def _about(
+    workspace: Workspace, model: ModelProbs, predictor: Predictor, settings: Settings
+) -> Manifest:
+    """What the answers follow from; where things lie is no part of it."""
+    if settings.ads is None:
+        raise BadInputError("--output needs a table; give ADS, or redirect stdout: > FILE")
+    with settings.ads.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    portable = dataclasses.replace(
+        settings, ads=Path(settings.ads.name), images=None, output=None, model=model.name
+    )
+    inputs = [model.artifact, workspace.split]
+    inputs += [a for a in (workspace.text_model, workspace.image_model) if a.path.exists()]
+    return Manifest(
+        settings=dataclasses.asdict(portable),
+        inputs={artifact.name: artifact.check().digest for artifact in inputs},
+        notes={
+            "table_sha256": digest,
+            "calibrated_on": _calibrated_on(model) if predictor.is_calibrated else "nothing",
+            "rules": {
+                kind: {"temperature": rule.temperature, "threshold": rule.threshold}
+                for kind, rule in predictor.rules.items()
+            },
+        },
+    )
+
+
+def _shard_file(settings: Settings) -> Path:
+    """The file of this share; `answers-2-of-8.jsonl`, so that all can lie in one folder."""
+    path, shard = settings.output or Path(), Shard.parse(settings.shard)
+    if shard == Shard():
+        return path
+    return path.with_name(f"{path.stem}-{shard.number}-of-{shard.of}{path.suffix}")
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common()) or "none"
+
+
+def _save(path: Path, about: Manifest, records: Callable[[int], Iterator[Record]]) -> Report:
+    if is_done(path, about):
+        return Report([f"{path} stands there already, from the same ads, model and settings"])
+    write_answers(path, about, records)
+    return Report([f"answers: {path}"])

@@ -1,0 +1,283 @@
+"""Reads a table of ads, rejects what is no ad, and deals the rest out to three parts."""
+
+import contextlib
+import csv
+import dataclasses
+from collections.abc import Iterator
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.data.rejections import REASONS, Reason, Rejections
+from adcat.data.row_validation import Codes, Rows, Screened, read_rows, screen
+from adcat.data.splitting import (
+    NO_KEY,
+    class_counts,
+    draw_parts,
+    duplicate_groups,
+    is_rare,
+    is_repeated,
+)
+from adcat.data.table import InputTable, parse_headers
+from adcat.errors import BadInputError
+from adcat.files import write_json
+from adcat.plotting.charts import category_distribution
+from adcat.progress import Progress
+from adcat.settings import argument, option, seed_option
+from adcat.tables import Column, Report, Table, percent, write_table
+from adcat.types import PARTS, Kinds
+from adcat.workspace.ads import ADS, CATEGORIES, KIND, ads_schema
+from adcat.workspace.layout import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+REJECTED = "rejected.csv"
+INCOMPLETE = "incomplete.csv"
+MOST_OF_A_NAME = 100  # characters, in an error message
+LEAST, MOST = 0.0001, 0.9999  # of a fraction: with 0 or 1 a part would be empty
+DUPLICATES = {
+    "together": "each is in the same part as that",
+    "ignore": "they may be in different parts",
+    "drop": "they were dropped",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The table, what is asked of an ad, and the fractions (thesis, section 4.1)."""
+
+    ads: Path = argument("Table of ads: .csv, .tsv, .jsonl or .parquet.")
+    images: Path | None = option(
+        None, "Folder that the table's image paths are relative to; by default the table's own."
+    )
+    column: list[str] = option(
+        [], "A column that has another header, as title=headline; may be given several times."
+    )
+    test: float = option(0.2, "Fraction of the ads in the test part.", low=LEAST, high=MOST)
+    validation: float = option(
+        0.1,
+        "Fraction of the ads outside the test part in the validation part.",
+        low=LEAST,
+        high=MOST,
+    )
+    stratify: bool = option(False, "Keep the fractions within every category.")
+    keep_incomplete: bool = option(
+        False,
+        "Keep ads that lack the photo, or a readable one, or the text; they are listed in "
+        f"{INCOMPLETE}.",
+    )
+    min_ads: int = option(1, "Reject categories with fewer ads.", low=1)
+    duplicates: Literal["together", "ignore", "drop"] = option(
+        "together",
+        "Ads with the same cleaned text or the same photo: keep them in one part, do nothing, or "
+        "drop all but the first.",
+    )
+    image_check: Literal["full", "header", "none"] = option(
+        "full",
+        "Decode every image, read its header only, or only see that there is a file.",
+        dry_run="none",
+    )
+    seed: int = seed_option()
+
+    @classmethod
+    def thesis(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The thesis, section 4.1: random, 80/20, then 10 % of the 80; duplicates unnoticed."""
+        del given
+        return {"test": 0.2, "validation": 0.1, "stratify": False, "duplicates": "ignore"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Deal:
+    """What became of every row."""
+
+    found: Screened
+    duplicates: int  # ads with the text or the photo of an earlier one
+    categories: list[str]
+    labels: NDArray[np.int32]  # places in `categories`: [rows]
+    parts: NDArray[np.int8]  # places in PARTS, -1 for a rejected row: [rows]
+    kinds: Kinds | None  # what an ad has: [rows]; None where every ad has both
+
+    @property
+    def rejections(self) -> Rejections:
+        """Why a row is no ad of the split."""
+        return self.found.rejections
+
+
+def split(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
+    """Deal a table of ads out to a training, a validation and a test part.
+
+    Rows that are no whole ad (no image that can be decoded, no text, ...) are listed in
+    rejected.csv with the reason: every row of the table is either an ad of one part or listed.
+    With --keep-incomplete a text or a photo is enough for an ad: each classifier then learns from
+    the ads that it can read, and the other commands use what there is of an ad.
+    """
+    table = InputTable(settings.ads, parse_headers(settings.column))
+    images = (settings.images or settings.ads.parent).resolve()
+    if settings.images and not images.is_dir():
+        raise BadInputError(f"{images} is no folder; give the images' with --images DIR")
+    # Under the digest stands what was read; where it lay is only recorded.
+    portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
+    with workspace.split.write(portable) as draft:
+        rows = read_rows(table, draft.checkpoints / "rows.arrow", progress)
+        check, keep = settings.image_check, settings.keep_incomplete
+        deal = _deal(rows, screen(rows, images, check, keep, progress), settings)
+        counts = _write(draft.folder, rows, deal, progress)
+        draft.record.update(images=str(images), table=str(settings.ads.resolve()))
+        draft.notes.update(
+            table_sha256=_sha256(settings.ads),
+            rows=len(rows.malformed),
+            rejected=deal.rejections.counts(),
+            duplicates=deal.duplicates,
+        )
+        if keep:
+            draft.notes["incomplete"] = deal.found.incomplete.counts()
+    return _report(deal, counts, settings, workspace.split.path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _deal(rows: Rows, found: Screened, settings: Settings) -> _Deal:
+    """Draws the parts of the ads that stay."""
+    rejections = found.rejections
+    groups = duplicate_groups((rows.text.codes, found.digests.codes), rejections.accepted)
+    if settings.duplicates == "drop":
+        rejections.add(Reason.DUPLICATE_AD, is_repeated(groups, rejections.accepted))
+    rare = is_rare(rows.category.codes, rejections.accepted, settings.min_ads)
+    rejections.add(Reason.RARE_CATEGORY, rare)
+    dropped = rejections.counts().get(Reason.DUPLICATE_AD, 0)
+    duplicates = dropped + int(is_repeated(groups, rejections.accepted).sum())
+    if settings.duplicates == "ignore":
+        groups = np.arange(len(groups))
+    accepted = rejections.accepted
+    categories, labels = _number_categories(rows.category, rejections, settings)
+    strata = labels if settings.stratify else np.zeros_like(labels)
+    parts = np.full(len(accepted), -1, np.int8)
+    parts[accepted] = draw_parts(
+        groups[accepted], strata[accepted], settings.test, settings.validation, settings.seed
+    )
+    kinds = found.kinds if settings.keep_incomplete else None
+    return _Deal(found, duplicates, categories, labels, parts, kinds)
+
+
+def _number_categories(
+    category: Codes, rejections: Rejections, settings: Settings
+) -> tuple[list[str], NDArray[np.int32]]:
+    """The categories of the accepted rows, sorted, and the place of each row's: [rows]."""
+    accepted = rejections.accepted
+    used = np.unique(category.codes[accepted])
+    found = category.names(used)
+    if len(found) < 2:
+        raise BadInputError(
+            f"{settings.ads} leaves {accepted.sum()} ads of {len(found)} categories "
+            f"{str(found)[:MOST_OF_A_NAME]}; expected at least two categories\n"
+            f"rejected: {_counted(rejections)}"
+        )
+    order = sorted(range(len(found)), key=found.__getitem__)
+    return [found[i] for i in order], category.recode(used[order], np.arange(len(order)))
+
+
+def _write(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> Table:
+    """Writes the artifact's files and returns the counts of the categories."""
+    accepted = deal.rejections.accepted
+    _write_rows(folder, rows, deal, progress)
+    write_json(folder / CATEGORIES, deal.categories)
+    counts = class_counts(deal.labels[accepted], deal.parts[accepted], deal.categories)
+    write_table(folder, "class_counts", counts)
+    category_distribution(folder, "figure-4.1", [int(row[2] or 0) for row in counts.rows])
+    return counts
+
+
+def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> None:
+    """Writes the ads and the lists of rejected and of incomplete rows, in the table's order."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    lists = {REJECTED: deal.rejections}
+    if deal.kinds is not None:
+        lists[INCOMPLETE] = deal.found.incomplete
+    schema = ads_schema(incomplete=deal.kinds is not None)
+    with (
+        pa.memory_map(str(rows.file)) as source,
+        pq.ParquetWriter(folder / ADS, schema, compression="zstd") as ads,
+        contextlib.ExitStack() as files,
+        progress.task("writing ads", len(rows.malformed), "rows") as task,
+    ):
+        listed = [(_open_list(folder / name, files), reasons) for name, reasons in lists.items()]
+        reader = pa.ipc.open_file(source)
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            ads.write_batch(_ads(batch, deal, schema))
+            for writer, reasons in listed:
+                writer.writerows(_listed_rows(batch, reasons))
+            task.advance(batch.num_rows)
+
+
+def _open_list(path: Path, files: contextlib.ExitStack) -> Any:
+    """A CSV writer of rows and reasons."""
+    writer = csv.writer(
+        files.enter_context(path.open("w", encoding="utf-8", newline="")), lineterminator="\n"
+    )
+    writer.writerow(("row", "id", "reason"))
+    return writer
+
+
+def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.RecordBatch":
+    """The accepted rows of a batch, with what was found out about them."""
+    import pyarrow as pa
+
+    places = batch["row"].to_numpy() - 1
+    accepted = deal.rejections.accepted[places]
+    places, batch = places[accepted], batch.filter(pa.array(accepted))
+    digests = deal.found.digests.codes[places]
+    columns = {
+        **{name: batch[name] for name in batch.schema.names},
+        "part": pa.array([PARTS[part] for part in deal.parts[places]], pa.string()),
+        "label": pa.array(deal.labels[places]),
+        "image_digest": deal.found.digests.values.take(pa.array(digests, mask=digests == NO_KEY)),
+    }
+    if deal.kinds is not None:
+        columns[KIND] = pa.array(deal.kinds[places].tolist(), pa.string())
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+def _listed_rows(batch: "pa.RecordBatch", reasons: Rejections) -> Iterator[tuple[int, str, Reason]]:
+    codes = reasons.codes[batch["row"].to_numpy() - 1]
+    for i in np.flatnonzero(codes >= 0).tolist():
+        yield batch["row"][i].as_py(), batch["id"][i].as_py(), REASONS[codes[i]]
+
+
+def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Report:
+    rows, accepted = len(deal.parts), int(deal.rejections.accepted.sum())
+    rejected = f"{rows - accepted:,} rejected ({folder / REJECTED})"
+    sizes = np.bincount(deal.parts[deal.rejections.accepted], minlength=len(PARTS)).tolist()
+    table = Table(
+        f"{accepted:,} ads",
+        [Column("part"), Column("ads", "{:,}"), percent("share")],
+        [(part, size, size / accepted) for part, size in zip(PARTS, sizes, strict=True)],
+    )
+    untrained = sum(row[4] == 0 for row in counts.rows)
+    largest = counts.rows[0]
+    lines = [
+        f"{rows:,} rows read: {accepted:,} accepted, {rejected}",
+        f"{deal.duplicates:,} ads have the text or the photo of an earlier one; "
+        f"{DUPLICATES[settings.duplicates]}",
+        f"{len(deal.categories):,} categories, {untrained:,} of them without a training ad; "
+        f"the largest, {largest[1]}, has {largest[3]:.1f} % of the ads",
+    ]
+    if deal.kinds is not None:
+        kept = _counted(deal.found.incomplete)
+        lines.insert(1, f"kept though incomplete: {kept} ({folder / INCOMPLETE})")
+    if accepted < rows:
+        lines.insert(1, f"rejected: {_counted(deal.rejections)}")
+    return Report(lines, [table])
+
+
+def _counted(reasons: Rejections) -> str:
+    return ", ".join(f"{n:,} {reason}" for reason, n in reasons.counts().items()) or "none"

@@ -1,0 +1,183 @@
+"""Tells what a workspace holds, what is stale and why, and what to type next."""
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from adcat.errors import AdcatError
+from adcat.progress import Progress, Silent
+from adcat.settings import option, seed_option
+from adcat.tables import Column, Report, Table
+from adcat.types import MODALITIES
+from adcat.workspace import command_lines
+from adcat.workspace.ads import read_modalities
+from adcat.workspace.artifact import Artifact, Finding
+from adcat.workspace.layout import Workspace
+from adcat.workspace.staging import Unfinished
+
+FIRST_POLICY = "product-max"  # suggested where nothing is fused yet
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How closely it looks."""
+
+    verify: bool = option(
+        False, "Read every byte, not only files whose size or time changed since the last look."
+    )
+    seed: int = seed_option()  # as every command has; nothing is drawn at random here
+
+
+def status(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
+    """Show which artifacts there are, which are stale and why, and what to type next.
+
+    An artifact is current where it is whole and made from what stands there now. It is damaged
+    where a file of it was edited or is gone; stale where something that it was made from, directly
+    or not, is missing, damaged or another one now. Nothing is made, and nothing is changed.
+    """
+    found = document(workspace, settings, progress)
+    rows = [
+        (one["artifact"], one["state"], size, _age(one["seconds_old"]), one["why"])
+        for one in found["artifacts"]
+        for size in ["" if one["state"] == "missing" else _size(one["bytes"])]
+    ]
+    columns = [Column(heading) for heading in ("artifact", "state", "size", "age", "why")]
+    lines = [_in_words(draft) for draft in found["unfinished"]]
+    lines.append(f"next: {found['next']}" if found["next"] else "everything is current")
+    return Report(lines, [Table("Artifacts", columns, rows)])
+
+
+def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
+    """What `--json` prints."""
+    needless = _needless(workspace)
+    artifacts = [artifact for artifact in workspace.artifacts() if artifact not in needless]
+    if not workspace.variants("fuse"):
+        artifacts.insert(artifacts.index(workspace.features) + 1, workspace.fused(FIRST_POLICY))
+    known: dict[str, Finding] = {}
+    listener = progress if settings.verify else Silent()  # otherwise it is done at once
+    with listener.task("looking at artifacts", len(artifacts), "artifacts") as task:
+        for artifact in artifacts:
+            artifact.examine(known, every_byte=settings.verify)
+            task.advance(1)
+    findings = [known[artifact.name] for artifact in artifacts]
+    drafts = [
+        _described(artifact, draft, known)
+        for artifact in workspace.begun()
+        for draft in artifact.unfinished()
+    ]
+    return {
+        "workspace": str(workspace.root),
+        "artifacts": [_judged(finding) for finding in findings],
+        "unfinished": drafts,
+        "next": _next([f for f in findings if f.artifact != workspace.attention_search], drafts),
+    }
+
+
+def _needless(workspace: Workspace) -> list[Artifact]:
+    """The classifiers of what no ad has, which are never made."""
+    try:
+        may_lack = "incomplete" in workspace.split.manifest().notes
+        there = read_modalities(workspace.split) if may_lack else MODALITIES
+    except (AdcatError, OSError):  # what is wrong with it is told anyway
+        return []
+    classifiers = {"text": workspace.text_model, "image": workspace.image_model}
+    return [artifact for modality, artifact in classifiers.items() if modality not in there]
+
+
+def _judged(finding: Finding) -> dict[str, Any]:
+    path, manifest = finding.artifact.path, finding.manifest
+    return {
+        "artifact": finding.artifact.name,
+        "state": finding.state,
+        "sound": finding.state in ("stale", "current"),
+        "why": _why(finding),
+        "bytes": _bytes(path),
+        "seconds_old": _seconds_since(manifest.record) if manifest else None,
+        "command": finding.command,
+    }
+
+
+def _described(artifact: Artifact, draft: Unfinished, known: dict[str, Finding]) -> dict[str, Any]:
+    """What an unfinished draft is good for: a run with other inputs never finds it."""
+    sources = {name: known.get(name) for name in draft.manifest.inputs}
+    fits = all(
+        found and found.state == "current" and found.manifest and found.manifest.digest == digest
+        for found, digest in zip(sources.values(), draft.manifest.inputs.values(), strict=True)
+    )
+    return {
+        "artifact": artifact.name,
+        "state": "being written" if draft.is_being_written else "waiting" if fits else "outdated",
+        "folder": str(draft.folder),
+        "bytes": _bytes(draft.folder),
+        "seconds_old": _seconds_since(draft.manifest.record),
+        "command": command_lines.like(draft.manifest.record, artifact.root, artifact.name),
+    }
+
+
+def _next(findings: Sequence[Finding], drafts: Sequence[dict[str, Any]]) -> str | None:
+    """What makes the first artifact that is not current: the inputs of each stand before it."""
+    for finding in findings:
+        if finding.state != "current":
+            name = finding.artifact.name
+            waiting = [d for d in drafts if (d["artifact"], d["state"]) == (name, "waiting")]
+            return waiting[-1]["command"] if waiting else finding.command
+    return None
+
+
+def _in_words(draft: dict[str, Any]) -> str:
+    size, age = _size(draft["bytes"]), _age(draft["seconds_old"])
+    started = f"{draft['artifact']}, {size}, started {age} ago"
+    return {
+        "being written": f"being written now: {started}",
+        "waiting": f"unfinished: {started}; go on: {draft['command']}",
+        "outdated": f"unfinished: {started}, its inputs changed since; remove: {draft['folder']}",
+    }[draft["state"]]
+
+
+def _why(finding: Finding) -> str:
+    """The problem without the workspace, which the user named; `missing` says all."""
+    problem = finding.problem.removeprefix(f"{finding.artifact.root}/")
+    return "" if finding.state == "missing" else problem
+
+
+def _bytes(folder: Path) -> int:
+    """The size of a folder's files; another process may be removing some."""
+    total = 0
+    for path, _, files in os.walk(folder):
+        for file in files:
+            with contextlib.suppress(OSError):
+                total += Path(path, file).stat().st_size
+    return total
+
+
+def _seconds_since(record: Any) -> int | None:
+    """How long ago a manifest was written, if it says so."""
+    try:
+        created = datetime.strptime(record["created"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return max(0, round(time.time() - created.timestamp()))
+
+
+def _size(number: float) -> str:
+    """Bytes in the unit that people read them in."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:,.1f} GB"
+
+
+def _age(seconds: int | None) -> str:
+    """Seconds in the largest unit of which there are two."""
+    if seconds is None:
+        return ""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

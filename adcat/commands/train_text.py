@@ -1,0 +1,215 @@
+"""Trains the text classifier."""
+
+import dataclasses
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.data.text_cleaning import clean
+from adcat.errors import BadInputError
+from adcat.learning.hyperparameter_search import Trial, search
+from adcat.progress import Progress, Silent
+from adcat.settings import option, seed_option
+from adcat.tables import Column, Report, Table, percent, write_table
+from adcat.text import registry as models
+from adcat.text.cnn_settings import CnnSettings
+from adcat.text.corpus import Corpus, TextFacts, measure, sample
+from adcat.text.fasttext_settings import FastTextSettings
+from adcat.text.noise import NoiseSettings, with_noise
+from adcat.text.search_space import SPACES
+from adcat.text.tfidf_settings import TfidfSettings
+from adcat.types import Labels
+from adcat.workspace.ads import iterate_ads, read_ads, read_categories, read_labels, read_modalities
+from adcat.workspace.artifact import Artifact
+from adcat.workspace.layout import Workspace
+from adcat.workspace.manifest import STEERED_BY
+from adcat.workspace.staging import Draft
+
+TEXT = ("title", "description")
+HAVING = ("text",)  # what an ad must have to be read
+NOTHING = "no ad has a text: there is nothing to train, and no other command needs it"
+MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(CnnSettings, TfidfSettings, FastTextSettings):
+    """Which text model, and its options."""
+
+    model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "Which text model.")
+    tune: int = option(
+        0, "Trials of a search for the model's main settings; 0 is no search.", low=0, dry_run=2
+    )
+    tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
+    tune_fraction: float = option(
+        0.1, "Share of the training ads that a trial learns from.", low=0.001, high=1, dry_run=1
+    )
+    seed: int = seed_option()
+
+    @classmethod
+    def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the thesis' baseline; the other models have none that it states."""
+        return super().thesis(given) if given.get("model", "fasttext") == "fasttext" else {}
+
+
+OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings, "cnn": CnnSettings}
+
+
+def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
+    """Train the text classifier.
+
+    Reads the titles and descriptions of the training ads; writes the model. Where its top-1
+    accuracy on them is far above that on the validation ads, a policy that is fitted on training
+    ads learns to trust the text too much: --augment-noise 0.2 is the thesis' remedy. --tune
+    searches the settings that are best on the validation ads and then trains with them: of
+    fasttext learning rate (0.01 to 2), dim (10 to 200) and epochs (1 to 50), of tfidf C (0.1 to
+    1000) and min-df (1 to 10), of cnn learning rate (0.0001 to 0.01), widths and
+    filters. An interrupted search goes on where it was.
+    """
+    split, module = workspace.split, models.TEXT_MODELS[settings.model]
+    _check_options(settings)
+    split.check()
+    if "text" not in read_modalities(split):
+        return Report([NOTHING])
+    corpus = _corpus(split, progress)
+    facts = measure(corpus)
+    given, settings = settings, module.resolve(settings, facts)
+    _tell(corpus, given, settings, progress)
+    recorded, notes = _recorded(settings)
+    lines: list[str] = []
+    with workspace.text_model.write(recorded, [split], resume=settings.tune > 0) as draft:
+        if settings.tune:
+            best = _search(split, facts, settings, draft, progress)
+            lines.append(f"best of {settings.tune} trials: {_options(best.settings)}")
+            settings = module.resolve(dataclasses.replace(settings, **best.settings), facts)
+            notes["tuned"] = best.settings
+        started = time.monotonic()
+        corpus = _noisy(corpus, facts, settings)
+        model = module.train(corpus, settings, settings.seed, draft.checkpoints)
+        lines.append(f"trained in {time.monotonic() - started:,.0f} s")
+        models.save(draft.folder, settings.model, model, read_categories(split))
+        table = _score(split, model, settings.seed)
+        write_table(draft.folder, "history", table)
+        steered_by = "validation" if settings.tune else "nothing"
+        draft.notes.update({**notes, "fitted_on": "train", STEERED_BY: steered_by})
+    return Report(lines, [table])
+
+
+def _noisy(corpus: Corpus, facts: TextFacts, settings: Settings) -> Corpus:
+    """The corpus with its noisy copies, if there are to be any."""
+    if not settings.augment_noise:
+        return corpus
+    return with_noise(corpus, settings.augment_noise, facts.alphabet, settings.seed)
+
+
+def _search(
+    split: Artifact, facts: TextFacts, settings: Settings, draft: Draft, progress: Progress
+) -> Trial:
+    """Finds the settings that are best on the validation ads after training on a share of ads."""
+    if not len(read_labels(split, "validation", HAVING)):
+        raise BadInputError("the split has no validation ads to --tune on; make another")
+    ads = sample(_corpus(split, Silent()), settings.tune_fraction, settings.seed)
+    corpus, module = _noisy(ads, facts, settings), models.TEXT_MODELS[settings.model]
+
+    def score(point: Mapping[str, Any], seed: int) -> float:
+        chosen = module.resolve(dataclasses.replace(settings, **point), facts)
+        model = module.train(corpus, chosen, seed, draft.checkpoints)
+        return float(_correct_validation(split, model).mean())
+
+    return search(
+        SPACES[settings.model](), score, settings.tune, settings.tune_algorithm, settings.seed,
+        draft.folder / "trials.jsonl", progress,
+    )  # fmt: skip
+
+
+def _check_options(settings: Settings) -> None:
+    """Checks that no option of another model was given."""
+    shared = {field.name for field in dataclasses.fields(NoiseSettings)}
+    for model, options in OPTIONS.items():
+        for field in dataclasses.fields(options):
+            is_own = model == settings.model or field.name in shared
+            if not is_own and getattr(settings, field.name) != field.default:
+                flag = _flag(field.name)
+                raise BadInputError(f"{flag} is an option of {model}, not of {settings.model}")
+
+
+def _corpus(split: Artifact, progress: Progress) -> Corpus:
+    """The training ads that have a text."""
+    labels = read_labels(split, "train", HAVING)
+
+    def texts() -> Iterator[list[str]]:
+        with progress.task("reading the training ads", len(labels), "ads") as task:
+            for chunk in iterate_ads(split, "train", TEXT, having=HAVING):
+                yield _clean(chunk.to_pylist())
+                task.advance(chunk.num_rows)
+
+    return Corpus(texts, labels, len(read_categories(split)))
+
+
+def _clean(ads: Iterable[dict[str, Any]]) -> list[str]:
+    return [clean(ad["title"], ad["description"]) for ad in ads]
+
+
+def _recorded(settings: Settings) -> tuple[Settings, dict[str, Any]]:
+    """What stands under the digest: a file's name and content, not where it lay."""
+    path = settings.pretrained_vectors
+    if path is None:
+        return settings, {}
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    portable = dataclasses.replace(settings, pretrained_vectors=Path(path.name))
+    return portable, {"pretrained_vectors_sha256": digest}
+
+
+def _tell(corpus: Corpus, given: Settings, resolved: Settings, progress: Progress) -> None:
+    """Says what follows from the data."""
+    names = [field.name for field in dataclasses.fields(resolved)]
+    chosen = {
+        name: getattr(resolved, name)
+        for name in names
+        if getattr(given, name) is None and getattr(resolved, name) is not None
+    }
+    ads = f"training {resolved.model} on {len(corpus.labels):,} ads"
+    progress.say(f"{ads} {_options(chosen)}".rstrip())
+    unseen = np.count_nonzero(corpus.counts == 0)
+    if unseen:
+        progress.say(f"{unseen} of {corpus.categories} categories have no ads to train on")
+
+
+def _options(settings: Mapping[str, Any]) -> str:
+    """Settings as they are typed."""
+    return " ".join(f"{_flag(name)} {value}" for name, value in settings.items())
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _score(split: Artifact, model: models.TextModel, seed: int) -> Table:
+    """Top-1 accuracy on training ads, at random at most so many, and on the validation ads."""
+    labels = read_labels(split, "train", HAVING)
+    random = np.random.default_rng(seed)
+    rows = np.sort(random.permutation(len(labels))[:MAX_SCORED])
+    sample = [_clean(read_ads(split, "train", TEXT, rows.tolist(), HAVING))]
+    correct = {
+        "train": _correct(model, sample, labels[rows]),
+        "validation": _correct_validation(split, model),
+    }
+    cells = [(part, len(ads), float(ads.mean())) for part, ads in correct.items() if len(ads)]
+    return Table("Text model", [Column("part"), Column("ads", "{:,}"), percent("top1")], cells)
+
+
+def _correct_validation(split: Artifact, model: models.TextModel) -> NDArray[Any]:
+    chunks = iterate_ads(split, "validation", TEXT, having=HAVING)
+    blocks = (_clean(chunk.to_pylist()) for chunk in chunks)
+    return _correct(model, blocks, read_labels(split, "validation", HAVING))
+
+
+def _correct(model: models.TextModel, blocks: Iterable[list[str]], labels: Labels) -> NDArray[Any]:
+    """Whether the prediction of each ad is right: [n]."""
+    predicted = [model.features(texts)[1].argmax(axis=1) for texts in blocks]
+    return np.concatenate([np.zeros(0, np.int64), *predicted]) == labels

@@ -1,0 +1,1 @@
+"""What comes from users: tables, texts and photos, read, validated and split."""

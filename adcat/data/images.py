@@ -1,0 +1,119 @@
+"""Photos as arrays: one way of decoding for the check in `split`, for training and for prediction.
+
+An array of photos is float32 [n, height, width, 3] in [-1, 1], as Inception v3 expects it.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.errors import BadInputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+from adcat.data.thread_map import Item, map_ahead
+
+Photos: TypeAlias = NDArray[np.float32]  # [n, height, width, 3] or one of them, in [-1, 1]
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+# What cameras and sites write. Pillow would try far more: an EPS, whatever its name, starts
+# Ghostscript, a WMF reads the system's fonts.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM")
+
+
+@contextlib.contextmanager
+def opened(path: Path | str) -> "Iterator[Image]":
+    """Opens an image file of which only the first bytes are read yet.
+
+    Raises:
+      OSError: it is missing, of none of `FORMATS`, or so large that it is meant to fill the memory.
+    """
+    from PIL import Image
+
+    with Image.open(path, formats=FORMATS) as image:
+        if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
+            raise OSError(f"{image.width} x {image.height} pixels are too many")
+        yield image
+
+
+def open_photo(path: Path | str, side: int = 0) -> "Image":
+    """Decodes a photo as people see it: RGB, upright, its first frame, on white if transparent.
+
+    Args:
+      path: a file in one of `FORMATS`.
+      side: the side in pixels that the photo will be resized to, if known: a far larger JPEG is
+        then decoded at 1/2, 1/4 or 1/8 of its size, never below twice the side.
+
+    Raises:
+      BadInputError: the file is missing or cannot be decoded.
+    """
+    from PIL import ImageOps
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata, sound pixels
+    try:
+        with opened(path) as image:
+            if side:
+                image.draft(None, (2 * side, 2 * side))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _on_white(image)
+    except FileNotFoundError:
+        raise BadInputError(f"{path} is missing; expected a photo") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise nearly anything on a damaged file
+        raise BadInputError(f"{path} is no readable photo: {error}") from None
+
+
+def _on_white(image: "Image") -> "Image":
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # gray with 16 bit
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def central_view(path: Path | str, side: int, fraction: float) -> Photos:
+    """Reads a photo as it is predicted from: its central part, resized: [side, side, 3].
+
+    TF-Slim's preprocessing at test time; the thesis does not state its own.
+
+    Args:
+      path: the photo.
+      side: height and width of the result in pixels.
+      fraction: the share of the photo's height and width that is kept.
+    """
+    image = open_photo(path, side)
+    pixels = resized(image, side, central_box(image, fraction))
+    return pixels.astype(np.float32) / np.float32(127.5) - 1
+
+
+def central_box(image: "Image", fraction: float) -> Box:
+    """The central part of an image, `fraction` of its height and width."""
+    left, top = image.width * (1 - fraction) / 2, image.height * (1 - fraction) / 2
+    return left, top, image.width - left, image.height - top
+
+
+def resized(image: "Image", side: int, box: Box) -> NDArray[np.uint8]:
+    """Cuts the box out and resizes it, bilinear: [side, side, 3] in 0 .. 255."""
+    from PIL.Image import Resampling
+
+    return np.asarray(image.resize((side, side), Resampling.BILINEAR, box))
+
+
+def stream_batches(
+    read: Callable[[Item], Photos], batches: Iterable[Iterable[Item]]
+) -> Iterator[Photos]:
+    """Reads batches of photos in threads, ahead of their use: [n, height, width, 3] each.
+
+    Args:
+      read: reads one photo, such as `central_view` of a path.
+      batches: what it is called with; the photos come in this order.
+    """
+    return map_ahead(lambda batch: np.stack([read(item) for item in batch]), batches)

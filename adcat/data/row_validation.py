@@ -1,0 +1,164 @@
+"""Reads a table of ads and finds out what there is of each row (thesis, section 4.1).
+
+What decides about a row is kept as numbers, so that memory holds a few bytes per row: the rows
+themselves wait in a file.
+"""
+
+import dataclasses
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.data.image_verification import Check, verify_images
+from adcat.data.rejections import REASONS, Reason, Rejections
+from adcat.data.splitting import NO_KEY, is_repeated
+from adcat.data.table import InputTable, schema
+from adcat.data.text_cleaning import clean
+from adcat.progress import Progress
+from adcat.types import Kinds
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Codes:
+    """A column of strings as numbers."""
+
+    codes: NDArray[np.int32]  # place of each row's value in `values`, NO_KEY if empty: [rows]
+    values: "pa.Array"  # each value once
+
+    def recode(self, old: NDArray[np.integer], new: NDArray[np.integer]) -> NDArray[np.int32]:
+        """The rows' codes with each old one replaced by its new one, others by NO_KEY: [rows]."""
+        mapping = np.full(len(self.values) + 1, NO_KEY, np.int32)  # the last one is NO_KEY's
+        mapping[old] = new
+        return mapping[self.codes]
+
+    def names(self, codes: NDArray[np.integer]) -> list[str]:
+        """The values that these codes stand for."""
+        import pyarrow as pa
+
+        return self.values.take(pa.array(codes)).to_pylist()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a table."""
+
+    file: Path  # the rows as `InputTable.batches` gives them, in Arrow's file format
+    malformed: NDArray[np.bool_]  # [rows]
+    id: Codes
+    category: Codes
+    image: Codes
+    text: Codes  # digests of the cleaned text
+
+
+def read_rows(table: InputTable, file: Path, progress: Progress) -> Rows:
+    """Reads the table once, into the file and into what decides about its rows.
+
+    Raises:
+      BadInputError: it is no table of ads.
+    """
+    import pyarrow as pa
+
+    malformed: list[pa.Array] = []
+    columns: dict[str, list[pa.Array]] = {"id": [], "category": [], "image": [], "text": []}
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema()) as writer:
+        for batch in table.batches(progress):
+            writer.write_batch(batch)
+            malformed.append(batch["malformed"])
+            columns["text"].append(_text_digests(batch))
+            for name in ("id", "category", "image"):
+                columns[name].append(batch[name])
+    codes = {name: _encode(chunks) for name, chunks in columns.items()}
+    return Rows(file, pa.chunked_array(malformed).to_numpy(), **codes)
+
+
+def _text_digests(batch: "pa.RecordBatch") -> "pa.Array":
+    """The digest of each ad's cleaned text; empty where the text is."""
+    import pyarrow as pa
+
+    texts = map(clean, batch["title"].to_pylist(), batch["description"].to_pylist())
+    digests = [blake2b(text.encode(), digest_size=16).hexdigest() if text else "" for text in texts]
+    return pa.array(digests, pa.string())
+
+
+def _encode(chunks: "list[pa.Array]") -> Codes:
+    import pyarrow as pa
+
+    encoded = pa.chunked_array(chunks).dictionary_encode().combine_chunks()
+    codes = encoded.indices.fill_null(NO_KEY).to_numpy()
+    empty = encoded.dictionary.index("").as_py()
+    return Codes(np.where(codes == empty, NO_KEY, codes), encoded.dictionary)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Screened:
+    """What there is of every row."""
+
+    rejections: Rejections
+    texts: Rejections  # why a row has no text
+    photos: Rejections  # why a row has no photo; rejected rows are not looked at
+    digests: Codes  # of the images' bytes
+
+    @property
+    def kinds(self) -> Kinds:
+        """What the accepted rows have; a rejected row is `none`: [rows]."""
+        text, photo = self.texts.accepted, self.photos.accepted
+        cases = [~self.rejections.accepted, text & photo, text, photo]
+        return np.select(cases, ["none", "both", "text", "image"], "none")
+
+    @property
+    def incomplete(self) -> Rejections:
+        """Why an accepted row is no whole ad; the other rows have no reason."""
+        codes = np.where(self.texts.accepted, self.photos.codes, self.texts.codes)
+        return Rejections(np.where(self.rejections.accepted, codes, -1).astype(np.int8))
+
+
+def screen(
+    rows: Rows, images: Path, check: Check, keep_incomplete: bool, progress: Progress
+) -> Screened:
+    """Rejects rows that are no ad, and digests the images of the others.
+
+    Of rows with the same id the first that is an ad is kept.
+
+    Args:
+      rows: the table's.
+      images: the folder that image paths are relative to.
+      check: how far images are looked into.
+      keep_incomplete: whether a text or a photo is enough for an ad; otherwise it takes both.
+      progress: is told of every image.
+    """
+    rejections, texts = (Rejections.none(len(rows.malformed)) for _ in range(2))
+    rejections.add(Reason.MALFORMED_ROW, rows.malformed)
+    rejections.add(Reason.EMPTY_ID, rows.id.codes == NO_KEY)
+    rejections.add(Reason.EMPTY_CATEGORY, rows.category.codes == NO_KEY)
+    texts.add(Reason.EMPTY_TEXT, rows.text.codes == NO_KEY)
+    if not keep_incomplete:
+        rejections.add(Reason.EMPTY_TEXT, ~texts.accepted)
+    photos = Rejections(rejections.codes.copy())
+    photos.add(Reason.NO_IMAGE, rows.image.codes == NO_KEY)
+    digests = _check_images(rows.image, photos, images, check, progress)
+    if keep_incomplete:
+        rejections.add(Reason.EMPTY_TEXT, ~texts.accepted & ~photos.accepted)
+    else:
+        rejections = Rejections(photos.codes.copy())
+    rejections.add(Reason.DUPLICATE_ID, is_repeated(rows.id.codes, rejections.accepted))
+    return Screened(rejections, texts, photos, digests)
+
+
+def _check_images(
+    image: Codes, rejections: Rejections, folder: Path, check: Check, progress: Progress
+) -> Codes:
+    import pyarrow as pa
+
+    used = np.unique(image.codes[rejections.accepted])
+    verdicts = verify_images(folder, image.names(used), check, progress)
+    for reason in REASONS:
+        bad = np.array([verdict.reason == reason for verdict in verdicts], bool)
+        rejections.add(reason, np.isin(image.codes, used[bad]))
+    digests = _encode([pa.array([verdict.digest for verdict in verdicts], pa.string())])
+    return Codes(image.recode(used, digests.codes), digests.values)

@@ -1,0 +1,174 @@
+"""How ads are dealt out to the training, the validation and the test part.
+
+scikit-learn's splitters are not used: `GroupShuffleSplit` takes its fractions of groups instead of
+ads, `StratifiedGroupKFold` only knows fractions 1/k and needs an array of groups × categories, and
+`StratifiedShuffleSplit` knows no groups and refuses a category with one ad.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from adcat.errors import BadInputError
+from adcat.tables import Column, Table
+from adcat.types import PARTS
+
+TRAIN, VALIDATION, TEST = range(len(PARTS))
+NO_KEY = -1
+
+
+def is_repeated(codes: NDArray[np.integer], among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether a row's code occurs in an earlier row; only rows in `among` count: [rows]."""
+    rows = np.flatnonzero(among)
+    first = np.unique(codes[rows], return_index=True)[1]
+    repeated = among.copy()
+    repeated[rows[first]] = False
+    return repeated
+
+
+def is_rare(codes: NDArray[np.integer], among: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
+    """Whether fewer than `least` rows have a row's code; only rows in `among` count: [rows]."""
+    counts = np.bincount(codes[among], minlength=int(codes.max(initial=0)) + 1)
+    return among & (counts[codes] < least)
+
+
+def duplicate_groups(
+    keys: Sequence[NDArray[np.integer]], among: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Groups ads that share a key with one another, directly or through others.
+
+    Args:
+      keys: a kind of key each, such as the cleaned text's or the photo's: [rows], `NO_KEY` where
+        a row has none.
+      among: the rows that are ads: [rows].
+
+    Returns:
+      The number of each ad's group, counted from 0, -1 for a row that is no ad: [rows].
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = []  # [row, node of its key]
+    nodes = len(among)  # one for every row, then one for every key
+    for kind in keys:
+        rows = np.flatnonzero(among & (kind != NO_KEY))
+        edges.append((rows, nodes + kind[rows]))
+        nodes += int(kind.max(initial=NO_KEY)) + 1
+    ends = tuple(map(np.concatenate, zip(*edges, strict=True)))
+    graph = coo_array((np.ones(len(ends[0]), np.int8), ends), shape=(nodes, nodes))
+    components = connected_components(graph, directed=False)[1]
+    groups = np.full(len(among), -1)
+    groups[among] = np.unique(components[: len(among)][among], return_inverse=True)[1]
+    return groups
+
+
+def draw_parts(
+    groups: NDArray[np.integer],
+    strata: NDArray[np.integer],
+    test: float,
+    validation: float,
+    seed: int,
+) -> NDArray[np.int8]:
+    """Draws the part of every ad, as its place in `PARTS`; a group is never torn apart.
+
+    The groups come in random order. Each goes into the test part if it has room for all of it,
+    otherwise into the validation part, otherwise into the training part. Without groups the parts
+    have exactly the sizes asked for (rounded); with them, the nearest that the groups allow.
+
+    Args:
+      groups: the number of each ad's group: [n].
+      strata: what the fractions also hold within, such as the category; all 0 for nothing: [n]. A
+        group counts for the stratum of its first ad.
+      test: the test part's fraction of the ads.
+      validation: the validation part's fraction of the ads that are not in the test part.
+      seed: decides the order.
+
+    Raises:
+      BadInputError: a part would have no ad.
+    """
+    _, first, members, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
+    stratum = strata[first]
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(sizes))
+    room = _rooms(np.bincount(stratum, weights=sizes), test, validation, generator)
+    parts = np.full(len(sizes), TRAIN, np.int8)
+    _fill(parts, order, sizes, stratum, room, lambda size, left: size <= left)
+    by_size = order[np.argsort(sizes[order], kind="stable")]
+    _fill(parts, by_size, sizes, stratum, room, lambda size, left: size < 2 * left)  # nearer
+    for number, part in enumerate(PARTS):
+        if number not in parts:
+            raise BadInputError(
+                f"the {part} part would have no ad: {len(groups)} ads, in {len(sizes)} groups of "
+                f"duplicates, are too few for --test {test} and --validation {validation}"
+            )
+    return parts[members]
+
+
+def _rooms(
+    counts: NDArray[np.number], test: float, validation: float, generator: Generator
+) -> dict[int, list[int]]:
+    """How many ads of each stratum the test and the validation part take, from its count of ads."""
+    in_test = _apportion(counts, test, generator)
+    in_validation = _apportion(counts - in_test, validation, generator)
+    return {TEST: in_test.tolist(), VALIDATION: in_validation.tolist()}
+
+
+def _apportion(
+    counts: NDArray[np.number], fraction: float, generator: Generator
+) -> NDArray[np.int64]:
+    """The fraction of each count in whole numbers that sum to the fraction of all, rounded.
+
+    The largest remainders are rounded up, equal ones by lot.
+    """
+    quotas = fraction * counts
+    whole = np.floor(quotas).astype(np.int64)
+    missing = round(fraction * counts.sum()) - whole.sum()
+    lots = generator.random(len(counts))
+    whole[np.lexsort((lots, whole - quotas))[:missing]] += 1
+    return whole
+
+
+def _fill(
+    parts: NDArray[np.int8],
+    order: NDArray[np.integer],
+    sizes: NDArray[np.integer],
+    stratum: NDArray[np.integer],
+    room: dict[int, list[int]],
+    takes: Callable[[int, int], bool],
+) -> None:
+    """Moves groups out of the training part where another takes their size, given its room."""
+    for group in order[parts[order] == TRAIN].tolist():
+        size, place = int(sizes[group]), int(stratum[group])
+        for part, left in room.items():
+            if takes(size, left[place]):
+                parts[group] = part
+                left[place] -= size
+                break
+
+
+def class_counts(
+    labels: NDArray[np.integer], parts: NDArray[np.integer], categories: list[str]
+) -> Table:
+    """Counts the ads of each category, most frequent first (thesis, Appendix A.1).
+
+    Args:
+      labels: category of each ad: [n].
+      parts: part of each ad, as its place in `PARTS`: [n].
+      categories: the names.
+    """
+    pairs = labels * len(PARTS) + parts
+    counts = np.bincount(pairs, minlength=len(categories) * len(PARTS)).reshape(-1, len(PARTS))
+    rows = sorted(zip(categories, counts.tolist(), strict=True), key=lambda row: -sum(row[1]))
+    columns = [Column("rank"), Column("category"), Column("total"), Column("percent", "{:.3f}")]
+    return Table(
+        "Ads of each category",
+        [*columns, *map(Column, PARTS)],
+        [
+            (rank, name, sum(ads), round(100 * sum(ads) / len(labels), 3), *ads)
+            for rank, (name, ads) in enumerate(rows, 1)
+        ],
+    )

@@ -1,0 +1,1 @@
+"""What models are worth: metrics, their uncertainty, calibration, error groups."""

@@ -1,0 +1,96 @@
+"""One way each of: an array on disk, JSON, JSON lines."""
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.errors import AGAIN, BadInputError, expecting
+
+
+def open_array(path: Path, rows: int, columns: int | None = None) -> NDArray[np.float32]:
+    """Opens an array of one row per ad, memory-mapped, read-only: [rows, columns].
+
+    Args:
+      path: the file.
+      rows: how many there must be.
+      columns: how many there must be, if that is known.
+
+    Raises:
+      MissingArtifactError: there is no such file.
+      BadInputError: it holds something else.
+    """
+    with expecting(path, "array"):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.ndim != 2 or array.shape != (rows, columns or array.shape[1]):
+        expected = f"a row for each of {rows} ads" + (f", {columns} columns" if columns else "")
+        raise BadInputError(f"{path}: expected {expected}, found {array.shape}; {AGAIN}")
+    if array.dtype != np.float32:
+        raise BadInputError(f"{path}: expected float32, found {array.dtype}; {AGAIN}")
+    return array
+
+
+def create_array(
+    path: Path, rows: int, columns: int, kind: type[np.generic] = np.float32
+) -> NDArray[Any]:
+    """Creates a memory-mapped array file to be filled: [rows, columns].
+
+    Raises:
+      OSError: the disk has no room for all of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # it may be a link to a file of another artifact
+    array = np.lib.format.open_memmap(path, "w+", kind, (rows, columns))
+    _reserve(path)
+    return array
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Writes an array file whole; `np.save` does not notice that a disk had no room for its end.
+
+    Raises:
+      OSError: the disk has no room for it.
+    """
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    path.write_bytes(content.getbuffer())
+
+
+def _reserve(path: Path) -> None:
+    """Takes the blocks of a memory-mapped file: a write to one that is not there is fatal.
+
+    Raises:
+      OSError: the disk has no room for them.
+    """
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def append_json_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Appends a record to a file of JSON lines."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record, sort_keys=True) + "\n")
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Reads the records of a file of JSON lines; none where there is no such file.
+
+    A last line that a kill cut short is removed from the file.
+    """
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
+        os.truncate(path, sum(map(len, lines)))  # a kill right now costs no other line
+    return [json.loads(line) for line in lines]
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes indented JSON with sorted keys, so that equal values give equal files."""
+    text = json.dumps(value, indent=2, sort_keys=True, default=str, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What trainings share: TensorFlow's start, the loop, its schedule, hyperparameter search."""

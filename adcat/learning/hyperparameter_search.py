@@ -1,0 +1,165 @@
+"""Hyperparameter search with hyperopt (thesis, sections 3.4 and 4.2).
+
+Every trial is one line of a JSON-lines log. The search is a function of its seed and of that log
+alone, so an interrupted search that finds its log again ends with the trials of an uninterrupted
+one. hyperopt's own way of resuming repeats trials and needs pickle.
+"""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from adcat.errors import BadInputError
+from adcat.files import append_json_line, read_json_lines
+from adcat.progress import Progress
+
+Algorithm = Literal["tpe", "random"]
+RANDOM_TRIALS = 10  # before TPE has enough to estimate densities from
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One line of the log."""
+
+    trial: int
+    point: Mapping[str, list[float]]  # what hyperopt drew, choices as indices
+    settings: Mapping[str, Any]  # the same, resolved
+    seed: int
+    score: float | None  # validation top-1
+    seconds: float
+    status: Literal["ok", "failed"]
+    error: str = ""
+
+
+def search(
+    space: Mapping[str, Any],
+    score: Callable[[Mapping[str, Any], int], float],
+    trials: int,
+    algorithm: Algorithm,
+    seed: int,
+    log: Path,
+    progress: Progress,
+) -> Trial:
+    """Runs the trials that the log lacks and returns the best one.
+
+    Args:
+      space: hyperopt expressions by setting.
+      score: makes a validation score out of settings and a seed; the search maximises it. What it
+        raises, or a score that is not finite, fails the trial and not the search.
+      trials: how many trials the log holds in the end.
+      algorithm: `tpe` or `random`.
+      seed: every trial's draw and seed follow from it and the trial's index.
+      log: JSON lines, one per trial.
+      progress: told the best score so far.
+
+    Raises:
+      BadInputError: every trial failed.
+    """
+    done = read_trials(log)
+    with progress.task("tuning", trials, "trials", len(done)) as task:
+        for index in range(len(done), trials):
+            done.append(_run(space, score, done, index, algorithm, seed))
+            append_json_line(log, dataclasses.asdict(done[-1]))
+            task.advance(1, _best_so_far(done))
+    best = max(done, key=_rank)
+    if best.score is None:
+        raise BadInputError(f"all {trials} trials failed, the last with: {done[-1].error}")
+    return best
+
+
+def read_trials(log: Path) -> list[Trial]:
+    """Reads the finished trials."""
+    return [Trial(**line) for line in read_json_lines(log)]
+
+
+def _run(
+    space: Mapping[str, Any],
+    score: Callable[[Mapping[str, Any], int], float],
+    done: list[Trial],
+    index: int,
+    algorithm: Algorithm,
+    seed: int,
+) -> Trial:
+    trial_seed = int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) % 2**31
+    point = _suggest(space, done, index, algorithm, trial_seed)
+    settings = _resolve(space, point)
+    started = time.monotonic()
+    try:
+        value = float(score(settings, trial_seed))
+        error = "" if np.isfinite(value) else f"the score is {value}"
+    except Exception as failure:  # TensorFlow's errors have no common base with Python's
+        value, error = np.nan, f"{type(failure).__name__}: {failure}"
+    return Trial(
+        trial=index,
+        point=point,
+        settings=settings,
+        seed=trial_seed,
+        score=None if error else value,
+        seconds=round(time.monotonic() - started, 3),
+        status="failed" if error else "ok",
+        error=error,
+    )
+
+
+def _suggest(
+    space: Mapping[str, Any], done: list[Trial], index: int, algorithm: Algorithm, seed: int
+) -> dict[str, list[float]]:
+    import hyperopt
+
+    domain = hyperopt.base.Domain(lambda settings: 0, dict(space))
+    history = hyperopt.Trials()
+    history.insert_trial_docs([_document(trial) for trial in done])
+    history.refresh()
+    suggest = {
+        "tpe": functools.partial(hyperopt.tpe.suggest, n_startup_jobs=RANDOM_TRIALS, verbose=False),
+        "random": hyperopt.rand.suggest,
+    }[algorithm]
+    drawn = suggest([index], domain, history, seed)[0]["misc"]["vals"]
+    return {name: [_plain(value) for value in values] for name, values in drawn.items()}
+
+
+def _document(trial: Trial) -> dict[str, Any]:
+    """A finished trial as hyperopt keeps it; it minimises a loss."""
+    result = (
+        {"status": "ok", "loss": -trial.score} if trial.score is not None else {"status": "fail"}
+    )
+    indices = {name: [trial.trial] if drawn else [] for name, drawn in trial.point.items()}
+    return {
+        "tid": trial.trial,
+        "state": 2,  # hyperopt.JOB_STATE_DONE
+        "spec": None,
+        "result": result,
+        "misc": {"tid": trial.trial, "cmd": None, "idxs": indices, "vals": dict(trial.point)},
+        "exp_key": None,
+        "owner": None,
+        "version": 0,
+        "book_time": None,
+        "refresh_time": None,
+    }
+
+
+def _resolve(space: Mapping[str, Any], point: Mapping[str, list[float]]) -> dict[str, Any]:
+    import hyperopt
+
+    chosen = {name: drawn[0] for name, drawn in point.items() if drawn}
+    settings = hyperopt.space_eval(dict(space), chosen)
+    return {name: _plain(value) for name, value in settings.items()}
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, which JSON writes without loss."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _rank(trial: Trial) -> float:
+    return -np.inf if trial.score is None else trial.score
+
+
+def _best_so_far(done: list[Trial]) -> str:
+    best = max(done, key=_rank)
+    return "" if best.score is None else f"best {best.score:.4f} (trial {best.trial})"

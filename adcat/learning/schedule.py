@@ -1,0 +1,104 @@
+"""When a training evaluates, slows down and ends (thesis, sections 4.3.2 and 4.7).
+
+The learning rate and the end follow from the history alone, and the batches from the seed, so that
+a training that was interrupted goes on as if nothing had happened.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from adcat.learning.examples import Rows
+
+OptimizerName: TypeAlias = Literal["rmsprop", "adam", "sgd", "adagrad"]
+Watched: TypeAlias = Literal["validation_loss", "validation_top1"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Schedule:
+    """How to train, and for how long."""
+
+    optimizer: OptimizerName
+    learning_rate: float
+    batch_size: int  # at most; the batches of an epoch are equally large, give or take one
+    epochs: int  # at most
+    patience: int  # evaluations in a row that bring nothing until the rate is lowered
+    decays: int  # how often it is lowered before the end
+    factor: float = 0.1  # by which it is lowered
+    evaluate_every: int = 5000  # steps; once an epoch where it has fewer
+    watched: Watched = "validation_loss"
+    seed: int = 0  # of the order of the ads
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One line of a training's history."""
+
+    epoch: float  # passes over the training ads so far; 0 before the first step
+    learning_rate: float
+    train_loss: float | None  # of the first output, mean since the last evaluation
+    train_top1: float | None
+    validation_loss: float
+    validation_top1: float
+
+
+def is_over(history: Sequence[Evaluation], schedule: Schedule) -> bool:
+    """Whether the epochs are used up, or validation stalls once more after the last decay."""
+    return history[-1].epoch >= schedule.epochs or decays(history, schedule) > schedule.decays
+
+
+def learning_rate(history: Sequence[Evaluation], schedule: Schedule) -> float:
+    """The learning rate until the next evaluation."""
+    return schedule.learning_rate * schedule.factor ** decays(history, schedule)
+
+
+def decays(history: Sequence[Evaluation], schedule: Schedule) -> int:
+    """How often validation has stalled: `patience` evaluations in a row without a better one.
+
+    The start is no measure: a network all of whose layers begin to move first becomes worse.
+    """
+    best, waited, stalls = (-math.inf,), 0, 0
+    for evaluation in history[1:]:
+        if merit(evaluation, schedule.watched) > best:
+            best, waited = merit(evaluation, schedule.watched), 0
+        else:
+            waited += 1
+        if waited == schedule.patience:
+            stalls, waited = stalls + 1, 0
+    return stalls
+
+
+def best(history: Sequence[Evaluation], watched: Watched) -> Evaluation:
+    """The evaluation whose weights are kept; the first of equals."""
+    return max(history, key=lambda evaluation: merit(evaluation, watched))
+
+
+def merit(evaluation: Evaluation, watched: Watched) -> tuple[float, ...]:
+    """What is watched, such that more is better; of equal top-1 the lower loss is better."""
+    if watched == "validation_loss":
+        return (-evaluation.validation_loss,)
+    return evaluation.validation_top1, -evaluation.validation_loss
+
+
+def next_batches(evaluations: int, ads: int, schedule: Schedule) -> tuple[int, list[Rows], float]:
+    """What is learned from between an evaluation and the next.
+
+    Args:
+      evaluations: how many there were since the start.
+      ads: how many there are to learn from.
+      schedule: says how many batches.
+
+    Returns:
+      The epoch, counted from 0; the rows of the ads, batch by batch; the epochs that are then
+      passed.
+    """
+    steps = math.ceil(ads / schedule.batch_size)
+    per_epoch = math.ceil(steps / schedule.evaluate_every)
+    epoch, part = divmod(evaluations, per_epoch)
+    order = np.random.default_rng((schedule.seed, epoch)).permutation(ads)
+    end = min(steps, (part + 1) * schedule.evaluate_every)
+    batches = np.array_split(order, steps)[part * schedule.evaluate_every : end]
+    return epoch, batches, epoch + end / steps

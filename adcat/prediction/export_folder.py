@@ -1,0 +1,160 @@
+"""A model in a folder of its own: what serving needs and nothing else."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from adcat.data.text_cleaning import PREPROCESSING
+from adcat.errors import BadInputError
+from adcat.files import write_json
+from adcat.fusion.fused_model import FILES as FUSION_FILES
+from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
+from adcat.image.classifier import load as load_image_model
+from adcat.image.extraction import extractor
+from adcat.image.inception import VECTORS
+from adcat.learning.runtime import import_tensorflow, silenced_stderr
+from adcat.prediction.loading import load_rules, stored_rules
+from adcat.prediction.new_ads import Ad, in_batches
+from adcat.prediction.predictor import Predictor, once
+from adcat.prediction.rules import Rule, baselines
+from adcat.text.registry import files as text_model_files
+from adcat.text.registry import load as load_text_model
+from adcat.types import KINDS, Kind, Probs
+from adcat.workspace.ads import read_categories, read_modalities, read_prior
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import ModelProbs
+
+if TYPE_CHECKING:
+    from adcat.image.classifier import ImageModel
+    from adcat.image.inference import Forward
+
+Runtime: TypeAlias = Literal["onnx", "keras"]
+
+DEFINITION = "serving.json"
+ONNX = "image/model.onnx"
+NEEDED = ("tf2onnx", "onnxruntime")  # to write and to check it
+OUTPUTS = ("vectors", "probabilities")
+BATCH = 10  # ads at a time in the check
+
+
+def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
+    """Writes a model, the classifiers that it reads, and how ads are prepared for them.
+
+    Of both classifiers the network or the text model is copied; the image network is written as
+    ONNX too.
+
+    Raises:
+      BadInputError: a package that ONNX needs is missing.
+    """
+    rule, _ = load_rules(model)
+    modalities = rule.modalities & set(read_modalities(workspace.split))
+    if "image" in modalities:
+        _check_installed()
+    if "text" in modalities:
+        source = workspace.text_model.path
+        _copy(source, folder / "text", text_model_files(source))
+    if not model.is_baseline:
+        # An attention model is kept as an image model is.
+        _copy(model.artifact.path, folder / "fusion", {*FUSION_FILES, *IMAGE_MODEL_FILES})
+    if "image" in modalities:
+        _copy(workspace.image_model.path, folder / "image", IMAGE_MODEL_FILES)
+        _write_onnx(load_image_model(folder / "image"), folder / ONNX)
+    definition = {
+        "model": model.name,
+        "reads": rule.reads,
+        "categories": read_categories(workspace.split),
+        "prior": read_prior(workspace.split).tolist(),
+        "text": PREPROCESSING,
+        "photo": "image/model.json: the central part, resized, bilinear; RGB from -1 to 1",
+    }
+    write_json(folder / DEFINITION, definition)
+
+
+def _check_installed() -> None:
+    missing = [name for name in NEEDED if not find_spec(name)]
+    if missing:
+        raise BadInputError(
+            f"the export to ONNX needs {' and '.join(missing)}; type: pip install 'adcat[export]'"
+        )
+
+
+def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
+    target.mkdir()
+    for name in names:
+        if (source / name).exists():  # a policy in closed form has no network
+            shutil.copyfile(source / name, target / name)
+
+
+def runtimes(folder: Path) -> tuple[Runtime, ...]:
+    """What an exported model's image network can run in; only Keras' where it has none."""
+    return ("onnx", "keras") if (folder / ONNX).exists() else ("keras",)
+
+
+def load_exported(folder: Path, runtime: Runtime) -> Predictor:
+    """Reads an exported model; an ad is answered from what it has of what the model reads."""
+    definition = json.loads((folder / DEFINITION).read_text(encoding="utf-8"))
+    prior = np.array(definition["prior"], np.float32)
+    if (folder / "fusion").exists():
+        main, found = stored_rules(folder / "fusion")
+        own = KINDS[main.modalities]
+    else:
+        own, found = definition["model"], baselines()
+    rules: dict[Kind, Rule] = {"none": Rule((), lambda _: prior)}
+    rules |= {k: rule for k, rule in found.items() if k == own or (folder / k).exists()}
+    image = once(lambda: load_image_model(folder / "image"))
+    return Predictor(
+        model=rules[own],
+        rules=rules,
+        prior=prior,
+        text=once(lambda: load_text_model(folder / "text")),
+        image=image,
+        forward=once(
+            lambda: extractor(image()).forward if runtime == "keras" else onnx_forward(folder)
+        ),
+    )
+
+
+def _write_onnx(model: "ImageModel", path: Path) -> None:
+    """Writes the image network: photos [n, side, side, 3] -> vectors and probabilities."""
+    keras = import_tensorflow().keras
+    network = model.network
+    outputs = dict(zip(OUTPUTS, (network.get_layer(VECTORS).output, network.output), strict=True))
+    both = keras.Model(network.input, outputs)
+    shape = (None, model.side, model.side, 3)
+    both(np.zeros((1, *shape[1:]), np.float32))  # Keras exports what was called once
+    photos = keras.InputSpec(shape=shape, dtype="float32", name="photos")
+    # Keras asks NumPy for names that it dropped; TensorFlow tells of GPUs that are not there.
+    with warnings.catch_warnings(action="ignore"), silenced_stderr():
+        both.export(path, format="onnx", verbose=False, input_signature=[photos])
+
+
+def onnx_forward(folder: Path) -> "Forward":
+    """Runs the exported network: photos -> vectors [b, dimension] and probabilities."""
+    import onnxruntime  # pyright: ignore[reportMissingImports]
+
+    session = onnxruntime.InferenceSession(folder / ONNX, providers=["CPUExecutionProvider"])
+    return lambda photos: session.run(list(OUTPUTS), {"photos": photos})
+
+
+def largest_difference(
+    predictor: Predictor, ads: Sequence[Ad], images: Path, expected: Probs
+) -> float:
+    """How far a predictor's probabilities are from the expected ones at most.
+
+    Args:
+      predictor: an exported model's.
+      ads: n of them.
+      images: the folder that photos' names are relative to.
+      expected: [n, categories].
+    """
+    found = np.zeros_like(expected)
+    batches = predictor.stream(in_batches(ads, BATCH), images, expected.shape[1], 0)
+    for answer in (answer for answers in batches for answer in answers):
+        found[answer.ad.row - 1, answer.categories] = answer.probabilities
+    return float(np.abs(found - expected).max())

@@ -1,0 +1,187 @@
+"""Makes a predictor of a workspace's models."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import numpy as np
+
+from adcat.attention import attention_model as attention
+from adcat.errors import AdcatError, StaleArtifactError
+from adcat.evaluation.metrics import Merit, check_distributions, outcomes
+from adcat.fusion import fused_model as fusion
+from adcat.prediction.predictor import PIXELS, Predictor, once
+from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
+from adcat.progress import Progress
+from adcat.types import KINDS, MODALITIES, Kind, Kinds, Labels, Modality, Probs, have
+from adcat.workspace.ads import read_kinds, read_labels, read_prior
+from adcat.workspace.artifact import Artifact
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import ModelProbs, all_models
+
+if TYPE_CHECKING:
+    from adcat.image.classifier import ImageModel
+    from adcat.image.inference import Forward
+    from adcat.text.registry import TextModel
+
+ENOUGH = 50  # validation ads that have one modality only to calibrate by
+
+
+def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
+    """The sound model with the greatest merit on the validation ads.
+
+    Raises:
+      MissingArtifactError: there is none yet.
+      StaleArtifactError: every model is stale.
+    """
+    models = all_models(workspace)
+    if not models:
+        workspace.features.check()  # raises
+    labels = read_labels(workspace.split, "validation")
+    merits: dict[str, Merit] = {}
+    for model in models:
+        try:
+            model.artifact.check()
+        except AdcatError as error:
+            progress.say(f"warning: left out {model.name}: {error}")
+            continue
+        found = outcomes(model.probs("validation"), labels, model.path("validation"))
+        merits[model.name] = found.merit(model.is_flattered)
+    if not merits:
+        models[0].artifact.check()  # raises
+    name = max(merits, key=merits.__getitem__)
+    progress.say(f"model {name}: the best on the validation ads, top-1 {merits[name].top1:.2%}")
+    return next(model for model in models if model.name == name)
+
+
+def load_rules(model: ModelProbs) -> tuple[Rule, dict[Kind, Rule]]:
+    """Reads how a model combines what the classifiers say, and what answers where it cannot.
+
+    Returns:
+      Its own rule, and the rules by kind of ad, its own among them.
+    """
+    if model.is_baseline:
+        rules = baselines()
+        return rules[cast(Kind, model.name)], rules
+    return stored_rules(model.artifact.path)
+
+
+def stored_rules(folder: Path) -> tuple[Rule, dict[Kind, Rule]]:
+    """The same of a fused or an attention model, from the folder that it was saved in.
+
+    Raises:
+      BadInputError: the folder holds neither.
+    """
+    if (folder / fusion.PARAMETERS).exists():
+        fused = fusion.load(folder)
+        rules = fused_rules(fused)
+        return rules[KINDS[fused.modalities]], rules
+    forward = attention.compiled(attention.load(folder))
+    main = Rule((PIXELS, attention.TEXT), lambda arrays: forward(*arrays)[0])
+    return main, {**baselines(), KINDS[main.modalities]: main}
+
+
+def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) -> Predictor:
+    """Reads a model and what stands in for it; the classifiers only when they are first needed.
+
+    Raises:
+      MissingArtifactError: something that the model was made from is missing.
+      StaleArtifactError: something was edited, or was made from something older.
+    """
+    digest = model.artifact.check().digest
+
+    def check(classifier: Artifact) -> Path:
+        """Where a classifier lies, if it still is what the model was made from."""
+        classifier.check()
+        if model.artifact.check().digest != digest:
+            raise StaleArtifactError(f"{model.artifact.path} was made again meanwhile; start again")
+        return classifier.path
+
+    main, rules = load_rules(model)
+    seen = _Validation.read(workspace, model)
+    own, nothing = KINDS[main.modalities], Rule((), lambda _: seen.prior)
+    kept: dict[Kind, Rule] = {
+        "none": promise.keep(nothing, *seen.nothing()),
+        own: promise.keep(main, *seen.whole(main)),
+    }
+    for modality in MODALITIES:
+        if modality in seen.classifiers and modality != own:
+            rule = rules[modality]
+            kept[modality] = promise.keep(rule, *seen.lone(modality, rule, main))
+    image = once(lambda: _image_model(check(workspace.image_model)))
+    return Predictor(
+        model=kept[own],
+        rules=kept,
+        prior=seen.prior,
+        text=once(lambda: _text_model(check(workspace.text_model))),
+        image=image,
+        forward=once(lambda: _forward(image())),
+    )
+
+
+Answered: TypeAlias = tuple[Probs, Labels]  # [n, categories] and [n]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Validation:
+    """The validation ads, by what they have, and what is said of them."""
+
+    model: ModelProbs
+    classifiers: Mapping[str, ModelProbs]
+    labels: Labels  # [n]
+    kinds: Kinds  # [n]
+    prior: Probs  # [categories]
+
+    @classmethod
+    def read(cls, workspace: Workspace, model: ModelProbs) -> "_Validation":
+        split = workspace.split
+        classifiers = {m.name: m for m in all_models(workspace) if m.is_baseline}
+        labels, kinds = read_labels(split, "validation"), read_kinds(split, "validation")
+        return cls(model, classifiers, labels, kinds, read_prior(split))
+
+    def nothing(self) -> Answered:
+        """What is said of an ad of which nothing is known."""
+        return np.broadcast_to(self.prior, (len(self.labels), len(self.prior))), self.labels
+
+    def whole(self, main: Rule) -> Answered:
+        """The model's answers to ads that have all that it reads."""
+        rows = have(self.kinds, main.modalities)
+        return _answers(self.model)[rows], self.labels[rows]
+
+    def lone(self, kind: Modality, rule: Rule, main: Rule) -> Answered:
+        """The answers to ads that have one modality only and that the model cannot read.
+
+        Where such ads are few, the rule answers all that have the modality.
+        """
+        classifier = self.classifiers[kind]
+        rows = self.kinds == kind
+        if np.count_nonzero(rows) >= ENOUGH:
+            source = self.model if kind in main.modalities else classifier
+            return _answers(source)[rows], self.labels[rows]
+        rows = have(self.kinds, [kind])
+        return rule.combine([_answers(classifier)[rows]]), self.labels[rows]
+
+
+def _answers(model: ModelProbs) -> Probs:
+    probs = model.probs("validation")
+    check_distributions(probs, model.path("validation"))
+    return probs
+
+
+def _text_model(folder: Path) -> "TextModel":
+    from adcat.text.registry import load
+
+    return load(folder)
+
+
+def _image_model(folder: Path) -> "ImageModel":
+    from adcat.image.classifier import load
+
+    return load(folder)
+
+
+def _forward(model: "ImageModel") -> "Forward":
+    from adcat.image.extraction import extractor
+
+    return extractor(model).forward

@@ -1,0 +1,115 @@
+"""New ads as a stream of batches: from a table, from lines of JSON, or one alone."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from adcat.data.records import json_objects, json_text
+from adcat.data.table import COLUMNS, InputTable
+from adcat.data.text_cleaning import clean
+from adcat.errors import BadInputError
+from adcat.progress import Progress
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Item = TypeVar("Item")
+
+NEEDED = ("id",)  # of a table's columns: an ad may lack any of the others
+ARRIVING = 1 << 16  # bytes taken at once, if there are as many
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ad:
+    """A new ad as it came."""
+
+    row: int  # its number in the input, counted from 1
+    id: str
+    text: str  # cleaned as in training; empty where there is none
+    image: str  # the name of the photo's file; empty where there is none
+    is_malformed: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several equal shares of the rows: `number`, `number + of`, `number + 2 of`, ..."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Reads `2/8`.
+
+        Raises:
+          BadInputError: it has another form.
+        """
+        number, _, of = text.partition("/")
+        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+            raise BadInputError(f"--shard {text}: expected a share such as 2/8, from 1/8 to 8/8")
+        return cls(int(number), int(of))
+
+    def holds(self, row: int) -> bool:
+        """Whether a row, counted from 1, is of this share."""
+        return (row - self.number) % self.of == 0
+
+
+def table_ads(table: InputTable, shard: Shard, progress: Progress) -> Iterator[Ad]:
+    """Streams the ads of a table.
+
+    Raises:
+      BadInputError: it is no table of ads.
+    """
+    for batch in table.batches(progress):
+        yield from (ad for ad in _batch_ads(batch) if shard.holds(ad.row))
+
+
+def _batch_ads(batch: "pa.RecordBatch") -> Iterator[Ad]:
+    columns = ("row", "malformed", "id", "title", "description", "image")
+    for values in zip(*(batch[name].to_pylist() for name in columns), strict=True):
+        row, malformed, id, title, description, image = values
+        yield Ad(row, id, clean(title, description), image, malformed)
+
+
+def arriving_ads(file: BinaryIO, table: InputTable, size: int) -> Iterator[list[Ad]]:
+    """Batches of the ads that have arrived as lines of JSON, `size` at most; none waits for more.
+
+    Args:
+      file: the lines; blank ones are no ads, one that is no object is a malformed ad.
+      table: whose headers are the objects' keys.
+      size: of a batch at most.
+    """
+    rows = 0
+    for lines in _arriving_lines(file):
+        ads = [_json_ad(rows + i, ad, table) for i, ad in enumerate(json_objects(iter(lines)), 1)]
+        rows += len(ads)
+        yield from in_batches(ads, size)
+
+
+def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
+    """The lines that are whole whenever something arrives; a byte that is no UTF-8 is kept."""
+    rest = b""
+    while arrived := file.read1(ARRIVING):  # pyright: ignore[reportAttributeAccessIssue]
+        *lines, rest = (rest + arrived).split(b"\n")
+        yield [f"{line.decode(errors='surrogateescape')}\n" for line in lines]
+    yield [rest.decode(errors="surrogateescape") or "\n"]
+
+
+def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable) -> Ad:
+    values = [json_text(ad.get(table.header(column))) for column in COLUMNS]
+    id, title, description, _, image = (value or "" for value in values)
+    if not ad or None in values:
+        return Ad(row, id.strip(), "", "", is_malformed=True)
+    return Ad(row, id.strip(), clean(title, description), image.strip())
+
+
+def in_batches(ads: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Batches of `size`, the last one perhaps smaller."""
+    batch: list[Item] = []
+    for ad in ads:
+        batch.append(ad)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

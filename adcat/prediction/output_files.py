@@ -1,0 +1,158 @@
+"""Answers in a file: made once, gone on with where a run was interrupted, whole or not there.
+
+Whatever the format, answers are collected as lines of JSON in a hidden file beside it, since these
+can be added to; the file itself is made of them at the end.
+"""
+
+import csv
+import dataclasses
+import fcntl
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from adcat.errors import BadInputError, BusyError
+from adcat.files import write_json
+from adcat.prediction.new_ads import in_batches
+from adcat.workspace import manifest
+from adcat.workspace.manifest import Manifest
+
+Record: TypeAlias = dict[str, Any]  # an answer as `Answer.record` gives it
+
+ROWS_PER_BATCH = 8192
+
+
+def check_format(path: Path) -> None:
+    """Refuses a file that answers cannot be written to.
+
+    Raises:
+      BadInputError: its format is none of `FORMATS`, or its folder does not exist.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise BadInputError(f"--output {path}: expected a file in one of {', '.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise BadInputError(f"--output {path}: there is no folder {path.parent}")
+
+
+def is_done(path: Path, about: Manifest) -> bool:
+    """Whether the file stands there as a run with the same manifest left it."""
+    try:
+        return Manifest.read(_manifest(path)).digest == _with_file(about, path).digest
+    except (FileNotFoundError, BadInputError):
+        return False
+
+
+def write_answers(path: Path, about: Manifest, answers: Callable[[int], Iterable[Record]]) -> None:
+    """Writes the answers and, beside them, the manifest of how they were made.
+
+    Args:
+      path: the file.
+      about: settings, inputs and notes of this run.
+      answers: called with the number of answers that an earlier run got to; yields the others.
+
+    Raises:
+      BusyError: another process is writing the same file.
+    """
+    started = time.time()
+    partial = path.with_name(f".{path.name}.{about.digest[:16]}.jsonl")
+    with partial.open("a+b") as file:
+        _lock(file, path)
+        for record in answers(_whole_lines(file)):
+            file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+            file.flush()
+        whole = path.with_name(f".{path.name}.new")
+        FORMATS[path.suffix.lower()](partial, whole)
+        whole.replace(path)
+        whole.unlink(missing_ok=True)  # it stays where both are links to one file
+        made = dataclasses.replace(_with_file(about, path), record=manifest.record(started))
+        write_json(_manifest(path), dataclasses.asdict(made))
+        partial.unlink(missing_ok=True)
+
+
+def _manifest(path: Path) -> Path:
+    return path.with_name(f"{path.name}.manifest.json")
+
+
+def _with_file(about: Manifest, path: Path) -> Manifest:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return dataclasses.replace(about, files={path.name: digest})
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BusyError(f"another adcat is writing {path}; wait for it") from None
+
+
+def _whole_lines(file: IO[bytes]) -> int:
+    """Counts the lines of a file, and cuts off one that a killed process did not end."""
+    lines = end = 0
+    file.seek(0)
+    for line in file:
+        if line.endswith(b"\n"):
+            lines += 1
+            end += len(line)
+    file.truncate(end)
+    file.seek(end)
+    return lines
+
+
+def _records(lines: Path) -> Iterator[Record]:
+    with lines.open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def _write_jsonl(lines: Path, path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.hardlink_to(lines)
+
+
+def _write_csv(lines: Path, path: Path) -> None:
+    """One row for an ad: its best category in columns of its own, all of them as JSON."""
+    names = ["row", "id", "category", "probability", "modality", "text", "image", "problems"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(
+            file, [*names, "categories", "accepted"], extrasaction="ignore", lineterminator="\n"
+        )
+        writer.writeheader()
+        for record in _records(lines):
+            flat = {
+                **record,
+                **record["categories"][0],
+                **record["contributions"],
+                "problems": "; ".join(record["problems"]),
+                "categories": json.dumps(record["categories"], ensure_ascii=False),
+            }
+            writer.writerow(flat)
+
+
+def _write_parquet(lines: Path, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text, number = pa.string(), pa.float64()
+    suggestion = pa.struct({"category": text, "probability": number})
+    schema = pa.schema({
+        "row": pa.int64(),
+        "id": text,
+        "categories": pa.list_(suggestion),
+        "modality": text,
+        "contributions": pa.struct({"text": number, "image": number}),
+        "problems": pa.list_(text),
+        "accepted": pa.bool_(),
+    })  # fmt: skip
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in in_batches(_records(lines), ROWS_PER_BATCH):
+            writer.write_batch(pa.RecordBatch.from_pylist(batch, schema))
+
+
+FORMATS: Mapping[str, Callable[[Path, Path], None]] = {
+    ".jsonl": _write_jsonl,
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+}

@@ -1,0 +1,111 @@
+"""What is said of an ad: its suggested categories, and what they rest on."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.data.rejections import Reason
+from adcat.fusion.log_linear import log
+from adcat.prediction.new_ads import Ad
+from adcat.types import Kind, Probs
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """The categories suggested for an ad."""
+
+    ad: Ad
+    categories: Sequence[int]  # best first
+    probabilities: Sequence[float]
+    kind: Kind  # of modalities that the answer rests on
+    contributions: Mapping[str, float]  # of each modality to the first category
+    problems: Sequence[Reason]
+
+    def record(self, categories: Sequence[str], accept_above: float | None) -> dict[str, Any]:
+        """The answer as a JSON object; `categories` are the names."""
+        record: dict[str, Any] = {
+            "row": self.ad.row,
+            "id": self.ad.id,
+            "categories": [
+                {"category": categories[c], "probability": _short(p)}
+                for c, p in zip(self.categories, self.probabilities, strict=True)
+            ],
+            "modality": self.kind,
+            "contributions": {name: _short(value) for name, value in self.contributions.items()},
+            "problems": list(self.problems),
+        }
+        if accept_above is not None:
+            is_sure = self.probabilities[0] >= accept_above
+            record["accepted"] = is_sure and self.kind != "none"
+        return record
+
+
+def answers(
+    ads: Sequence[Ad],
+    probs: Probs,
+    sizes: NDArray[np.int64],
+    kinds: Sequence[Kind],
+    problems: Sequence[Sequence[Reason]],
+    alone: Mapping[str, Probs],
+    prior: Probs,
+) -> list[Answer]:
+    """Ranks the categories of some ads; of equal ones the first is better.
+
+    Args:
+      ads: n of them.
+      probs: of the model or what stands in for it: [n, categories].
+      sizes: how many categories to suggest: [n].
+      kinds: of modalities that the probabilities rest on: [n].
+      problems: what is wrong with each ad: [n].
+      alone: by modality the classifier's own probabilities, the prior where an ad lacks it or it
+        was not asked: [n, categories].
+      prior: [categories].
+    """
+    order = np.argsort(-probs, axis=1, kind="stable")[:, : sizes.max(initial=1)]
+    ranked = np.take_along_axis(probs, order, axis=1)
+    best = order[:, 0]
+    shares = contributions(probs, alone["text"], alone["image"], prior, best)
+    return [
+        Answer(
+            ad,
+            order[i, : sizes[i]].tolist(),
+            ranked[i, : sizes[i]].tolist(),
+            kinds[i],
+            {modality: float(share[i]) for modality, share in shares.items()},
+            problems[i],
+        )
+        for i, ad in enumerate(ads)
+    ]
+
+
+def contributions(
+    probs: Probs, o_txt: Probs, o_img: Probs, prior: Probs, c: NDArray[np.integer]
+) -> dict[str, NDArray[np.float64]]:
+    """How much each modality raised log p(c) over the prior's: [n] each.
+
+    The Shapley values of a game with two players: the mean of what text adds to nothing and of what
+    it adds to the photo, and the other way round (Štrumbelj and Kononenko, 2010). Their sum is
+    log p(c) - log prior(c).
+
+    Args:
+      probs: with all that the ad has: [n, categories].
+      o_txt: with the text alone, the prior where there is none: [n, categories].
+      o_img: with the photo alone, likewise: [n, categories].
+      prior: with nothing: [categories].
+      c: the category that is explained: [n].
+    """
+    rows = np.arange(len(c))
+    both, text, image = (log(p[rows, c]) for p in (probs, o_txt, o_img))
+    nothing = log(prior[c])
+    return {
+        "text": ((text - nothing) + (both - image)) / 2,
+        "image": ((image - nothing) + (both - text)) / 2,
+    }
+
+
+def _short(value: float) -> float:
+    """The value to six digits, which is what float32 holds."""
+    return float(f"{value:.6g}")

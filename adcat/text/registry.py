@@ -1,0 +1,96 @@
+"""The text models by name, and what each of them can do.
+
+To add one, write a module with `FILES`, `resolve`, `train` and `load` as in `fasttext_model` and a
+line in `TEXT_MODELS`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from adcat.data.text_cleaning import PREPROCESSING
+from adcat.errors import BadInputError, expecting
+from adcat.files import write_json
+from adcat.text import cnn_model, fasttext_model, tfidf_model
+from adcat.text.corpus import Corpus, TextFacts
+from adcat.types import Probs, Vectors
+
+DESCRIPTION = "model.json"
+
+
+class TextModel(Protocol):
+    """A trained text classifier."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of a text vector."""
+        ...
+
+    def features(self, texts: Sequence[str]) -> tuple[Vectors, Probs]:
+        """Text vectors [n, dimension] and probabilities [n, categories] of cleaned texts."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes the model's own files."""
+        ...
+
+
+class TextModelModule(Protocol):
+    """What the module of a text model offers."""
+
+    @property
+    def FILES(self) -> Sequence[str]:  # noqa: N802
+        """What the model's `save` writes."""
+        ...
+
+    def resolve(self, settings: Any, facts: TextFacts) -> Any:
+        """Fills in the settings that follow from the training part."""
+        ...
+
+    def train(self, corpus: Corpus, settings: Any, seed: int, scratch: Path) -> TextModel:
+        """Trains with settings in which nothing is left open; `scratch` is a folder to use."""
+        ...
+
+    def load(self, folder: Path, categories: int) -> TextModel:
+        """Reads what the model's `save` wrote."""
+        ...
+
+
+TEXT_MODELS: Mapping[str, TextModelModule] = {
+    "fasttext": fasttext_model,
+    "tfidf": tfidf_model,
+    "cnn": cnn_model,
+}
+
+
+def save(folder: Path, name: str, model: TextModel, categories: Sequence[str]) -> None:
+    """Writes a model and the description that `load` needs."""
+    model.save(folder)
+    description = {"model": name, "preprocessing": PREPROCESSING, "categories": list(categories)}
+    write_json(folder / DESCRIPTION, description)
+
+
+def files(folder: Path) -> list[str]:
+    """The names of the files that `load` needs."""
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    return [DESCRIPTION, *TEXT_MODELS[description["model"]].FILES]
+
+
+def load(folder: Path) -> TextModel:
+    """Reads a text model of any kind.
+
+    Raises:
+      BadInputError: it is none, or wants its texts prepared in another way than this adcat does.
+    """
+    with expecting(folder / DESCRIPTION, "text model of adcat"):
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        module, categories = TEXT_MODELS[description["model"]], len(description["categories"])
+        prepared = description["preprocessing"]
+    if prepared != PREPROCESSING:
+        raise BadInputError(
+            f"{folder} was trained on texts prepared as {prepared!r}, this "
+            f"adcat prepares them as {PREPROCESSING!r}; train it again: adcat train-text"
+        )
+    with expecting(folder, f"{description['model']} model of {categories} categories"):
+        return module.load(folder, categories)

@@ -1,0 +1,48 @@
+"""The vocabulary of arrays: what their axes mean, and what ads have."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Part: TypeAlias = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+Probs: TypeAlias = NDArray[np.float32]  # [n, categories], rows sum to 1
+Vectors: TypeAlias = NDArray[np.float32]  # [n, dimensions]
+Labels: TypeAlias = NDArray[np.int64]  # [n], in 0 .. categories - 1
+
+Modality: TypeAlias = Literal["text", "image"]
+MODALITIES: tuple[Modality, ...] = ("text", "image")
+
+Kind: TypeAlias = Literal["both", "text", "image", "none"]  # of ads, by what they have
+Kinds: TypeAlias = NDArray[np.str_]  # [n]
+KINDS: Mapping[frozenset[Modality], Kind] = {
+    frozenset(("text", "image")): "both",
+    frozenset(("text",)): "text",
+    frozenset(("image",)): "image",
+    frozenset(): "none",
+}
+IN_WORDS: Mapping[Kind, str] = {
+    "both": "text and photo",
+    "text": "text only",
+    "image": "photo only",
+}
+
+
+def read_by(arrays: Iterable[str]) -> frozenset[Modality]:
+    """The modalities that arrays such as `image_probs` come from."""
+    names = list(arrays)
+    return frozenset(m for m in MODALITIES for name in names if name.startswith(f"{m}_"))
+
+
+def kinds_with(modalities: Iterable[Modality]) -> list[Kind]:
+    """The kinds of ads that have all of these modalities."""
+    wanted = set(modalities)
+    return [kind for there, kind in KINDS.items() if wanted <= there]
+
+
+def have(kinds: Kinds, modalities: Iterable[Modality]) -> NDArray[np.bool_]:
+    """Whether ads of these kinds have all of these modalities: [n]."""
+    return np.isin(kinds, kinds_with(modalities))

@@ -1,0 +1,96 @@
+"""The digests that prove what is in an artifact."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adcat.files import write_json
+
+
+def digest_of(value: object) -> str:
+    """The sha256 of a value's JSON."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileDigests:
+    """The digests of a folder's files, computed again only where size or time changed.
+
+    The cache lies outside the folder; it may be lost or copied away from at any time.
+    """
+
+    folder: Path
+    cache: Path
+
+    def compute(self) -> dict[str, str]:
+        """Digests every file below the folder but what is hidden, by its path there."""
+        files = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
+        paths = [path.relative_to(self.folder) for path in files]
+        names = [path.as_posix() for path in paths if not path.parts[0].startswith(".")]
+        known = {name: [*self._stat(name), self._sha256(name)] for name in names}
+        self._write(known)
+        return {name: entry[-1] for name, entry in known.items()}
+
+    def first_difference(
+        self, expected: Mapping[str, str], *, every_byte: bool = False
+    ) -> str | None:
+        """The first file that is missing or has another digest than expected, if any.
+
+        Args:
+          expected: digests by path.
+          every_byte: whether all files are read, not only those whose size or time changed.
+        """
+        known = self._read()
+        fresh: dict[str, list[Any]] = {}
+        different = None
+        for name, digest in expected.items():
+            try:
+                found, entry = self._stat(name), known.get(name)
+                if every_byte or not entry or entry[:2] != found:
+                    entry = [*found, self._sha256(name)]
+            except (OSError, ValueError):  # such as a name with a NUL
+                different = name
+                break
+            fresh[name] = entry
+            if entry[2] != digest:
+                different = name
+                break
+        if not fresh.items() <= known.items():
+            self._write({**known, **fresh})
+        return different
+
+    def _stat(self, name: str) -> list[Any]:
+        """Size and time.
+
+        Raises:
+          OSError: there is no such file, or it is one that could be read for ever.
+        """
+        status = (self.folder / name).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(None, "is no regular file", name)
+        return [status.st_size, status.st_mtime_ns]
+
+    def _sha256(self, name: str) -> str:
+        with (self.folder / name).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _read(self) -> dict[str, list[Any]]:
+        try:
+            known = json.loads(self.cache.read_text(encoding="utf-8"))
+            return {name: [size, time, digest] for name, (size, time, digest) in known.items()}
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            return {}
+
+    def _write(self, known: dict[str, list[Any]]) -> None:
+        """A workspace that cannot be written to is still read: the cache is only for speed."""
+        with contextlib.suppress(OSError):
+            self.cache.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self.cache.with_suffix(".new")
+            write_json(temporary, known)
+            temporary.replace(self.cache)

@@ -1,0 +1,108 @@
+"""The names of every artifact of a workspace."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+from adcat.errors import BadInputError
+from adcat.workspace import command_lines
+from adcat.workspace.artifact import Artifact
+
+STEPS = (  # the commands that write an artifact, each after those whose artifacts it reads
+    "split", "train-text", "train-image", "extract-features", "fuse", "attend", "evaluate",
+    "error-groups",
+)  # fmt: skip
+STEPS_WITH_VARIANTS = ("fuse", "attend")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")  # of a variant
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Workspace:
+    """Names every artifact."""
+
+    root: Path
+
+    @property
+    def split(self) -> Artifact:
+        """The ads, their categories and the part that each belongs to."""
+        return Artifact(self.root, "split")
+
+    @property
+    def text_model(self) -> Artifact:
+        """The text classifier."""
+        return Artifact(self.root, "train-text")
+
+    @property
+    def image_model(self) -> Artifact:
+        """The image classifier."""
+        return Artifact(self.root, "train-image")
+
+    @property
+    def features(self) -> Artifact:
+        """Both classifiers' vectors and probabilities of every ad."""
+        return Artifact(self.root, "extract-features")
+
+    @property
+    def evaluation(self) -> Artifact:
+        """Metrics, tables and figures."""
+        return Artifact(self.root, "evaluate")
+
+    @property
+    def error_groups(self) -> Artifact:
+        """The error-group analysis."""
+        return Artifact(self.root, "error-groups")
+
+    def fused(self, name: str) -> Artifact:
+        """A fused model and its probabilities."""
+        return self._variant("fuse", name)
+
+    def attention(self, name: str) -> Artifact:
+        """An attention model, its probabilities and maps."""
+        return self._variant("attend", name)
+
+    @property
+    def attention_search(self) -> Artifact:
+        """What a search over the settings of attention has tried."""
+        return Artifact(self.root, command_lines.SEARCH)
+
+    def variants(self, step: str) -> list[Artifact]:
+        """The artifacts that exist of a step that makes several, by name."""
+        return self._listed(step, self.root)
+
+    def artifacts(self) -> list[Artifact]:
+        """Every artifact of a pipeline in the order of making; optional ones where they exist."""
+        found = self._of_all_steps(self.root)
+        return [a for a in found if a != self.attention_search or a.path.exists()]
+
+    def begun(self) -> list[Artifact]:
+        """The artifacts that may have a draft, or whatever else a process leaves."""
+        return self._of_all_steps(self.root / ".partial")
+
+    def mend(self) -> None:
+        """Ends what killed processes left."""
+        for artifact in self.begun():
+            artifact.mend()
+
+    def _of_all_steps(self, folder: Path) -> list[Artifact]:
+        several = {step: self._listed(step, folder) for step in STEPS_WITH_VARIANTS}
+        several["attend"].insert(0, self.attention_search)
+        return [a for step in STEPS for a in several.get(step, [Artifact(self.root, step)])]
+
+    def _listed(self, step: str, folder: Path) -> list[Artifact]:
+        found = (folder / step).iterdir() if (folder / step).is_dir() else []
+        names = sorted({path.name.partition(".")[0] for path in found})
+        return [Artifact(self.root, f"{step}/{name}") for name in names if NAME.fullmatch(name)]
+
+    def _variant(self, step: str, name: str) -> Artifact:
+        if not NAME.fullmatch(name):
+            raise BadInputError(
+                f"{name!r} is no model name; a name has lower-case letters, digits and '-' only"
+            )
+        if name in ("text", "image"):
+            raise BadInputError(f"{name!r} is the name of a classifier; choose another --name")
+        (other,) = set(STEPS_WITH_VARIANTS) - {step}
+        if name.startswith(f"{other}-") or (self.root / other / name).exists():
+            raise BadInputError(
+                f"{name!r} is the name of a model of `adcat {other}`; choose another --name"
+            )
+        return Artifact(self.root, f"{step}/{name}")

@@ -1,0 +1,171 @@
+"""The models of a workspace: the baselines, the fused ones, those with attention."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
+from adcat.progress import Progress
+from adcat.types import MODALITIES, Modality, Part, Probs, have
+from adcat.workspace.ads import has_incomplete, read_kinds, read_prior
+from adcat.workspace.artifact import Artifact
+from adcat.workspace.features import open_probs
+from adcat.workspace.layout import Workspace
+from adcat.workspace.manifest import OUT_OF_FOLD, STEERED_BY, VALIDATION_PROBS
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelProbs:
+    """Where a model's probabilities lie: a baseline's, a fused or an attention model's."""
+
+    name: str
+    artifact: Artifact
+    file: str = "probs.npy"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the text or the image classifier alone."""
+        return self.name in MODALITIES
+
+    @property
+    def is_flattered(self) -> bool:
+        """Whether it knows the validation ads better than others, as they steered its training."""
+        notes = self.artifact.manifest().notes
+        steered_by = notes.get(f"{self.name}_steered_by" if self.is_baseline else STEERED_BY)
+        return steered_by == "validation" and notes.get(VALIDATION_PROBS) != OUT_OF_FOLD
+
+    def path(self, part: Part) -> Path:
+        """The file that holds the probabilities of the ads of a part."""
+        return self.artifact / f"{part}/{self.file}"
+
+    def probs(self, part: Part) -> Probs:
+        """The model's probabilities of the ads of a part, memory-mapped: [n, categories].
+
+        Of an ad that a baseline cannot read they are the prior.
+        """
+        split = Workspace(self.artifact.root).split
+        probs = open_probs(self.artifact, part, self.file)
+        if not self.is_baseline or not has_incomplete(split):
+            return probs
+        unread = ~have(read_kinds(split, part), [cast(Modality, self.name)])
+        return cast(Probs, OrPrior(probs, unread, read_prior(split)))
+
+
+def all_models(workspace: Workspace) -> list[ModelProbs]:
+    """Every model whose probabilities exist, baselines first."""
+    features = workspace.features
+    baselines = [
+        ModelProbs(modality, features, f"{modality}_probs.npy")
+        for modality in MODALITIES
+        if (features / f"test/{modality}_probs.npy").exists()
+    ]
+    fused = [ModelProbs(a.path.name, a) for a in workspace.variants("fuse")]
+    attention = [ModelProbs(_attention_name(a), a) for a in workspace.variants("attend")]
+    return [*baselines, *fused, *attention]
+
+
+def find_models(workspace: Workspace, names: Sequence[str]) -> list[ModelProbs]:
+    """The models of these names, in this order.
+
+    Raises:
+      BadInputError: no such model has been made.
+    """
+    models = {model.name: model for model in all_models(workspace)}
+    for name in names:
+        if name not in models:
+            raise BadInputError(
+                f"there is no model {name!r} in {workspace.root}; there are: "
+                f"{', '.join(models) or 'none yet'}"
+            )
+    return [models[name] for name in names]
+
+
+def models_to_report(
+    workspace: Workspace, names: Sequence[str], part: Part, progress: Progress
+) -> list[ModelProbs]:
+    """The models of these names; without names, every one that is sound and knows the part.
+
+    Raises:
+      BadInputError: there is no such model, or it has no probabilities of the training ads.
+      MissingArtifactError: there is no model at all.
+      StaleArtifactError: a model that was named is stale, or every model is.
+    """
+    if names:
+        models = find_models(workspace, list(dict.fromkeys(names)))
+        for model in models:
+            _check_part(model, part)
+            model.artifact.check()
+        return models
+    models = [m for m in all_models(workspace) if m.is_baseline or part != "train"]
+    if not models:
+        workspace.features.check()
+    return _sound(models, progress)
+
+
+def read_for(workspace: Workspace, models: Sequence[ModelProbs]) -> list[Artifact]:
+    """The artifacts that are read where models are looked at, each once."""
+    artifacts = [workspace.split, workspace.features, *(model.artifact for model in models)]
+    return list(dict.fromkeys(artifacts))
+
+
+def _check_part(model: ModelProbs, part: Part) -> None:
+    if part == "train" and not model.is_baseline:
+        raise BadInputError(
+            f"{model.name} has no probabilities of the train part, only the baselines "
+            f"{' and '.join(MODALITIES)} have; use --part validation or --part test"
+        )
+
+
+def _sound(models: Sequence[ModelProbs], progress: Progress) -> list[ModelProbs]:
+    """The models whose artifacts are sound; says which are left out and what makes them again."""
+    sound: list[ModelProbs] = []
+    left_out: dict[str, list[str]] = {}  # reason -> names
+    for model in models:
+        try:
+            model.artifact.check()
+            sound.append(model)
+        except (MissingArtifactError, StaleArtifactError) as error:
+            left_out.setdefault(str(error), []).append(model.name)
+    if not sound:
+        models[0].artifact.check()  # raises
+    for reason, absent in left_out.items():
+        progress.say(f"warning: left out {', '.join(absent)}: {reason}")
+    return sound
+
+
+def _attention_name(artifact: Artifact) -> str:
+    """The default folder `c-wh` holds `attend-c-wh`; a folder with a name of its own, that name."""
+    name = artifact.path.name
+    is_default = name[:2] in {"a-", "b-", "c-", "d-", "e-"} and name[2:] in {"wh", "c"}
+    return f"attend-{name}" if is_default else name
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class OrPrior:
+    """A classifier's probabilities of all ads of a part, to be used as their array is.
+
+    Alone it knows nothing of an ad that it cannot read, and answers with the prior.
+    """
+
+    probs: NDArray[np.float32]  # [n, categories], not a number where `unread`
+    unread: NDArray[np.bool_]  # [n]
+    prior: NDArray[np.float32]  # [categories]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Ads and categories."""
+        return self.probs.shape
+
+    def __len__(self) -> int:
+        return len(self.probs)
+
+    def __getitem__(self, rows: Any) -> NDArray[np.float32]:
+        return np.where(self.unread[rows][..., None], self.prior, self.probs[rows])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        del copy  # it is one always
+        return self[:].astype(dtype or np.float32, copy=False)
