@@ -1,9 +1,11 @@
-"""One way each of: an array on disk, JSON, JSON lines."""
+"""One way each of: an array on disk, JSON, JSON lines, a file's digest, replacing a file."""
 
+import contextlib
+import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +85,41 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
     A last line that a kill cut short is removed from the file.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    if lines and not lines[-1].endswith(b"\n"):
-        lines.pop()
-        os.truncate(path, sum(map(len, lines)))  # a kill right now costs no other line
-    return [json.loads(line) for line in lines]
+    if not path.exists():
+        return []
+    repair_json_lines(path)
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def repair_json_lines(path: Path) -> int:
+    """Removes a last line that a kill cut short; returns the number of whole lines."""
+    lines = end = size = 0
+    with path.open("rb") as file:
+        for line in file:
+            size += len(line)
+            if line.endswith(b"\n"):
+                lines, end = lines + 1, size
+    if end < size:
+        os.truncate(path, end)  # a kill right now costs no other line
+    return lines
 
 
 def write_json(path: Path, value: object) -> None:
     """Writes indented JSON with sorted keys, so that equal values give equal files."""
     text = json.dumps(value, indent=2, sort_keys=True, default=str, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a path to write to; the file there then takes the place of `path` in one step."""
+    new = path.with_name(f".{path.name}.new")
+    yield new
+    new.replace(path)
+    new.unlink(missing_ok=True)  # it stays where both are links to one file

@@ -93,7 +93,7 @@ def test_a_failing_write_leaves_the_old_artifact(copy, tmp_path, name, share):
 FILLING = """
 import sys
 from pathlib import Path
-from adcat.arrays import create_array
+from adcat.files import create_array
 try:
     create_array(Path(sys.argv[1]), 1000, 1000)[:] = 1
 except OSError as error:

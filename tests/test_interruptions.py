@@ -72,7 +72,7 @@ IMPORTING = """
 from adcat.cli.interruption import listen
 listen()
 print("listening", flush=True)
-from adcat.quiet import import_tensorflow
+from adcat.learning.runtime import import_tensorflow
 import_tensorflow()
 input()
 """

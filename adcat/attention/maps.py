@@ -48,11 +48,6 @@ def border(height: int, width: int) -> Mask:
     return ring.ravel()
 
 
-def top_places(weights: NDArray[np.floating], count: int) -> NDArray[np.int64]:
-    """The places with the highest weights of one map [places], highest first."""
-    return np.argsort(-weights, kind="stable")[:count]
-
-
 def mean_by_category(weights: Weights, labels: NDArray[np.int64], categories: int) -> Weights:
     """The mean α of each category's ads: [categories, keys]; not a number without ads."""
     means = np.full((categories, weights.shape[1]), np.nan, np.float32)

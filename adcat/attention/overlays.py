@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.attention.maps import top_places
+from adcat.probabilities import highest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -60,7 +60,7 @@ def squares(photo: "Image", weights: Map) -> "Image":
     height, width = weights.shape
     shown = Image.blend(photo, Image.new("RGB", photo.size), 0.4)
     drawing = ImageDraw.Draw(shown, "RGBA")
-    places = top_places(weights.ravel(), TOP_PLACES)
+    places = highest(weights.ravel(), TOP_PLACES)
     strength = scaled(weights.ravel()[places])
     for place, value in zip(places, strength, strict=True):
         y, x = divmod(int(place), width)

@@ -1,7 +1,6 @@
 """Suggests categories for new ads (thesis, section 6.5)."""
 
 import dataclasses
-import hashlib
 import json
 import math
 import sys
@@ -16,6 +15,7 @@ from adcat.data.table import InputTable, parse_headers
 from adcat.data.text_cleaning import clean
 from adcat.data.thread_map import THREADS
 from adcat.errors import BadInputError
+from adcat.files import sha256
 from adcat.prediction.loading import best_model, load_predictor
 from adcat.prediction.new_ads import NEEDED, Ad, Shard, arriving_ads, in_batches, table_ads
 from adcat.prediction.output_files import Record, check_format, is_done, write_answers
@@ -216,8 +216,6 @@ def _about(
     """What the answers follow from; where things lie is no part of it."""
     if settings.ads is None:
         raise BadInputError("--output needs a table; give ADS, or redirect stdout: > FILE")
-    with settings.ads.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     portable = dataclasses.replace(
         settings, ads=Path(settings.ads.name), images=None, output=None, model=model.name
     )
@@ -227,7 +225,7 @@ def _about(
         settings=dataclasses.asdict(portable),
         inputs={artifact.name: artifact.check().digest for artifact in inputs},
         notes={
-            "table_sha256": digest,
+            "table_sha256": sha256(settings.ads),
             "calibrated_on": _calibrated_on(model) if predictor.is_calibrated else "nothing",
             "rules": {
                 kind: {"temperature": rule.temperature, "threshold": rule.threshold}

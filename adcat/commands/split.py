@@ -4,7 +4,6 @@ import contextlib
 import csv
 import dataclasses
 from collections.abc import Iterator
-from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +22,7 @@ from adcat.data.splitting import (
 )
 from adcat.data.table import InputTable, parse_headers
 from adcat.errors import BadInputError
-from adcat.files import write_json
+from adcat.files import sha256, write_json
 from adcat.plotting.charts import category_distribution
 from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
@@ -128,7 +127,7 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         counts = _write(draft.folder, rows, deal, progress)
         draft.record.update(images=str(images), table=str(settings.ads.resolve()))
         draft.notes.update(
-            table_sha256=_sha256(settings.ads),
+            table_sha256=sha256(settings.ads),
             rows=len(rows.malformed),
             rejected=deal.rejections.counts(),
             duplicates=deal.duplicates,
@@ -136,11 +135,6 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         if keep:
             draft.notes["incomplete"] = deal.found.incomplete.counts()
     return _report(deal, counts, settings, workspace.split.path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _deal(rows: Rows, found: Screened, settings: Settings) -> _Deal:

@@ -1,12 +1,12 @@
 """Trains the image classifier."""
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from adcat.errors import BadInputError
+from adcat.files import sha256
 from adcat.image import classifier, inception, stages
 from adcat.image.classifier import ImageModel
 from adcat.image.labelled_photos import LabelledPhotos
@@ -115,10 +115,8 @@ def _recorded(settings: Settings) -> Settings:
     """What stands under the digest: a file's name and content, not where it lay."""
     if settings.weights in (inception.IMAGENET, RANDOM):
         return settings
-    with Path(settings.weights).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    name = Path(settings.weights).name
-    return dataclasses.replace(settings, weights=f"{name} sha256:{digest}")
+    path = Path(settings.weights)
+    return dataclasses.replace(settings, weights=f"{path.name} sha256:{sha256(path)}")
 
 
 def _build(settings: Settings, categories: int) -> ImageModel:

@@ -1,7 +1,6 @@
 """Trains the text classifier."""
 
 import dataclasses
-import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from adcat.data.text_cleaning import clean
 from adcat.errors import BadInputError
+from adcat.files import sha256
 from adcat.learning.hyperparameter_search import Trial, search
 from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
@@ -159,10 +159,8 @@ def _recorded(settings: Settings) -> tuple[Settings, dict[str, Any]]:
     path = settings.pretrained_vectors
     if path is None:
         return settings, {}
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     portable = dataclasses.replace(settings, pretrained_vectors=Path(path.name))
-    return portable, {"pretrained_vectors_sha256": digest}
+    return portable, {"pretrained_vectors_sha256": sha256(path)}
 
 
 def _tell(corpus: Corpus, given: Settings, resolved: Settings, progress: Progress) -> None:

@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.probabilities import highest
+
 Confidence: TypeAlias = NDArray[np.float32]  # [n]
 Correct: TypeAlias = NDArray[np.bool_]  # [n]
 
@@ -89,7 +91,7 @@ def _by_confidence(
     confidence: Confidence, correct: Correct
 ) -> tuple[Confidence, NDArray[np.int64], NDArray[np.float64]]:
     """Each confidence that occurs, highest first; from there on ads accepted and precision."""
-    order = np.argsort(-confidence, kind="stable")
+    order = highest(confidence)
     sorted_confidence = confidence[order]
     last = np.append(np.flatnonzero(np.diff(sorted_confidence)), len(order) - 1)  # of equal ones
     accepted = last + 1

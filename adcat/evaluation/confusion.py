@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.probabilities import highest
 from adcat.types import Labels
 
 # Training ads of a category from which on it belongs to the next class of size.
@@ -27,12 +28,12 @@ def most_confused(
 ) -> list[ConfusedPair]:
     """The pairs of categories with the most ads taken for each other, at most `top`."""
     wrong = np.flatnonzero(labels != predicted)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    wrong = wrong[highest(confidence[wrong])]
     y, p = labels[wrong], predicted[wrong]
     keys = np.stack([np.minimum(y, p), np.maximum(y, p)], axis=1)  # [mistakes, 2]
     pairs, place, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
     found: list[ConfusedPair] = []
-    for k in np.argsort(-counts, kind="stable")[:top]:
+    for k in highest(counts, top):
         low, high = pairs[k].tolist()
         here = place.ravel() == k
         lost = int(np.count_nonzero(y[here] == low))

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.probabilities import highest
 from adcat.tables import Cell, Column, Table, percent
 from adcat.types import Kinds, Labels, Modality, Part, Probs
 
@@ -84,7 +85,7 @@ def most_misclassified(labels: Labels, wrong: NDArray[np.bool_], top: int) -> li
     """The categories with the most ads that are wrong, at most `top`; ties: lowest index."""
     totals = np.bincount(labels)
     counts = np.bincount(labels[wrong], minlength=len(totals))
-    order = np.argsort(-counts, kind="stable")[:top]
+    order = highest(counts, top)
     return [Misclassified(int(c), int(counts[c]), int(totals[c])) for c in order if counts[c]]
 
 
@@ -132,7 +133,7 @@ def illustrate(
 
 def best(probs: Probs, top: int) -> list[tuple[int, float]]:
     """The `top` categories of one ad's probabilities, best first; ties: lowest index."""
-    return [(int(c), float(probs[c])) for c in np.argsort(-probs, kind="stable")[:top]]
+    return [(int(c), float(probs[c])) for c in highest(probs, top)]
 
 
 def agreement_table(part: Part, counts: Mapping[str, int]) -> Table:

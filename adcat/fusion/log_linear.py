@@ -12,18 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import DivergedError
+from adcat.probabilities import log, softmax
 from adcat.types import Labels, Probs
-
-
-def log(probs: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The logarithm in double precision; a probability of 0 counts as the smallest float32."""
-    return np.log(np.maximum(probs, np.finfo(np.float32).tiny), dtype=np.float64)
-
-
-def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """exp(logits) / Σ exp(logits) over the categories, without overflow: [n, categories]."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def pool(

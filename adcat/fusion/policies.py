@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.fusion import log_linear as pooling
-from adcat.fusion.log_linear import log, softmax
+from adcat.probabilities import log, softmax
 from adcat.types import Labels, Probs
 
 Parameters: TypeAlias = dict[str, Any]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import DivergedError
+from adcat.files import replacing
 from adcat.learning.examples import Examples, Inputs, Rows
 from adcat.learning.runtime import import_tensorflow
 from adcat.learning.schedule import (
@@ -205,9 +206,8 @@ class _State:
         kept: dict[str, Any] = {"history": np.array(lines)}
         kept |= {f"now_{i}": variable.numpy() for i, variable in enumerate(self._all)}
         kept |= {f"best_{i}": value for i, value in enumerate(self._best)}
-        temporary = self._path.with_suffix(".new.npz")
-        np.savez(temporary, **kept)
-        temporary.replace(self._path)
+        with replacing(self._path) as new, new.open("wb") as file:
+            np.savez(file, **kept)
 
     def restore_best(self) -> None:
         """Gives the network the weights of the best evaluation."""

@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.probabilities import highest
 from adcat.types import Labels, Probs
 
 
@@ -40,6 +41,6 @@ def set_sizes(probs: Probs, threshold: float) -> NDArray[np.int64]:
 
 def _ranked(probs: Probs) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Categories from the most probable on, and the probability before each: [n, categories]."""
-    order = np.argsort(-probs, axis=1, kind="stable")  # ties: the lowest index first
+    order = highest(probs)
     p = np.take_along_axis(probs, order, axis=1).astype(np.float64)
     return order, np.cumsum(p, axis=1) - p

@@ -7,7 +7,6 @@ can be added to; the file itself is made of them at the end.
 import csv
 import dataclasses
 import fcntl
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from adcat.errors import BadInputError, BusyError
-from adcat.files import write_json
+from adcat.files import repair_json_lines, replacing, sha256, write_json
 from adcat.prediction.new_ads import in_batches
 from adcat.workspace import manifest
 from adcat.workspace.manifest import Manifest
@@ -60,13 +59,11 @@ def write_answers(path: Path, about: Manifest, answers: Callable[[int], Iterable
     partial = path.with_name(f".{path.name}.{about.digest[:16]}.jsonl")
     with partial.open("a+b") as file:
         _lock(file, path)
-        for record in answers(_whole_lines(file)):
+        for record in answers(repair_json_lines(partial)):
             file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
             file.flush()
-        whole = path.with_name(f".{path.name}.new")
-        FORMATS[path.suffix.lower()](partial, whole)
-        whole.replace(path)
-        whole.unlink(missing_ok=True)  # it stays where both are links to one file
+        with replacing(path) as whole:
+            FORMATS[path.suffix.lower()](partial, whole)
         made = dataclasses.replace(_with_file(about, path), record=manifest.record(started))
         write_json(_manifest(path), dataclasses.asdict(made))
         partial.unlink(missing_ok=True)
@@ -77,9 +74,7 @@ def _manifest(path: Path) -> Path:
 
 
 def _with_file(about: Manifest, path: Path) -> Manifest:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return dataclasses.replace(about, files={path.name: digest})
+    return dataclasses.replace(about, files={path.name: sha256(path)})
 
 
 def _lock(file: IO[bytes], path: Path) -> None:
@@ -87,19 +82,6 @@ def _lock(file: IO[bytes], path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise BusyError(f"another adcat is writing {path}; wait for it") from None
-
-
-def _whole_lines(file: IO[bytes]) -> int:
-    """Counts the lines of a file, and cuts off one that a killed process did not end."""
-    lines = end = 0
-    file.seek(0)
-    for line in file:
-        if line.endswith(b"\n"):
-            lines += 1
-            end += len(line)
-    file.truncate(end)
-    file.seek(end)
-    return lines
 
 
 def _records(lines: Path) -> Iterator[Record]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.data.rejections import Reason
-from adcat.fusion.log_linear import log
 from adcat.prediction.new_ads import Ad
+from adcat.probabilities import highest, log
 from adcat.types import Kind, Probs
 
 
@@ -64,7 +64,7 @@ def answers(
         was not asked: [n, categories].
       prior: [categories].
     """
-    order = np.argsort(-probs, axis=1, kind="stable")[:, : sizes.max(initial=1)]
+    order = highest(probs, sizes.max(initial=1))
     ranked = np.take_along_axis(probs, order, axis=1)
     best = order[:, 0]
     shares = contributions(probs, alone["text"], alone["image"], prior, best)

@@ -6,7 +6,7 @@ Guo et al., 2017 (On calibration of modern neural networks), section 4.2.
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.fusion.log_linear import log, softmax
+from adcat.probabilities import log, softmax
 from adcat.types import Labels, Probs
 
 LOWEST, HIGHEST = 0.05, 20.0  # of a temperature

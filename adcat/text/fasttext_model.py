@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from adcat.errors import BadInputError, DivergedError
+from adcat.probabilities import softmax
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
@@ -242,13 +243,8 @@ def _diverged(settings: FastTextSettings) -> DivergedError:
 
 def _one_against_all(logits: Probs) -> Probs:
     """σ(z_c) / Σ σ(z_c): every category's own probability, then made to sum to 1."""
-    return _softmax(-np.logaddexp(0, -logits))  # log σ(z), which does not underflow
-
-
-def _softmax(logits: Probs) -> Probs:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return softmax(-np.logaddexp(0, -logits))  # log σ(z), which does not underflow
 
 
 # hs and ns are left out: shortcuts for far more categories; ns gives no probabilities.
-_PROBS: Mapping[str, Callable[[Probs], Probs]] = {"softmax": _softmax, "ova": _one_against_all}
+_PROBS: Mapping[str, Callable[[Probs], Probs]] = {"softmax": softmax, "ova": _one_against_all}

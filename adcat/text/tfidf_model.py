@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from adcat.errors import BadInputError
 from adcat.files import save_array
+from adcat.probabilities import softmax
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.tfidf_settings import TfidfSettings
 from adcat.types import Labels, Probs, Vectors
@@ -71,9 +72,7 @@ class TfidfModel:
         A text without a known term has the zero vector.
         """
         x = self._vectorizer.transform(texts) if len(texts) else np.zeros((0, len(self.idf)))
-        logits = x @ self.W.T + self.b
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probs = powers / powers.sum(axis=1, keepdims=True)
+        probs = softmax(x @ self.W.T + self.b)
         return np.asarray(x @ self.V.T, np.float32), np.asarray(probs, np.float32)
 
     def save(self, folder: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adcat.files import write_json
+from adcat.files import replacing, sha256, write_json
 
 
 def digest_of(value: object) -> str:
@@ -33,7 +33,7 @@ class FileDigests:
         files = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
         paths = [path.relative_to(self.folder) for path in files]
         names = [path.as_posix() for path in paths if not path.parts[0].startswith(".")]
-        known = {name: [*self._stat(name), self._sha256(name)] for name in names}
+        known = {name: [*self._stat(name), sha256(self.folder / name)] for name in names}
         self._write(known)
         return {name: entry[-1] for name, entry in known.items()}
 
@@ -53,7 +53,7 @@ class FileDigests:
             try:
                 found, entry = self._stat(name), known.get(name)
                 if every_byte or not entry or entry[:2] != found:
-                    entry = [*found, self._sha256(name)]
+                    entry = [*found, sha256(self.folder / name)]
             except (OSError, ValueError):  # such as a name with a NUL
                 different = name
                 break
@@ -76,10 +76,6 @@ class FileDigests:
             raise OSError(None, "is no regular file", name)
         return [status.st_size, status.st_mtime_ns]
 
-    def _sha256(self, name: str) -> str:
-        with (self.folder / name).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
     def _read(self) -> dict[str, list[Any]]:
         try:
             known = json.loads(self.cache.read_text(encoding="utf-8"))
@@ -91,6 +87,5 @@ class FileDigests:
         """A workspace that cannot be written to is still read: the cache is only for speed."""
         with contextlib.suppress(OSError):
             self.cache.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.cache.with_suffix(".new")
-            write_json(temporary, known)
-            temporary.replace(self.cache)
+            with replacing(self.cache) as new:
+                write_json(new, known)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import DivergedError
-from adcat.files import create_array
+from adcat.files import create_array, replacing
 from adcat.progress import Progress
 
 Batch = Sequence[NDArray[np.float32]]  # one array [b, columns] per file
@@ -79,6 +79,5 @@ class _Rows:
     def add(self, rows: int) -> None:
         """Counts rows that are written; the count on disk never runs ahead of the rows."""
         self.done += rows
-        temporary = self._path.with_suffix(".new")
-        temporary.write_text(str(self.done))
-        temporary.replace(self._path)
+        with replacing(self._path) as new:
+            new.write_text(str(self.done))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from adcat.errors import BadInputError, BusyError
-from adcat.files import write_json
+from adcat.files import replacing, write_json
 from adcat.workspace.digests import FileDigests
 from adcat.workspace.manifest import MANIFEST, Manifest, record
 
@@ -127,9 +127,8 @@ class Drafts:
     def _describe(self, folder: Path, manifest: Manifest, started: float) -> None:
         """Lets `status` know what the draft will be."""
         begun = dataclasses.replace(manifest, record=record(started))
-        temporary = folder / f"{MANIFEST}.new"
-        write_json(temporary, dataclasses.asdict(begun))
-        temporary.replace(folder / MANIFEST)
+        with replacing(folder / MANIFEST) as new:
+            write_json(new, dataclasses.asdict(begun))
 
     def _seal(self, draft: Draft, manifest: Manifest, started: float) -> None:
         """Writes the manifest into the draft and moves the draft into place."""
