@@ -19,8 +19,31 @@ from adcat.data.text_cleaning import clean
         ("  ", "?!", ""),
     ],
 )
-def test_by_hand(title, description, cleaned):
-    assert clean(title, description) == cleaned
+def test_the_thesis_reading_by_hand(title, description, cleaned):
+    assert clean(title, description, "thesis") == cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("soffa/säng soffa.Säljes", "soffa säng soffa säljes"),
+        ("<li>soffa</li><li>dyna</li><br/>ben", "soffa dyna ben"),
+        ("M&ouml;lndal&nbsp;Lund &amp;aring; &lt;p&gt;kudde", "mölndal lund å kudde"),
+        ("R&D bord&notebook <3 a < b > c", "r d bord notebook 3 a b c"),
+        ("3-sits, 1.500:- 2,5 m snake_case", "3 sits 1500 25 m snake case"),
+        ("sof\u00adfa dy\u200bna \ufeffben", "soffa dyna ben"),
+        ("ＡＢＣ１２！ﾊﾟ ﬁn m²", "abc12 パ fin m2"),
+        ("İSTANBUL don´t ½ µ", "istanbul don´t ½ µ"),
+        ("<br>&nbsp;…", ""),
+    ],
+)
+def test_words_by_hand(text, cleaned):
+    assert clean(text, "") == cleaned
+
+
+@given(st.text("<a !&#;-/", max_size=30))
+def test_broken_markup_is_text(text):
+    assert clean(f"soffa {text}", "\n säng").split()[0] == "soffa"
 
 
 @given(st.text())

@@ -7,7 +7,7 @@ import pytest
 from adcat.commands.train_text import Settings
 from adcat.errors import BadInputError
 from adcat.text.corpus import Corpus, measure
-from adcat.text.registry import TEXT_MODELS, load, save
+from adcat.text.registry import TEXT_MODELS, cleaning_of, load, save
 
 BLOCKS = [["röd soffa", "blå soffa"], ["bil", ""]]
 CATEGORIES = ["bilar", "båtar", "soffor"]
@@ -21,7 +21,7 @@ def saved(request, tmp_path):
     module = TEXT_MODELS[request.param]
     settings = module.resolve(Settings(model=request.param, **QUICK), measure(ADS))
     model = module.train(ADS, settings, 0, tmp_path)
-    save(tmp_path, request.param, model, CATEGORIES)
+    save(tmp_path, request.param, model, CATEGORIES, "thesis")
     return model, tmp_path
 
 
@@ -59,3 +59,12 @@ def test_a_model_that_reads_other_texts_is_refused(saved):
     path.write_text(json.dumps(description | {"preprocessing": "as it stands"}))
     with pytest.raises(BadInputError, match=r"prepared as 'as it stands'.* adcat train-text"):
         load(folder)
+
+
+def test_a_model_says_how_its_texts_were_cleaned(saved):
+    """The sentence is what models say that were trained before there was a choice."""
+    _, folder = saved
+    description = json.loads((folder / "model.json").read_text())
+    assert description["preprocessing"] == "title and description, NFC, lower case, no punctuation"
+    assert cleaning_of(folder) == "thesis"
+    assert cleaning_of(folder / "nothing") == "words"

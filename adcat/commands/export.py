@@ -15,6 +15,7 @@ from adcat.prediction.new_ads import Ad
 from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report
+from adcat.text.registry import cleaning_of
 from adcat.workspace.ads import images_folder, read_ads
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Workspace
@@ -68,8 +69,9 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
     """
     expected = np.asarray(model.probs("test")[:CHECKED])
     found = read_ads(workspace.split, "test", ["id", "title", "description", "image"])[:CHECKED]
+    cleaning = cleaning_of(workspace.text_model.path)
     ads = [
-        Ad(row, ad["id"], clean(ad["title"], ad["description"]), ad["image"])
+        Ad(row, ad["id"], clean(ad["title"], ad["description"], cleaning), ad["image"])
         for row, ad in enumerate(found, 1)
     ]
     images = images_folder(workspace.split)

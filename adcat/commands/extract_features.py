@@ -1,14 +1,16 @@
 """Runs both classifiers over every ad: vectors and probabilities, one pass per modality."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from adcat.data.text_cleaning import clean
+from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import AdcatError, BadInputError
 from adcat.progress import Progress
 from adcat.settings import option, seed_option
 from adcat.tables import Column, Report, Table
+from adcat.text.registry import cleaning_of
 from adcat.types import MODALITIES, PARTS, Modality, Part, Probs, Vectors, have
 from adcat.workspace.ads import (
     image_paths,
@@ -102,7 +104,8 @@ def _extract(
     workspace: Workspace, draft: Draft, modality: Modality, batch_size: int, progress: Progress
 ) -> None:
     """Fills this modality's arrays of every part, from the row where an earlier run stopped."""
-    batches = {"text": _text_batches, "image": _image_batches}[modality]
+    text = functools.partial(_text_batches, cleaning=cleaning_of(workspace.text_model.path))
+    batches = {"text": text, "image": _image_batches}[modality]
     model = _load(workspace, modality)
     columns = {"vectors": model.dimension, "probs": len(read_categories(workspace.split))}
     for part in PARTS:
@@ -129,12 +132,17 @@ def _load(workspace: Workspace, modality: Modality) -> "TextModel | Extractor":
 
 
 def _text_batches(
-    split: Artifact, part: Part, model: "TextModel", done: int, batch_size: int
+    split: Artifact,
+    part: Part,
+    model: "TextModel",
+    done: int,
+    batch_size: int,
+    cleaning: Cleaning,
 ) -> Batches:
     del batch_size  # texts are small: the reader's own batches serve
     for chunk in iterate_ads(split, part, TEXT, skip=done, having=["text"]):
         pairs = zip(chunk["title"].to_pylist(), chunk["description"].to_pylist(), strict=True)
-        yield model.features([clean(title, description) for title, description in pairs])
+        yield model.features([clean(title, text, cleaning) for title, text in pairs])
 
 
 def _image_batches(

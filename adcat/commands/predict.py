@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from adcat.data.table import InputTable, parse_headers
-from adcat.data.text_cleaning import clean
+from adcat.data.text_cleaning import Cleaning, clean
 from adcat.data.thread_map import THREADS
 from adcat.errors import BadInputError
 from adcat.files import sha256
@@ -25,6 +25,7 @@ from adcat.prediction.temperature import with_temperature
 from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report
+from adcat.text.registry import cleaning_of
 from adcat.types import IN_WORDS, KINDS, have
 from adcat.workspace.ads import read_categories, read_kinds, read_labels
 from adcat.workspace.layout import Workspace
@@ -100,7 +101,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
 
     def records(done: int = 0) -> Iterator[Record]:
         kinds, problems = Counter[str](), Counter[str]()
-        batches = source.batches(done)
+        batches = source.batches(done, cleaning_of(workspace.text_model.path))
         for answers in predictor.stream(batches, source.images, settings.top, source.ahead):
             kinds.update(answer.kind for answer in answers)
             problems.update(problem for answer in answers for problem in answer.problems)
@@ -119,7 +120,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
 class Source:
     """Where the ads come from."""
 
-    batches: Callable[[int], Iterator[list[Ad]]]  # called with the number of ads to pass over
+    batches: Callable[[int, Cleaning], Iterator[list[Ad]]]  # called with how many to pass over
     images: Path  # the folder that photos' names are relative to, resolved
     ahead: int = 0  # batches whose photos are decoded before one is answered
 
@@ -144,19 +145,27 @@ def _source(settings: Settings, progress: Progress) -> Source:
         raise BadInputError(f"{images} is no folder; give the photos' with --images DIR")
     size = settings.batch_size
     if settings.ads:
-        ads = table_ads(table, shard, progress)
         share = -(-size // THREADS)  # several small batches are in work at once
-        return Source(lambda done: in_batches(islice(ads, done, None), share), images, THREADS)
+
+        def batches(done: int, cleaning: Cleaning) -> Iterator[list[Ad]]:
+            return in_batches(
+                islice(table_ads(table, shard, cleaning, progress), done, None), share
+            )
+
+        return Source(batches, images, THREADS)
     if sys.stdin.isatty():
         progress.say("reading ads from the terminal, one JSON object on a line")
-    return Source(lambda _: arriving_ads(sys.stdin.buffer, table, size), images)
+    return Source(lambda _, cleaning: arriving_ads(sys.stdin.buffer, table, size, cleaning), images)
 
 
 def _one_ad(settings: Settings) -> Source:
-    text = clean(settings.title or "", settings.description or "")
+    texts = (settings.title or "", settings.description or "")
     image = settings.image or Path()
     folder = (settings.images or Path()) / image.parent
-    return Source(lambda _: iter([[Ad(1, "", text, image.name)]]), folder.resolve())
+    return Source(
+        lambda _, cleaning: iter([[Ad(1, "", clean(*texts, cleaning), image.name)]]),
+        folder.resolve(),
+    )
 
 
 def _tell_calibration(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.data.text_cleaning import clean
+from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.learning.hyperparameter_search import Trial, search
@@ -41,6 +41,11 @@ class Settings(CnnSettings, TfidfSettings, FastTextSettings):
     """Which text model, and its options."""
 
     model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "Which text model.")
+    text_cleaning: Cleaning = option(
+        "words",
+        "Markup and punctuation keep words apart, or the thesis' reading: punctuation is removed "
+        "and glues what stands around it.",
+    )
     tune: int = option(
         0, "Trials of a search for the model's main settings; 0 is no search.", low=0, dry_run=2
     )
@@ -53,7 +58,8 @@ class Settings(CnnSettings, TfidfSettings, FastTextSettings):
     @classmethod
     def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of the thesis' baseline; the other models have none that it states."""
-        return super().thesis(given) if given.get("model", "fasttext") == "fasttext" else {}
+        own = super().thesis(given) if given.get("model", "fasttext") == "fasttext" else {}
+        return {**own, "text_cleaning": "thesis"}
 
 
 OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings, "cnn": CnnSettings}
@@ -75,7 +81,7 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     split.check()
     if "text" not in read_modalities(split):
         return Report([NOTHING])
-    corpus = _corpus(split, progress)
+    corpus = _corpus(split, settings.text_cleaning, progress)
     facts = measure(corpus)
     given, settings = settings, module.resolve(settings, facts)
     _tell(corpus, given, settings, progress)
@@ -90,9 +96,10 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
         started = time.monotonic()
         corpus = _noisy(corpus, facts, settings)
         model = module.train(corpus, settings, settings.seed, draft.checkpoints)
+        cleaning = settings.text_cleaning
         lines.append(f"trained in {time.monotonic() - started:,.0f} s")
-        models.save(draft.folder, settings.model, model, read_categories(split))
-        table = _score(split, model, settings.seed)
+        models.save(draft.folder, settings.model, model, read_categories(split), cleaning)
+        table = _score(split, model, settings)
         write_table(draft.folder, "history", table)
         steered_by = "validation" if settings.tune else "nothing"
         draft.notes.update({**notes, "fitted_on": "train", STEERED_BY: steered_by})
@@ -112,13 +119,15 @@ def _search(
     """Finds the settings that are best on the validation ads after training on a share of ads."""
     if not len(read_labels(split, "validation", HAVING)):
         raise BadInputError("the split has no validation ads to --tune on; make another")
-    ads = sample(_corpus(split, Silent()), settings.tune_fraction, settings.seed)
+    ads = sample(
+        _corpus(split, settings.text_cleaning, Silent()), settings.tune_fraction, settings.seed
+    )
     corpus, module = _noisy(ads, facts, settings), models.TEXT_MODELS[settings.model]
 
     def score(point: Mapping[str, Any], seed: int) -> float:
         chosen = module.resolve(dataclasses.replace(settings, **point), facts)
         model = module.train(corpus, chosen, seed, draft.checkpoints)
-        return float(_correct_validation(split, model).mean())
+        return float(_correct_validation(split, model, settings.text_cleaning).mean())
 
     return search(
         SPACES[settings.model](), score, settings.tune, settings.tune_algorithm, settings.seed,
@@ -137,21 +146,21 @@ def _check_options(settings: Settings) -> None:
                 raise BadInputError(f"{flag} is an option of {model}, not of {settings.model}")
 
 
-def _corpus(split: Artifact, progress: Progress) -> Corpus:
+def _corpus(split: Artifact, cleaning: Cleaning, progress: Progress) -> Corpus:
     """The training ads that have a text."""
     labels = read_labels(split, "train", HAVING)
 
     def texts() -> Iterator[list[str]]:
         with progress.task("reading the training ads", len(labels), "ads") as task:
             for chunk in iterate_ads(split, "train", TEXT, having=HAVING):
-                yield _clean(chunk.to_pylist())
+                yield _clean(chunk.to_pylist(), cleaning)
                 task.advance(chunk.num_rows)
 
     return Corpus(texts, labels, len(read_categories(split)))
 
 
-def _clean(ads: Iterable[dict[str, Any]]) -> list[str]:
-    return [clean(ad["title"], ad["description"]) for ad in ads]
+def _clean(ads: Iterable[dict[str, Any]], cleaning: Cleaning) -> list[str]:
+    return [clean(ad["title"], ad["description"], cleaning) for ad in ads]
 
 
 def _recorded(settings: Settings) -> tuple[Settings, dict[str, Any]]:
@@ -187,23 +196,26 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _score(split: Artifact, model: models.TextModel, seed: int) -> Table:
+def _score(split: Artifact, model: models.TextModel, settings: Settings) -> Table:
     """Top-1 accuracy on training ads, at random at most so many, and on the validation ads."""
     labels = read_labels(split, "train", HAVING)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(settings.seed)
     rows = np.sort(random.permutation(len(labels))[:MAX_SCORED])
-    sample = [_clean(read_ads(split, "train", TEXT, rows.tolist(), HAVING))]
+    ads = read_ads(split, "train", TEXT, rows.tolist(), HAVING)
+    cleaning = settings.text_cleaning
     correct = {
-        "train": _correct(model, sample, labels[rows]),
-        "validation": _correct_validation(split, model),
+        "train": _correct(model, [_clean(ads, cleaning)], labels[rows]),
+        "validation": _correct_validation(split, model, cleaning),
     }
     cells = [(part, len(ads), float(ads.mean())) for part, ads in correct.items() if len(ads)]
     return Table("Text model", [Column("part"), Column("ads", "{:,}"), percent("top1")], cells)
 
 
-def _correct_validation(split: Artifact, model: models.TextModel) -> NDArray[Any]:
+def _correct_validation(
+    split: Artifact, model: models.TextModel, cleaning: Cleaning
+) -> NDArray[Any]:
     chunks = iterate_ads(split, "validation", TEXT, having=HAVING)
-    blocks = (_clean(chunk.to_pylist()) for chunk in chunks)
+    blocks = (_clean(chunk.to_pylist(), cleaning) for chunk in chunks)
     return _correct(model, blocks, read_labels(split, "validation", HAVING))
 
 

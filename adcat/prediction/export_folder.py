@@ -23,6 +23,7 @@ from adcat.prediction.loading import load_rules, stored_rules
 from adcat.prediction.new_ads import Ad, in_batches
 from adcat.prediction.predictor import Predictor, once
 from adcat.prediction.rules import Rule, baselines
+from adcat.text.registry import cleaning_of
 from adcat.text.registry import files as text_model_files
 from adcat.text.registry import load as load_text_model
 from adcat.types import KINDS, Kind, Probs
@@ -70,7 +71,7 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
         "reads": rule.reads,
         "categories": read_categories(workspace.split),
         "prior": read_prior(workspace.split).tolist(),
-        "text": PREPROCESSING,
+        "text": PREPROCESSING[cleaning_of(folder / "text")],
         "photo": "image/model.json: the central part, resized, bilinear; RGB from -1 to 1",
     }
     write_json(folder / DEFINITION, definition)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from adcat.data.records import json_objects, json_text
 from adcat.data.table import COLUMNS, InputTable
-from adcat.data.text_cleaning import clean
+from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import BadInputError
 from adcat.progress import Progress
 
@@ -54,34 +54,40 @@ class Shard:
         return (row - self.number) % self.of == 0
 
 
-def table_ads(table: InputTable, shard: Shard, progress: Progress) -> Iterator[Ad]:
+def table_ads(
+    table: InputTable, shard: Shard, cleaning: Cleaning, progress: Progress
+) -> Iterator[Ad]:
     """Streams the ads of a table.
 
     Raises:
       BadInputError: it is no table of ads.
     """
     for batch in table.batches(progress):
-        yield from (ad for ad in _batch_ads(batch) if shard.holds(ad.row))
+        yield from (ad for ad in _batch_ads(batch, cleaning) if shard.holds(ad.row))
 
 
-def _batch_ads(batch: "pa.RecordBatch") -> Iterator[Ad]:
+def _batch_ads(batch: "pa.RecordBatch", cleaning: Cleaning) -> Iterator[Ad]:
     columns = ("row", "malformed", "id", "title", "description", "image")
     for values in zip(*(batch[name].to_pylist() for name in columns), strict=True):
         row, malformed, id, title, description, image = values
-        yield Ad(row, id, clean(title, description), image, malformed)
+        yield Ad(row, id, clean(title, description, cleaning), image, malformed)
 
 
-def arriving_ads(file: BinaryIO, table: InputTable, size: int) -> Iterator[list[Ad]]:
+def arriving_ads(
+    file: BinaryIO, table: InputTable, size: int, cleaning: Cleaning = "words"
+) -> Iterator[list[Ad]]:
     """Batches of the ads that have arrived as lines of JSON, `size` at most; none waits for more.
 
     Args:
       file: the lines; blank ones are no ads, one that is no object is a malformed ad.
       table: whose headers are the objects' keys.
       size: of a batch at most.
+      cleaning: what the text model was trained with.
     """
     rows = 0
     for lines in _arriving_lines(file):
-        ads = [_json_ad(rows + i, ad, table) for i, ad in enumerate(json_objects(iter(lines)), 1)]
+        objects = enumerate(json_objects(iter(lines)), rows + 1)
+        ads = [_json_ad(row, ad, table, cleaning) for row, ad in objects]
         rows += len(ads)
         yield from in_batches(ads, size)
 
@@ -95,12 +101,12 @@ def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
     yield [rest.decode(errors="surrogateescape") or "\n"]
 
 
-def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable) -> Ad:
+def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable, cleaning: Cleaning) -> Ad:
     values = [json_text(ad.get(table.header(column))) for column in COLUMNS]
     id, title, description, _, image = (value or "" for value in values)
     if not ad or None in values:
         return Ad(row, id.strip(), "", "", is_malformed=True)
-    return Ad(row, id.strip(), clean(title, description), image.strip())
+    return Ad(row, id.strip(), clean(title, description, cleaning), image.strip())
 
 
 def in_batches(ads: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from adcat.data.text_cleaning import PREPROCESSING
+from adcat.data.text_cleaning import CLEANINGS, PREPROCESSING, Cleaning
 from adcat.errors import BadInputError, expecting
 from adcat.files import write_json
 from adcat.text import cnn_model, fasttext_model, tfidf_model
@@ -64,10 +64,13 @@ TEXT_MODELS: Mapping[str, TextModelModule] = {
 }
 
 
-def save(folder: Path, name: str, model: TextModel, categories: Sequence[str]) -> None:
+def save(
+    folder: Path, name: str, model: TextModel, categories: Sequence[str], cleaning: Cleaning
+) -> None:
     """Writes a model and the description that `load` needs."""
     model.save(folder)
-    description = {"model": name, "preprocessing": PREPROCESSING, "categories": list(categories)}
+    prepared = PREPROCESSING[cleaning]
+    description = {"model": name, "preprocessing": prepared, "categories": list(categories)}
     write_json(folder / DESCRIPTION, description)
 
 
@@ -81,16 +84,31 @@ def load(folder: Path) -> TextModel:
     """Reads a text model of any kind.
 
     Raises:
-      BadInputError: it is none, or wants its texts prepared in another way than this adcat does.
+      BadInputError: it is none, or wants its texts prepared in a way that this adcat cannot.
     """
     with expecting(folder / DESCRIPTION, "text model of adcat"):
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         module, categories = TEXT_MODELS[description["model"]], len(description["categories"])
-        prepared = description["preprocessing"]
-    if prepared != PREPROCESSING:
-        raise BadInputError(
-            f"{folder} was trained on texts prepared as {prepared!r}, this "
-            f"adcat prepares them as {PREPROCESSING!r}; train it again: adcat train-text"
-        )
+    cleaning_of(folder)
     with expecting(folder, f"{description['model']} model of {categories} categories"):
         return module.load(folder, categories)
+
+
+def cleaning_of(folder: Path) -> Cleaning:
+    """How the texts must be cleaned that a text model reads; the default where there is none.
+
+    Raises:
+      BadInputError: it wants its texts prepared in a way that this adcat cannot.
+    """
+    path = folder / DESCRIPTION
+    if not path.exists():
+        return CLEANINGS[0]
+    with expecting(path, "text model of adcat"):
+        prepared = json.loads(path.read_text(encoding="utf-8"))["preprocessing"]
+    for cleaning, description in PREPROCESSING.items():
+        if prepared == description:
+            return cleaning
+    raise BadInputError(
+        f"{folder} was trained on texts prepared as {prepared!r}, this adcat prepares them as "
+        f"{' or '.join(map(repr, PREPROCESSING.values()))}; train it again: adcat train-text"
+    )
