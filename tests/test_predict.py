@@ -325,3 +325,29 @@ def test_a_changed_classifier_is_noticed(made, tmp_path):
 )
 def test_what_cannot_be_answered_is_refused(made, words, expected):
     assert expected in refused(made, *words)
+
+
+def test_headers_in_another_case_and_missing_columns(made, tmp_path):
+    table = tmp_path / "new.csv"
+    table.write_text("ID, Title ,Photo\n7,soffa,0.jpg\n")
+    result = adcat(made, "predict", table, "--model", "product-max", "--images", tmp_path)
+    (answer,) = map(json.loads, result.stdout.splitlines())
+    assert (answer["id"], answer["modality"]) == ("7", "text")
+    told = re.findall(r"warning: \S+ has no column '(\w+)', which the model reads", result.stderr)
+    assert sorted(told) == ["description", "image"]
+    table.write_text("id,Photo\n7,0.jpg\n")
+    assert "found: 'id', 'Photo'" in refused(made, table)
+
+
+def test_headers_told_to_split_hold_for_new_ads(tmp_path):
+    workspace, table = Workspace(tmp_path / "w"), tmp_path / "ads.csv"
+    rows = [f"{('soffa', 'cykel')[i % 2]} {i},{('Möbler', 'Cyklar')[i % 2]}" for i in range(40)]
+    table.write_text("\n".join(["rubrik,category", *rows]), encoding="utf-8")
+    adcat(workspace, "split", table, "--keep-incomplete", "--column", "title=rubrik")
+    adcat(workspace, "train-text", "--model", "tfidf")
+    adcat(workspace, "extract-features")
+    for header in ("rubrik", "Title"):
+        table.write_text(f"{header}\nsoffa\ncykel\n", encoding="utf-8")
+        found = predict(workspace, table)
+        assert [answer["id"] for answer in found] == ["1", "2"]
+        assert [answer["categories"][0]["category"] for answer in found] == ["Möbler", "Cyklar"]

@@ -208,6 +208,57 @@ def test_a_missing_column_is_named(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_a_table_without_ids_has_the_numbers_of_its_rows(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(input_table, "ROWS_PER_BATCH", 2)
+    rows = [{"Title": f"t{i}", "description": "d", "category": "c", "image": "i"} for i in range(3)]
+    if name == "a.csv":
+        lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+        write(tmp_path / name, "\n".join(map(",".join, lines)))
+    elif name == "a.jsonl":
+        write(tmp_path / name, "\n".join(map(json.dumps, rows)))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / name)
+    found = read(tmp_path / name)
+    assert [(row["id"], row["title"]) for row in found] == [("1", "t0"), ("2", "t1"), ("3", "t2")]
+
+
+def test_a_header_that_two_columns_could_mean_is_refused(tmp_path):
+    path = write(tmp_path / "a.csv", "id,Title,TITLE,description,category,image\n")
+    with pytest.raises(BadInputError, match="has two columns 'title'"):
+        read(path)
+    path = write(tmp_path / "a.csv", "id,title,TITLE,description,category,image\n1,t,T,d,c,i\n")
+    assert values(read(path)[0]) == ("1", "t", "d", "c", "i")
+
+
+def test_rows_with_escaped_quotes_end_where_they_end(tmp_path):
+    lines = [
+        r'1,"5\" x","a, \"b',
+        r'c\"",c,i',
+        r'2,t,"d\"",c,i',
+        '3,"t""t",d,c,i',
+        r'4,"x\" y,d,c,i',
+    ]
+    rows = read(write(tmp_path / "a.csv", "\n".join([HEADER, *lines])))
+    assert [values(row)[:3] for row in rows] == [
+        ("1", '5" x', 'a, "b\nc"'),
+        ("2", "t", 'd"'),
+        ("3", 't"t', "d"),
+        ("4", "", ""),
+    ]
+    assert [row["malformed"] for row in rows] == [False, False, False, True]
+
+
+def test_a_table_without_any_content_is_refused(tmp_path):
+    path = write(tmp_path / "a.csv", "id,Photo\n1,a.jpg\n")
+    with pytest.raises(BadInputError) as error:
+        read(path, needed=())
+    assert str(error.value) == (
+        f"{path} has none of the columns title, description, image; found: 'id', 'Photo'\n"
+        "name the columns to read: --column title=HEADER"
+    )
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
 def test_columns_that_are_not_needed_may_be_missing(tmp_path, name):
     path = tmp_path / name
     row = {"id": "1", "title": "t"}

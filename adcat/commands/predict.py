@@ -5,7 +5,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from adcat.data.thread_map import THREADS
 from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.prediction.loading import best_model, load_predictor
-from adcat.prediction.new_ads import NEEDED, Ad, Shard, arriving_ads, in_batches, table_ads
+from adcat.prediction.new_ads import Ad, Shard, arriving_ads, in_batches, table_ads
 from adcat.prediction.output_files import Record, check_format, is_done, write_answers
 from adcat.prediction.predictor import Predictor
 from adcat.prediction.rules import Promise, Rule
@@ -32,13 +32,15 @@ from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import VALIDATION_PROBS, Manifest
 from adcat.workspace.models import ModelProbs, find_models
 
+READ = {"text": ("title", "description"), "image": ("image",)}  # columns of a table
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """The ads, the model, and what is asked of an answer."""
 
     ads: Path | None = argument(
-        "Table of ads: .csv, .tsv, .jsonl or .parquet; without it JSON lines from stdin.",
+        "Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet; without it JSON lines from stdin.",
         default=None,
     )
     model: str = option(
@@ -85,7 +87,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     logarithm of the first category's probability. With --output an interrupted run goes on where
     it was, and what is done is not done again.
     """
-    source = _source(settings, progress)
+    source = _source(settings, _headers_of(workspace), progress)
     if settings.output:
         check_format(settings.output)
     if settings.model:
@@ -100,8 +102,9 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     categories = read_categories(workspace.split)
 
     def records(done: int = 0) -> Iterator[Record]:
+        read = [column for m in predictor.model.modalities for column in READ[m]]
         kinds, problems = Counter[str](), Counter[str]()
-        batches = source.batches(done, cleaning_of(workspace.text_model.path))
+        batches = source.batches(done, cleaning_of(workspace.text_model.path), read)
         for answers in predictor.stream(batches, source.images, settings.top, source.ahead):
             kinds.update(answer.kind for answer in answers)
             problems.update(problem for answer in answers for problem in answer.problems)
@@ -120,19 +123,28 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
 class Source:
     """Where the ads come from."""
 
-    batches: Callable[[int, Cleaning], Iterator[list[Ad]]]  # called with how many to pass over
+    batches: Callable[[int, Cleaning, Sequence[str]], Iterator[list[Ad]]]
+    # called with the number to pass over, the texts' cleaning, the columns that the model reads
     images: Path  # the folder that photos' names are relative to, resolved
     ahead: int = 0  # batches whose photos are decoded before one is answered
 
 
-def _source(settings: Settings, progress: Progress) -> Source:
+def _headers_of(workspace: Workspace) -> dict[str, str]:
+    """What `split` was told of the columns' headers, which holds for new ads too."""
+    if not workspace.split.path.exists():
+        return {}
+    return parse_headers(workspace.split.manifest().settings.get("column", []))
+
+
+def _source(settings: Settings, headers: dict[str, str], progress: Progress) -> Source:
     """The one ad that is given, the table, or stdin.
 
     Raises:
       BadInputError: the options contradict each other.
     """
     shard = Shard.parse(settings.shard)
-    table = InputTable(settings.ads or Path("stdin"), parse_headers(settings.column), NEEDED)
+    given = parse_headers(settings.column)
+    table = InputTable(settings.ads or Path("stdin"), {**headers, **given}, tuple(given))
     is_one = (settings.title, settings.description, settings.image) != (None, None, None)
     if is_one and settings.ads:
         raise BadInputError("a table and one ad: give ADS, or --title, --description and --image")
@@ -147,15 +159,16 @@ def _source(settings: Settings, progress: Progress) -> Source:
     if settings.ads:
         share = -(-size // THREADS)  # several small batches are in work at once
 
-        def batches(done: int, cleaning: Cleaning) -> Iterator[list[Ad]]:
-            return in_batches(
-                islice(table_ads(table, shard, cleaning, progress), done, None), share
-            )
+        def batches(done: int, cleaning: Cleaning, read: Sequence[str]) -> Iterator[list[Ad]]:
+            ads = table_ads(dataclasses.replace(table, read=read), shard, cleaning, progress)
+            return in_batches(islice(ads, done, None), share)
 
         return Source(batches, images, THREADS)
     if sys.stdin.isatty():
         progress.say("reading ads from the terminal, one JSON object on a line")
-    return Source(lambda _, cleaning: arriving_ads(sys.stdin.buffer, table, size, cleaning), images)
+    return Source(
+        lambda _, cleaning, __: arriving_ads(sys.stdin.buffer, table, size, cleaning), images
+    )
 
 
 def _one_ad(settings: Settings) -> Source:
@@ -163,7 +176,7 @@ def _one_ad(settings: Settings) -> Source:
     image = settings.image or Path()
     folder = (settings.images or Path()) / image.parent
     return Source(
-        lambda _, cleaning: iter([[Ad(1, "", clean(*texts, cleaning), image.name)]]),
+        lambda _, cleaning, __: iter([[Ad(1, "", clean(*texts, cleaning), image.name)]]),
         folder.resolve(),
     )
 

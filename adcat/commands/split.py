@@ -20,7 +20,7 @@ from adcat.data.splitting import (
     is_rare,
     is_repeated,
 )
-from adcat.data.table import InputTable, parse_headers
+from adcat.data.table import COLUMNS, InputTable, parse_headers
 from adcat.errors import BadInputError
 from adcat.files import sha256, write_json
 from adcat.plotting.charts import category_distribution
@@ -49,7 +49,7 @@ DUPLICATES = {
 class Settings:
     """The table, what is asked of an ad, and the fractions (thesis, section 4.1)."""
 
-    ads: Path = argument("Table of ads: .csv, .tsv, .jsonl or .parquet.")
+    ads: Path = argument("Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet.")
     images: Path | None = option(
         None, "Folder that the table's image paths are relative to; by default the table's own."
     )
@@ -114,7 +114,9 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     With --keep-incomplete a text or a photo is enough for an ad: each classifier then learns from
     the ads that it can read, and the other commands use what there is of an ad.
     """
-    table = InputTable(settings.ads, parse_headers(settings.column))
+    headers = parse_headers(settings.column)
+    needed = COLUMNS[1:] if not settings.keep_incomplete else ("category",)
+    table = InputTable(settings.ads, headers, (*needed, *headers))
     images = (settings.images or settings.ads.parent).resolve()
     if settings.images and not images.is_dir():
         raise BadInputError(f"{images} is no folder; give the images' with --images DIR")

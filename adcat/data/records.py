@@ -11,12 +11,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 from adcat.errors import BadInputError
 
+MORE_LINES = 100  # that a row with escaped quotes may span
 LONGEST_FIELD = 1 << 26  # characters; a quote that is not closed by then was opened by mistake
 
 
@@ -62,31 +64,67 @@ def split_rows(lines: Iterator[str], delimiter: str) -> Iterator[tuple[bool, lis
 
     A row spans several lines where a quoted field does. One with a broken quotation ends with its
     first line, and the next line is read as a row of its own: a quote that is never closed costs
-    one row, not all that follow. Blank lines between rows are no rows.
+    one row, not all that follow. If that row makes sense with quotes that backslashes escape, as
+    some databases write them, it is read so. Blank lines between rows are skipped.
     """
     csv.field_size_limit(LONGEST_FIELD)
-    again: list[str] = []  # lines to be read once more, the next one last
-    taken: list[str] = []  # lines of the row that is being read
-
-    def feed() -> Iterator[str]:
-        while (line := again.pop() if again else next(lines, None)) is not None:
-            taken.append(line)
-            yield line
-
-    reader = csv.reader(feed(), delimiter=delimiter, strict=True)
+    source, width = _Lines(lines, delimiter), 0
+    reader = csv.reader(source.feed(), delimiter=delimiter, strict=True)
     while True:
-        taken.clear()
+        source.taken.clear()
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error:
-            yield True, taken[0].rstrip("\r\n").split(delimiter)
-            again.extend(reversed(taken[1:]))
-            reader = csv.reader(feed(), delimiter=delimiter, strict=True)
+            yield source.mended(width)
+            reader = csv.reader(source.feed(), delimiter=delimiter, strict=True)
             continue
         if fields:
-            yield False, fields
+            width = width or len(fields)
+            yield False, fields if len(fields) == width else source.escaped(width) or fields
+
+
+class _Lines:
+    """Lines that can be read again from within a row."""
+
+    def __init__(self, lines: Iterator[str], delimiter: str):
+        self.lines, self.delimiter = lines, delimiter
+        self.again: list[str] = []  # lines to be read once more, the next one last
+        self.taken: list[str] = []  # lines of the row that is being read
+
+    def feed(self) -> Iterator[str]:
+        while (line := self.again.pop() if self.again else next(self.lines, None)) is not None:
+            self.taken.append(line)
+            yield line
+
+    def mended(self, width: int) -> tuple[bool, list[str]]:
+        """A row whose quotation is broken, and whether it stays so: then it is its first line."""
+        if fields := self.escaped(width):
+            return False, fields
+        self.again.extend(reversed(self.taken[1:]))
+        return True, self.taken[0].rstrip("\r\n").split(self.delimiter)
+
+    def escaped(self, width: int) -> list[str]:
+        """The row's fields if it has so many with backslashes as escapes, else nothing.
+
+        Lines behind it are given back.
+        """
+        if '\\"' not in self.taken[0]:
+            return []
+        before = len(self.taken)
+        lines = chain(tuple(self.taken), islice(self.feed(), MORE_LINES))
+        reader = csv.reader(lines, delimiter=self.delimiter, escapechar="\\", strict=True)
+        with contextlib.suppress(csv.Error):
+            if len(fields := next(reader)) == width:
+                self._give_back(reader.line_num)
+                return fields
+        self._give_back(before)
+        return []
+
+    def _give_back(self, start: int) -> None:
+        self.again.extend(reversed(self.taken[start:]))
+        del self.taken[start:]
 
 
 def json_objects(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
@@ -114,3 +152,17 @@ def json_text(value: Any) -> str | None:
     if isinstance(value, dict | list):
         return None
     return {None: "", True: "true", False: "false"}[value]
+
+
+def same_header(one: str, other: str) -> bool:
+    """Whether two headers differ in case and surrounding blanks at most."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def json_value(ad: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    """The value that an object has under the first of some keys that it has, as text."""
+    for name in names:
+        keys = [name] if name in ad else [key for key in ad if same_header(key, name)]
+        if len(keys) == 1:
+            return json_text(ad[keys[0]])
+    return ""

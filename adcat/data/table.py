@@ -1,11 +1,14 @@
 """Reads a user's table of ads as a stream of record batches in one form, whatever the file's."""
 
+import csv
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from adcat.data.records import decoded_lines, json_objects, json_text, split_rows
+from adcat.data.records import decoded_lines, json_objects, json_value, same_header, split_rows
 from adcat.errors import BadInputError
 from adcat.progress import Progress
 
@@ -14,12 +17,20 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "title", "description", "category", "image")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-FORMATS = (*DELIMITERS, ".jsonl", ".parquet")
+OTHER_DELIMITERS = ",;\t|"
+JSON_LINES = (".jsonl", ".ndjson")
+FORMATS = (*DELIMITERS, *JSON_LINES, ".parquet")
+CONVERSIONS = {
+    ".xlsx": "is a spreadsheet; save it as CSV in UTF-8 and give that file",
+    ".json": "is JSON; expected one object on a line, as of: jq -c '.[]' ads.json > ads.jsonl",
+}
+CONTENT = ("title", "description", "image")  # of which a table has one at least
 ROWS_PER_BATCH = 8192
 CHARACTERS_PER_BATCH = 1 << 25
 FOREIGN = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "a zip archive", b"PAR1": "Parquet"}
 
-Record: TypeAlias = tuple[bool, list[str]]  # whether it is malformed, its values by COLUMNS
+# Whether it is malformed, its values by COLUMNS; the id is None where the table has none.
+Record: TypeAlias = tuple[bool, list[str | None]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,14 +39,16 @@ class InputTable:
 
     path: Path
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)  # column -> its header
-    needed: Sequence[str] = COLUMNS  # columns that the table must have; others may be missing
+    needed: Sequence[str] = COLUMNS[1:]  # columns that it must have; others may be missing
+    read: Sequence[str] = ()  # columns whose absence is told
 
     def batches(self, progress: Progress) -> Iterator["pa.RecordBatch"]:
         """Streams the rows in their order; none is left out.
 
         A batch has the columns `row` (int64, the data row counted from 1), `malformed` (bool) and
         those of `COLUMNS` (strings; empty where there is no value). Ids, categories and images
-        come without surrounding blanks, categories in Unicode's form NFC. Of a malformed row (a
+        come without surrounding blanks, categories in Unicode's form NFC; a table without ids has
+        the numbers of its rows for them. Of a malformed row (a
         wrong number of fields, a broken quotation, no JSON object) only the id is given, if it can
         be told.
 
@@ -55,22 +68,48 @@ class InputTable:
         """The header that a column has in this table."""
         return self.headers.get(column, column)
 
-    def places(self, headers: Sequence[str]) -> list[int | None]:
+    def names(self, column: str) -> tuple[str, ...]:
+        """What a column may be called, best first."""
+        header = self.header(column)
+        return (header,) if column in self.needed else (header, column)
+
+    def places(self, headers: Sequence[str], progress: Progress) -> list[int | None]:
         """Where each of `COLUMNS` stands among a table's headers; None where it may be missing.
 
+        Case and surrounding blanks of a header do not matter where only one fits.
+
         Raises:
-          BadInputError: a needed column is missing, or one stands there twice.
+          BadInputError: a needed column is missing, or one stands there twice, or the table has
+            neither a title nor a description nor an image.
         """
-        wanted = [self.header(column) for column in COLUMNS]
-        for column, header in zip(COLUMNS, wanted, strict=True):
-            count = headers.count(header)
-            if column in self.needed and count != 1:
-                raise BadInputError(
-                    f"{self.path} has {'two columns' if count else 'no column'} {header!r}; "
-                    f"found: {', '.join(map(repr, headers))[:300]}\n"
-                    f"name the column to read: --column {column}=HEADER"
+        found = ", ".join(map(repr, headers))[:300]
+        places = [self._place(column, headers, found) for column in COLUMNS]
+        there = {name for name, place in zip(COLUMNS, places, strict=True) if place is not None}
+        if there.isdisjoint(CONTENT):
+            raise BadInputError(
+                f"{self.path} has none of the columns {', '.join(CONTENT)}; found: {found}\n"
+                "name the columns to read: --column title=HEADER"
+            )
+        for column in self.read:
+            if column not in there:
+                progress.say(
+                    f"warning: {self.path} has no column {column!r}, which the model reads; "
+                    f"if it has another name: --column {column}=HEADER"
                 )
-        return [headers.index(header) if header in headers else None for header in wanted]
+        return places
+
+    def _place(self, column: str, headers: Sequence[str], found: str) -> int | None:
+        for name in self.names(column):
+            fitting = [i for i, header in enumerate(headers) if header == name]
+            fitting = fitting or [i for i, h in enumerate(headers) if same_header(h, name)]
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting or column in self.needed:
+                raise BadInputError(
+                    f"{self.path} has {'two columns' if fitting else 'no column'} {name!r}; "
+                    f"found: {found}\nname the column to read: --column {column}=HEADER"
+                )
+        return None
 
 
 def schema() -> "pa.Schema":
@@ -100,6 +139,8 @@ def parse_headers(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def _check_file(path: Path) -> None:
+    if path.suffix.lower() in CONVERSIONS:
+        raise BadInputError(f"{path} {CONVERSIONS[path.suffix.lower()]}")
     if path.suffix.lower() not in FORMATS:
         raise BadInputError(f"{path}: expected a table in one of {', '.join(FORMATS)}")
     if not path.is_file():
@@ -119,57 +160,85 @@ def _tidied(before: int, batch: "pa.RecordBatch") -> "pa.RecordBatch":
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    rows = pa.array(range(before + 1, before + 1 + batch.num_rows), pa.int64())
     columns = {name: batch[name] for name in batch.schema.names}
+    columns["id"] = pc.coalesce(columns["id"], rows.cast(pa.string()))  # pyright: ignore[reportAttributeAccessIssue]
     for name in ("id", "category", "image"):
         columns[name] = pc.utf8_trim_whitespace(columns[name])  # pyright: ignore[reportAttributeAccessIssue]
     columns["category"] = pc.utf8_normalize(columns["category"], "NFC")  # pyright: ignore[reportAttributeAccessIssue]
-    rows = pa.array(range(before + 1, before + 1 + batch.num_rows), pa.int64())
     return pa.RecordBatch.from_pydict({"row": rows, **columns})
 
 
 def _text_batches(table: InputTable, progress: Progress) -> Iterator["pa.RecordBatch"]:
     path, done = table.path, 0
-    records = _json_records if path.suffix.lower() == ".jsonl" else _csv_records
+    records = _json_records if path.suffix.lower() in JSON_LINES else _csv_records
     kilobytes = path.stat().st_size // 1024
     with (
         path.open("rb") as file,
         progress.task(f"reading {path.name}", kilobytes, "kB") as task,
         decoded_lines(path, file) as lines,
     ):
-        for chunk in _chunks(records(table, lines)):
+        for chunk in _chunks(records(table, lines, progress)):
             yield _batch(chunk)
             read = file.tell() // 1024
             task.advance(read - done)
             done = read
 
 
-def _csv_records(table: InputTable, lines: Iterator[str]) -> Iterator[Record]:
-    rows = split_rows(lines, DELIMITERS[table.path.suffix.lower()])
+def _csv_records(table: InputTable, lines: Iterator[str], progress: Progress) -> Iterator[Record]:
+    first = next(lines, "")
+    delimiter = _delimiter(table, first)
+    if not _stated_delimiter(first):
+        lines = chain([first], lines)
+    rows = split_rows(lines, delimiter)
     _, headers = next(rows, (True, []))
-    places = table.places([header.strip() for header in headers])
+    places = table.places([header.strip() for header in headers], progress)
     for broken, fields in rows:
         malformed = broken or len(fields) != len(headers)
         fields += [""] * (len(headers) - len(fields))
-        yield malformed, ["" if place is None else fields[place] for place in places]
+        values: list[str | None] = ["" if place is None else fields[place] for place in places]
+        yield malformed, values if places[0] is not None else [None, *values[1:]]
 
 
-def _json_records(table: InputTable, lines: Iterator[str]) -> Iterator[Record]:
-    wanted = [table.header(column) for column in COLUMNS]
+def _stated_delimiter(line: str) -> str:
+    """The delimiter that a first line for spreadsheets states, such as `sep=;`; else nothing."""
+    found = re.fullmatch(r'"?sep=(.)"?[\r\n]*', line, re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def _delimiter(table: InputTable, line: str) -> str:
+    """What delimits the headers on the first line: what the most columns are found by."""
+
+    def columns(delimiter: str) -> int:
+        headers = next(csv.reader([line], delimiter=delimiter), [])
+        wanted = [name for column in COLUMNS for name in table.names(column)]
+        return sum(any(same_header(name, header) for header in headers) for name in wanted)
+
+    usual = DELIMITERS[table.path.suffix.lower()]
+    return _stated_delimiter(line) or max([usual, *OTHER_DELIMITERS], key=columns)
+
+
+def _json_records(table: InputTable, lines: Iterator[str], progress: Progress) -> Iterator[Record]:
+    names = [table.names(column) for column in COLUMNS]
     seen: dict[str, None] = {}
     for ad in json_objects(lines):
-        values = [json_text(ad.get(header)) for header in wanted]
+        found = [json_value(ad, named) for named in names]
+        malformed = not ad or None in found
+        values: list[str | None] = [value or "" for value in found]
         seen.update(dict.fromkeys(ad))
-        yield not ad or None in values, [value or "" for value in values]
+        if seen and not any(same_header(key, name) for key in seen for name in names[0]):
+            values = [None, *values[1:]]
+        yield malformed, values
     if not seen:
         raise BadInputError(f"{table.path}: no line is a JSON object; expected one for each ad")
-    table.places(list(seen))
+    table.places(list(seen), progress)
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
     chunk, characters = list[Record](), 0
     for record in records:
         chunk.append(record)
-        characters += sum(map(len, record[1]))
+        characters += sum(map(len, filter(None, record[1])))
         if len(chunk) == ROWS_PER_BATCH or characters > CHARACTERS_PER_BATCH:
             yield chunk
             chunk, characters = [], 0
@@ -199,27 +268,35 @@ def _parquet_batches(table: InputTable, progress: Progress) -> Iterator["pa.Reco
             progress.task(f"reading {table.path.name}", file.metadata.num_rows, "rows") as task,
         ):
             headers = file.schema_arrow.names
-            places = table.places(headers)
-            present = [headers[place] for place in places if place is not None]
-            for batch in file.iter_batches(ROWS_PER_BATCH, columns=list(dict.fromkeys(present))):
-                yield _parquet_batch(table, batch)
+            places = table.places(headers, progress)
+            present_as = {
+                column: headers[place]
+                for column, place in zip(COLUMNS, places, strict=True)
+                if place is not None
+            }
+            for batch in file.iter_batches(
+                ROWS_PER_BATCH, columns=list(dict.fromkeys(present_as.values()))
+            ):
+                yield _parquet_batch(present_as, batch)
                 task.advance(batch.num_rows)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{table.path}: {error}") from None
+        mark = "," if str(error).startswith("column ") else ":"
+        raise BadInputError(f"{table.path}{mark} {error}") from None
 
 
-def _parquet_batch(table: InputTable, batch: "pa.RecordBatch") -> "pa.RecordBatch":
+def _parquet_batch(headers: Mapping[str, str], batch: "pa.RecordBatch") -> "pa.RecordBatch":
     import pyarrow as pa
 
     rows = batch.num_rows
     columns: dict[str, Any] = {"malformed": pa.array([False] * rows, pa.bool_())}
     for column in COLUMNS:
-        header = table.header(column)
-        values = batch[header] if header in batch.schema.names else pa.nulls(rows, pa.string())
+        if column not in headers:
+            columns[column] = pa.array([None if column == "id" else ""] * rows, pa.string())
+            continue
         try:
-            columns[column] = _as_text(values)
+            columns[column] = _as_text(batch[headers[column]])
         except pa.ArrowException as error:
-            raise BadInputError(f"{table.path}, column {header!r}: {error}") from None
+            raise pa.ArrowInvalid(f"column {headers[column]!r}: {error}") from None
     return pa.RecordBatch.from_pydict(columns)
 
 

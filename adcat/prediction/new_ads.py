@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from adcat.data.records import json_objects, json_text
+from adcat.data.records import json_objects, json_value
 from adcat.data.table import COLUMNS, InputTable
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import BadInputError
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-NEEDED = ("id",)  # of a table's columns: an ad may lack any of the others
 ARRIVING = 1 << 16  # bytes taken at once, if there are as many
 
 
@@ -102,7 +101,7 @@ def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
 
 
 def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable, cleaning: Cleaning) -> Ad:
-    values = [json_text(ad.get(table.header(column))) for column in COLUMNS]
+    values = [json_value(ad, table.names(column)) for column in COLUMNS]
     id, title, description, _, image = (value or "" for value in values)
     if not ad or None in values:
         return Ad(row, id.strip(), "", "", is_malformed=True)
