@@ -78,7 +78,7 @@ def test_values_are_not_guessed_at(tmp_path):
     line = '{"id": 0.10, "title": 12345678901234567890123, "description": NaN, "category": true}'
     path = write(tmp_path / "a.jsonl", line + '\n{"image": null, "id": ""}')
     first, second = map(values, read(path))
-    assert first == ("0.10", "12345678901234567890123", "NaN", "true", "")
+    assert first == ("0.10", "12345678901234567890123", "", "true", "")
     assert second == ("", "", "", "", "")
 
 
@@ -303,6 +303,20 @@ def test_parquet_columns_of_other_types(tmp_path):
     first, second = map(values, read(tmp_path / "a.parquet"))
     assert first == ("7", "t", "d", "c", "i")
     assert second == ("8", "", "e", "c", "")
+
+
+def test_missing_and_whole_numbers_of_a_typed_column(tmp_path):
+    numbers = pa.array([1.0, float("nan"), None, 2.5, 1e20, -30.0])
+    columns = {"id": numbers, "category": numbers.cast(pa.float32()), "description": numbers}
+    texts = dict.fromkeys(("title", "image"), pa.array(["nan"] * 6))
+    pq.write_table(pa.table({**columns, **texts}), tmp_path / "a.parquet")
+    rows = read(tmp_path / "a.parquet")
+    assert [row["id"] for row in rows] == ["1", "", "", "2.5", "1e+20", "-30"]
+    assert [row["category"] for row in rows] == ["1", "", "", "2.5", "1e+20", "-30"]
+    assert [row["title"] for row in rows] == ["nan"] * 6
+    line = '{"id": 1.0, "title": NaN, "description": -Infinity, "category": 20.0, "image": "NaN"}'
+    path = write(tmp_path / "a.jsonl", line)
+    assert values(read(path)[0]) == ("1", "", "", "20", "NaN")
 
 
 @pytest.mark.parametrize(

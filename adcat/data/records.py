@@ -130,16 +130,24 @@ class _Lines:
 def json_objects(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
     """Reads the object on each line that is not blank; an empty one where there is none.
 
-    Numbers come as text, as they are spelled: an id 0.10 stays that.
+    Numbers come as text, as they are spelled: an id 0.10 stays that; but 1.0 is 1, NaN nothing.
     """
     for line in lines:
         if not line.isspace():
             yield _json_object(line)
 
 
+def _number(spelled: str) -> str:
+    return re.sub(r"\.0+$", "", spelled)
+
+
+def _nothing(_: str) -> str:
+    return ""
+
+
 def _json_object(line: str) -> dict[str, Any]:
     try:
-        value = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+        value = json.loads(line, parse_int=str, parse_float=_number, parse_constant=_nothing)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -301,10 +301,16 @@ def _parquet_batch(headers: Mapping[str, str], batch: "pa.RecordBatch") -> "pa.R
 
 
 def _as_text(values: "pa.Array") -> "pa.Array":
+    """Values as text: a missing one is empty, a whole number has no point."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    text = values.cast(pa.string()).fill_null("")
+    text = values.cast(pa.string())
+    if pa.types.is_floating(values.type):  # whole numbers that shared a column with a missing one
+        text = pc.if_else(pc.is_nan(values), "", text)  # pyright: ignore[reportAttributeAccessIssue]
+        text = pc.replace_substring_regex(text, r"\.0$", "")  # pyright: ignore[reportAttributeAccessIssue]
+    text = text.fill_null("")
     text.validate(full=True)  # Arrow reads text that is not UTF-8 without a word
     return text
