@@ -401,3 +401,22 @@ def test_whole_ads_are_the_same_with_and_without_incomplete_ones(folder):
         split(folder, ADS, *options, workspace=name)
     without, kept = (ads(Workspace(folder.parent / name).split) for name in "ab")
     assert [{**ad, "modality": "both"} for ad in without] == kept
+
+
+def test_spellings_of_a_category_are_told_and_joined(folder):
+    spelt = {1: "möbler", 2: " MÖBLER", 12: "Cyklar &amp; mer", 13: "Cyklar  & mer", 14: "NaN"}
+    spelt |= dict.fromkeys(range(15, 20), "Cyklar & mer")
+    rows = [(*ad[:3], spelt.get(i, ad[3]), ad[4]) for i, ad in enumerate(ADS)]
+    told = run(folder, write(folder, rows)).stderr
+    assert "may be missing values: 'NaN' (1)\n" in told
+    assert "'Möbler' (10)" in told
+    assert "'möbler' (1)" in told
+    assert "'Cyklar &amp; mer' (1)" in told
+    assert read_categories(Workspace(folder.parent / "w").split) == [
+        "Cyklar  & mer", "Cyklar & mer", "Cyklar &amp; mer", "MÖBLER", "Möbler", "NaN", "möbler",
+    ]  # fmt: skip
+    artifact = split(folder, rows, "--merge-spellings", workspace="merged")
+    assert read_categories(artifact) == ["Cyklar & mer", "Möbler", "NaN"]
+    assert [ad["category"] for ad in ads(artifact)][10:16] == [
+        *("Möbler", "Möbler", "Cyklar & mer", "Cyklar & mer", "NaN", "Cyklar & mer"),
+    ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from adcat.data.rejections import REASONS, Reason, Rejections
 from adcat.data.row_validation import Codes, Rows, Screened, read_rows, screen
+from adcat.data.spellings import doubts, merged
 from adcat.data.splitting import (
     NO_KEY,
     class_counts,
@@ -70,6 +71,10 @@ class Settings:
         f"{INCOMPLETE}.",
     )
     min_ads: int = option(1, "Reject categories with fewer ads.", low=1)
+    merge_spellings: bool = option(
+        False,
+        "Join categories that differ in case, blanks or entities only; the most frequent wins.",
+    )
     duplicates: Literal["together", "ignore", "drop"] = option(
         "together",
         "Ads with the same cleaned text or the same photo: keep them in one part, do nothing, or "
@@ -114,8 +119,8 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     With --keep-incomplete a text or a photo is enough for an ad: each classifier then learns from
     the ads that it can read, and the other commands use what there is of an ad.
     """
-    headers = parse_headers(settings.column)
-    needed = COLUMNS[1:] if not settings.keep_incomplete else ("category",)
+    headers, keep = parse_headers(settings.column), settings.keep_incomplete
+    needed = ("category",) if keep else COLUMNS[1:]
     table = InputTable(settings.ads, headers, (*needed, *headers))
     images = (settings.images or settings.ads.parent).resolve()
     if settings.images and not images.is_dir():
@@ -124,8 +129,9 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
     with workspace.split.write(portable) as draft:
         rows = read_rows(table, draft.checkpoints / "rows.arrow", progress)
-        check, keep = settings.image_check, settings.keep_incomplete
-        deal = _deal(rows, screen(rows, images, check, keep, progress), settings)
+        found = screen(rows, images, settings.image_check, keep, progress)
+        category = _spelt(rows.category, found.rejections, settings.merge_spellings, progress)
+        deal = _deal(dataclasses.replace(rows, category=category), found, settings)
         counts = _write(draft.folder, rows, deal, progress)
         draft.record.update(images=str(images), table=str(settings.ads.resolve()))
         draft.notes.update(
@@ -137,6 +143,21 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         if keep:
             draft.notes["incomplete"] = deal.found.incomplete.counts()
     return _report(deal, counts, settings, workspace.split.path)
+
+
+def _spelt(category: Codes, rejections: Rejections, merge: bool, progress: Progress) -> Codes:
+    """The categories under one spelling each if asked for; otherwise doubts are only said."""
+    codes = category.codes[rejections.accepted]
+    used = np.unique(codes)
+    names, counts = category.names(used), np.bincount(codes)[used]
+    if merge:
+        kept = merged(names, counts)
+        category = Codes(category.recode(used, used[kept]), category.values)
+        left = np.unique(kept)
+        names, counts = [names[i] for i in left], np.bincount(kept, counts)[left]
+    for doubt in doubts(names, counts.astype(int)):
+        progress.say(f"warning: {doubt}")
+    return category
 
 
 def _deal(rows: Rows, found: Screened, settings: Settings) -> _Deal:
@@ -236,6 +257,7 @@ def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.Recor
         **{name: batch[name] for name in batch.schema.names},
         "part": pa.array([PARTS[part] for part in deal.parts[places]], pa.string()),
         "label": pa.array(deal.labels[places]),
+        "category": pa.array(deal.categories).take(pa.array(deal.labels[places])),
         "image_digest": deal.found.digests.values.take(pa.array(digests, mask=digests == NO_KEY)),
     }
     if deal.kinds is not None:

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +19,7 @@ from typing import IO, Any
 from adcat.errors import BadInputError
 
 MORE_LINES = 100  # that a row with escaped quotes may span
+OTHER_DELIMITERS = ",;\t|"
 LONGEST_FIELD = 1 << 26  # characters; a quote that is not closed by then was opened by mistake
 
 
@@ -57,6 +58,22 @@ def _first_bad_byte(path: Path, encoding: str) -> int:
                 kept_from_before = len(error.object) - len(block)
                 return position - kept_from_before + error.start
             position += len(block)
+
+
+def stated_delimiter(line: str) -> str:
+    """The delimiter that a first line for spreadsheets states, such as `sep=;`; else nothing."""
+    found = re.fullmatch(r'"?sep=(.)"?[\r\n]*', line, re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def best_delimiter(line: str, usual: str, wanted: Sequence[str]) -> str:
+    """The delimiter of a line of headers by which the most of those wanted are found."""
+
+    def found(delimiter: str) -> int:
+        headers = next(csv.reader([line], delimiter=delimiter), [])
+        return sum(any(same_header(name, header) for header in headers) for name in wanted)
+
+    return max([usual, *OTHER_DELIMITERS], key=found)
 
 
 def split_rows(lines: Iterator[str], delimiter: str) -> Iterator[tuple[bool, list[str]]]:

@@ -1,14 +1,20 @@
 """Reads a user's table of ads as a stream of record batches in one form, whatever the file's."""
 
-import csv
 import dataclasses
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from adcat.data.records import decoded_lines, json_objects, json_value, same_header, split_rows
+from adcat.data.records import (
+    best_delimiter,
+    decoded_lines,
+    json_objects,
+    json_value,
+    same_header,
+    split_rows,
+    stated_delimiter,
+)
 from adcat.errors import BadInputError
 from adcat.progress import Progress
 
@@ -17,7 +23,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "title", "description", "category", "image")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-OTHER_DELIMITERS = ",;\t|"
 JSON_LINES = (".jsonl", ".ndjson")
 FORMATS = (*DELIMITERS, *JSON_LINES, ".parquet")
 CONVERSIONS = {
@@ -90,12 +95,11 @@ class InputTable:
                 f"{self.path} has none of the columns {', '.join(CONTENT)}; found: {found}\n"
                 "name the columns to read: --column title=HEADER"
             )
-        for column in self.read:
-            if column not in there:
-                progress.say(
-                    f"warning: {self.path} has no column {column!r}, which the model reads; "
-                    f"if it has another name: --column {column}=HEADER"
-                )
+        for column in sorted(set(self.read) - there):
+            progress.say(
+                f"warning: {self.path} has no column {column!r}, which the model reads; "
+                f"if it has another name: --column {column}=HEADER"
+            )
         return places
 
     def _place(self, column: str, headers: Sequence[str], found: str) -> int | None:
@@ -187,8 +191,10 @@ def _text_batches(table: InputTable, progress: Progress) -> Iterator["pa.RecordB
 
 def _csv_records(table: InputTable, lines: Iterator[str], progress: Progress) -> Iterator[Record]:
     first = next(lines, "")
-    delimiter = _delimiter(table, first)
-    if not _stated_delimiter(first):
+    delimiter = stated_delimiter(first)
+    if not delimiter:
+        wanted = [name for column in COLUMNS for name in table.names(column)]
+        delimiter = best_delimiter(first, DELIMITERS[table.path.suffix.lower()], wanted)
         lines = chain([first], lines)
     rows = split_rows(lines, delimiter)
     _, headers = next(rows, (True, []))
@@ -198,24 +204,6 @@ def _csv_records(table: InputTable, lines: Iterator[str], progress: Progress) ->
         fields += [""] * (len(headers) - len(fields))
         values: list[str | None] = ["" if place is None else fields[place] for place in places]
         yield malformed, values if places[0] is not None else [None, *values[1:]]
-
-
-def _stated_delimiter(line: str) -> str:
-    """The delimiter that a first line for spreadsheets states, such as `sep=;`; else nothing."""
-    found = re.fullmatch(r'"?sep=(.)"?[\r\n]*', line, re.IGNORECASE)
-    return found[1] if found else ""
-
-
-def _delimiter(table: InputTable, line: str) -> str:
-    """What delimits the headers on the first line: what the most columns are found by."""
-
-    def columns(delimiter: str) -> int:
-        headers = next(csv.reader([line], delimiter=delimiter), [])
-        wanted = [name for column in COLUMNS for name in table.names(column)]
-        return sum(any(same_header(name, header) for header in headers) for name in wanted)
-
-    usual = DELIMITERS[table.path.suffix.lower()]
-    return _stated_delimiter(line) or max([usual, *OTHER_DELIMITERS], key=columns)
 
 
 def _json_records(table: InputTable, lines: Iterator[str], progress: Progress) -> Iterator[Record]:
@@ -269,11 +257,8 @@ def _parquet_batches(table: InputTable, progress: Progress) -> Iterator["pa.Reco
         ):
             headers = file.schema_arrow.names
             places = table.places(headers, progress)
-            present_as = {
-                column: headers[place]
-                for column, place in zip(COLUMNS, places, strict=True)
-                if place is not None
-            }
+            by_column = zip(COLUMNS, places, strict=True)
+            present_as = {column: headers[i] for column, i in by_column if i is not None}
             for batch in file.iter_batches(
                 ROWS_PER_BATCH, columns=list(dict.fromkeys(present_as.values()))
             ):
