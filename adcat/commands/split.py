@@ -147,9 +147,8 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
 
 def _spelt(category: Codes, rejections: Rejections, merge: bool, progress: Progress) -> Codes:
     """The categories under one spelling each if asked for; otherwise doubts are only said."""
-    codes = category.codes[rejections.accepted]
-    used = np.unique(codes)
-    names, counts = category.names(used), np.bincount(codes)[used]
+    used, counts = np.unique(category.codes[rejections.accepted], return_counts=True)
+    names = category.names(used)
     if merge:
         kept = merged(names, counts)
         category = Codes(category.recode(used, used[kept]), category.values)

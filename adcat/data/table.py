@@ -211,12 +211,11 @@ def _json_records(table: InputTable, lines: Iterator[str], progress: Progress) -
     seen: dict[str, None] = {}
     for ad in json_objects(lines):
         found = [json_value(ad, named) for named in names]
-        malformed = not ad or None in found
         values: list[str | None] = [value or "" for value in found]
         seen.update(dict.fromkeys(ad))
         if seen and not any(same_header(key, name) for key in seen for name in names[0]):
             values = [None, *values[1:]]
-        yield malformed, values
+        yield not ad or None in found, values
     if not seen:
         raise BadInputError(f"{table.path}: no line is a JSON object; expected one for each ad")
     table.places(list(seen), progress)
