@@ -78,7 +78,7 @@ class InputTable:
         header = self.header(column)
         return (header,) if column in self.needed else (header, column)
 
-    def places(self, headers: Sequence[str], progress: Progress) -> list[int | None]:
+    def positions(self, headers: Sequence[str], progress: Progress) -> list[int | None]:
         """Where each of `COLUMNS` stands among a table's headers; None where it may be missing.
 
         Case and surrounding blanks of a header do not matter where only one fits.
@@ -88,8 +88,10 @@ class InputTable:
             neither a title nor a description nor an image.
         """
         found = ", ".join(map(repr, headers))[:300]
-        places = [self._place(column, headers, found) for column in COLUMNS]
-        there = {name for name, place in zip(COLUMNS, places, strict=True) if place is not None}
+        positions = [self._place(column, headers, found) for column in COLUMNS]
+        there = {
+            name for name, position in zip(COLUMNS, positions, strict=True) if position is not None
+        }
         if there.isdisjoint(CONTENT):
             raise BadInputError(
                 f"{self.path} has none of the columns {', '.join(CONTENT)}; found: {found}\n"
@@ -100,7 +102,7 @@ class InputTable:
                 f"warning: {self.path} has no column {column!r}, which the model reads; "
                 f"if it has another name: --column {column}=HEADER"
             )
-        return places
+        return positions
 
     def _place(self, column: str, headers: Sequence[str], found: str) -> int | None:
         for name in self.names(column):
@@ -198,12 +200,14 @@ def _csv_records(table: InputTable, lines: Iterator[str], progress: Progress) ->
         lines = chain([first], lines)
     rows = split_rows(lines, delimiter)
     _, headers = next(rows, (True, []))
-    places = table.places([header.strip() for header in headers], progress)
+    positions = table.positions([header.strip() for header in headers], progress)
     for broken, fields in rows:
         malformed = broken or len(fields) != len(headers)
         fields += [""] * (len(headers) - len(fields))
-        values: list[str | None] = ["" if place is None else fields[place] for place in places]
-        yield malformed, values if places[0] is not None else [None, *values[1:]]
+        values: list[str | None] = [
+            "" if position is None else fields[position] for position in positions
+        ]
+        yield malformed, values if positions[0] is not None else [None, *values[1:]]
 
 
 def _json_records(table: InputTable, lines: Iterator[str], progress: Progress) -> Iterator[Record]:
@@ -218,7 +222,7 @@ def _json_records(table: InputTable, lines: Iterator[str], progress: Progress) -
         yield not ad or None in found, values
     if not seen:
         raise BadInputError(f"{table.path}: no line is a JSON object; expected one for each ad")
-    table.places(list(seen), progress)
+    table.positions(list(seen), progress)
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -255,8 +259,8 @@ def _parquet_batches(table: InputTable, progress: Progress) -> Iterator["pa.Reco
             progress.task(f"reading {table.path.name}", file.metadata.num_rows, "rows") as task,
         ):
             headers = file.schema_arrow.names
-            places = table.places(headers, progress)
-            by_column = zip(COLUMNS, places, strict=True)
+            positions = table.positions(headers, progress)
+            by_column = zip(COLUMNS, positions, strict=True)
             present_as = {column: headers[i] for column, i in by_column if i is not None}
             for batch in file.iter_batches(
                 ROWS_PER_BATCH, columns=list(dict.fromkeys(present_as.values()))
