@@ -60,7 +60,7 @@ REFUSED = [  # exit 1, and the whole message
     (["train-text", "--model", "cnn", "--cnn-widths", "3,x"], "--cnn-widths '3,x': expected numbers from 1 to 100 such as 3,4,5"),
     (["train-text", "--minn", "5", "--maxn", "3"], "--minn 5 is above --maxn 3; for no n-grams: --maxn 0"),
     (["train-text", "--pretrained-vectors", "{folder}/nowhere.vec"], "{folder}/nowhere.vec: No such file or directory"),
-    (["train-text", "--pretrained-vectors", "{folder}/ads.csv"], "{folder}/ads.csv, line 1: expected how many words and how many numbers"),
+    (["train-text", "--pretrained-vectors", "{folder}/ads.csv"], "{folder}/ads.csv, line 1: expected the number of words and the vectors' length"),
     (["fuse", "--policy", "max", "--tune", "3"], "max is no network: it has nothing to --tune"),
     (["fuse", "--name", "../x"], "'../x' is no model name; a name has lower-case letters, digits and '-' only"),
     (["fuse", "--name", "attend-c-wh"], "'attend-c-wh' is the name of a model of `adcat attend`; choose another --name"),
@@ -73,11 +73,11 @@ REFUSED = [  # exit 1, and the whole message
     (["predict", "--title", "x", "--shard", "1/2"], "--shard 1/2 needs a table; give ADS"),
     (["predict", "{folder}/ads.csv", "--shard", "3/2"], "--shard 3/2: expected a share such as 2/8, from 1/8 to 8/8"),
     (["predict", "{folder}/ads.csv", "--shard", "²/3"], "--shard ²/3: expected a share such as 2/8, from 1/8 to 8/8"),
-    (["predict", "{folder}/ads.csv", "--images", "{folder}/nowhere"], "{folder}/nowhere is no folder; give the photos' with --images DIR"),
+    (["predict", "{folder}/ads.csv", "--images", "{folder}/nowhere"], "{folder}/nowhere is not a folder; name the images folder: --images DIR"),
     (["predict", "{folder}/ads.csv", "--output", "{folder}/a.xls"], "--output {folder}/a.xls: expected a file in one of .jsonl, .csv, .parquet"),
-    (["predict", "{folder}/ads.csv", "--output", "{folder}/nowhere/a.csv"], "--output {folder}/nowhere/a.csv: there is no folder {folder}/nowhere"),
+    (["predict", "{folder}/ads.csv", "--output", "{folder}/nowhere/a.csv"], "--output {folder}/nowhere/a.csv: the folder {folder}/nowhere does not exist"),
     (["predict", "{folder}/nowhere.csv"], "{folder}/nowhere.csv does not exist; expected a table of ads"),
-    (["export", "{folder}"], "{folder} is there already; name another folder"),
+    (["export", "{folder}"], "{folder} already exists; name another folder"),
 ]  # fmt: skip
 
 

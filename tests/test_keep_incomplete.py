@@ -144,8 +144,8 @@ def test_an_export_answers_incomplete_ads_as_the_workspace_does(made, tmp_path):
 
 def test_a_promise_is_made_for_each_kind(made):
     result = adcat(made, "predict", "--title", "volvo", "--model", "max", "--coverage", 0.99)
-    assert "validation ads answered by text and photo are too few to promise" in result.stderr
-    assert "validation ads answered by text only are too few to promise 0.99" in result.stderr
+    assert "validation ads predicted from text and photo are too few to guarantee" in result.stderr
+    assert "validation ads predicted from text only are too few to guarantee 0.99" in result.stderr
 
 
 def test_photos_without_any_text_go_through_the_whole_chain(tmp_path):
@@ -183,7 +183,7 @@ def test_texts_without_any_photo_go_through_the_whole_chain(tmp_path):
     assert "nothing to train" in adcat(workspace, "train-image").stdout
     refused = run(workspace, "extract-features", "--modality", "image")
     assert refused.exit_code == 1
-    assert "no ad has what --modality image reads" in refused.stderr
+    assert "no ad has what --modality image needs" in refused.stderr
     adcat(workspace, "extract-features")
     adcat(workspace, "fuse", "--policy", "log-linear")
     result = adcat(workspace, "evaluate")

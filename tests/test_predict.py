@@ -255,7 +255,7 @@ def test_what_is_done_is_not_done_again(made, folder, tmp_path):
     words = ("predict", folder / "ads.csv", "--model", "text", "--output", tmp_path / "a.jsonl")
     adcat(made, *words)
     before = (tmp_path / "a.jsonl").stat().st_mtime_ns
-    assert "stands there already" in adcat(made, *words).stdout
+    assert "is up to date" in adcat(made, *words).stdout
     assert (tmp_path / "a.jsonl").stat().st_mtime_ns == before
     assert "stands there" not in adcat(made, *words, "--top", 1).stdout
     (tmp_path / "a.jsonl").write_text("edited")
@@ -298,7 +298,7 @@ def test_out_of_fold_probabilities_are_named(made, folder, tmp_path):
 
 def test_too_few_validation_ads_for_a_promise_are_told(made):
     result = adcat(made, "predict", "--title", "volvo", "--coverage", 0.99)
-    assert "too few to promise 0.99" in result.stderr
+    assert "too few to guarantee 0.99" in result.stderr
     assert len(json.loads(result.stdout)["categories"]) == 3
 
 

@@ -1,4 +1,4 @@
-"""Puts a model into a folder of its own, for serving elsewhere."""
+"""Exports a model into a folder, for serving elsewhere."""
 
 import dataclasses
 import shutil
@@ -41,7 +41,7 @@ def export(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     and the export is refused where an answer differs by more than 0.0001 from the workspace's.
     """
     if settings.folder.exists():
-        raise BadInputError(f"{settings.folder} is there already; name another folder")
+        raise BadInputError(f"{settings.folder} already exists; name another folder")
     if settings.model:
         (model,) = find_models(workspace, [settings.model])
     else:
@@ -64,7 +64,7 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
     """Compares the exported model with the workspace on test ads.
 
     Raises:
-      BadInputError: an answer differs too much.
+      BadInputError: a probability differs too much.
     """
     expected = np.asarray(model.probs("test")[:CHECKED])
     found = read_ads(workspace.split, "test", ["id", "title", "description", "image"])[:CHECKED]
@@ -76,7 +76,7 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
     lines = []
     for runtime in runtimes(folder):
         difference = largest_difference(load_exported(folder, runtime), ads, images, expected)
-        if not difference <= LARGEST_DIFFERENCE:  # nor may it be no number
+        if not difference <= LARGEST_DIFFERENCE:  # NaN is refused, too
             raise BadInputError(
                 f"the exported {model.name} ({runtime}) differs by {difference:.2g} from the "
                 f"workspace's on {len(ads)} test ads; expected {LARGEST_DIFFERENCE:g} at most"

@@ -46,7 +46,7 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
 
     Writes, for the ads of every part, each classifier's vectors (its inner representation) and
     its probabilities. What an earlier run made with the same classifier is kept, so that a new
-    text model does not cost another pass over the photos. An interrupted run goes on where it was.
+    text model does not cost another pass over the photos. An interrupted run is resumed.
     """
     workspace.split.check()
     kept: list[Modality] = [m for m in MODALITIES if _is_current(workspace, m)]
@@ -56,7 +56,9 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
         if modality in kept or settings.modality in (modality, "both")
     ]
     if not made:
-        raise BadInputError(f"no ad has what --modality {settings.modality} reads; leave it out")
+        raise BadInputError(
+            f"no ad has what --modality {settings.modality} needs; leave the option out"
+        )
     settings = dataclasses.replace(settings, modality="both" if len(made) == 2 else made[0])
     inputs = [workspace.split, *(_classifier(workspace, modality) for modality in made)]
     with workspace.features.write(settings, inputs, resume=True) as staging:
@@ -80,7 +82,7 @@ def _files(modality: Modality) -> list[str]:
 
 
 def _is_current(workspace: Workspace, modality: Modality) -> bool:
-    """Whether this modality's arrays stand there, made from what stands there now."""
+    """Whether this modality's arrays are there and current."""
     try:
         manifest = workspace.features.manifest()
         sources = [workspace.split, _classifier(workspace, modality)]
@@ -101,7 +103,7 @@ def _keep(features: Artifact, staging: Staging, modality: Modality) -> None:
 def _extract(
     workspace: Workspace, staging: Staging, modality: Modality, batch_size: int, progress: Progress
 ) -> None:
-    """Fills this modality's arrays of every part, from the row where an earlier run stopped."""
+    """Fills this modality's arrays of every part, resuming an earlier run."""
     batches = {"text": _text_batches, "image": _image_batches}[modality]
     model = _load(workspace, modality)
     columns = {"vectors": model.dimension, "probs": len(read_categories(workspace.split))}

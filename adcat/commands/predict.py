@@ -109,7 +109,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
             yield from (
                 prediction.record(categories, settings.accept_above) for prediction in predictions
             )
-        progress.say(f"answers by what they rest on: {_listed(availabilities)}")
+        progress.say(f"predictions based on: {_listed(availabilities)}")
         if problems:
             progress.say(f"problems: {_listed(problems)}")
 
@@ -145,7 +145,7 @@ def _source(settings: Settings, progress: Progress) -> Source:
         return _one_ad(settings)
     images = (settings.images or (settings.ads.parent if settings.ads else Path())).resolve()
     if not images.is_dir():
-        raise BadInputError(f"{images} is no folder; give the photos' with --images DIR")
+        raise BadInputError(f"{images} is not a folder; name the images folder: --images DIR")
     size = settings.batch_size
     if settings.ads:
         ads = table_ads(table, shard, progress)
@@ -170,20 +170,20 @@ def _tell_calibration(
     settings: Settings,
     progress: Progress,
 ) -> None:
-    """Says what was found on the validation ads, for each rule that answers some of them."""
+    """Reports what was fitted on the validation ads, for each rule that predicts some of them."""
     availabilities = read_availabilities(workspace.split, "validation")
     read = have(availabilities, predictor.model.modalities)
     rests_on = np.where(read, AVAILABILITIES[predictor.model.modalities], availabilities)
     for kind in np.unique(rests_on).tolist():
         rule, ads = predictor.rules[kind], np.count_nonzero(rests_on == kind)
-        which = "" if ads == len(availabilities) else f" answered by {IN_WORDS[kind]}"
+        which = "" if ads == len(availabilities) else f" predicted from {IN_WORDS[kind]}"
         if settings.calibrate:
             of = f" of ads{which}" if which else ""
             on = _calibrated_on(model)
             progress.say(f"temperature {rule.temperature:.3f}{of}, fitted on {on}")
         if rule.threshold == math.inf:
             progress.say(
-                f"warning: {ads:,} validation ads{which} are too few to promise "
+                f"warning: {ads:,} validation ads{which} are too few to guarantee "
                 f"{settings.coverage}: every category is suggested"
             )
 
@@ -191,7 +191,7 @@ def _tell_calibration(
 def _tell_accepted(
     workspace: Workspace, model: ModelProbs, rule: Rule, least: float, progress: Progress
 ) -> None:
-    """Says how many of the validation ads that the model reads are accepted, and how rightly."""
+    """Reports the share of validation ads that are accepted, and the accuracy among these."""
     read = have(read_availabilities(workspace.split, "validation"), rule.modalities)
     if not read.any():
         return
@@ -200,13 +200,13 @@ def _tell_accepted(
     accepted = probs.max(axis=1) >= least
     right = np.mean((probs.argmax(axis=1) == labels)[accepted]) if accepted.any() else np.nan
     progress.say(
-        f"of the validation ads {accepted.mean():.1%} are at least {least} "
-        f"probable; {right:.1%} of these are right"
+        f"{accepted.mean():.1%} of the validation ads are accepted at {least}; "
+        f"{right:.1%} of these are right"
     )
 
 
 def _calibrated_on(model: ModelProbs) -> str:
-    """Which probabilities temperature and threshold come from."""
+    """The probabilities that temperature and threshold are fitted on."""
     notes = model.artifact.manifest().notes
     found = f"validation ads, probabilities {notes.get(VALIDATION_PROBS, 'of the one model')}"
     if model.is_tuned_on_validation:
@@ -217,7 +217,7 @@ def _calibrated_on(model: ModelProbs) -> str:
 def _about(
     workspace: Workspace, model: ModelProbs, predictor: Predictor, settings: Settings
 ) -> Manifest:
-    """What the answers follow from; where things lie is no part of it."""
+    """The manifest of the predictions: what they follow from, without paths."""
     if settings.ads is None:
         raise BadInputError("--output needs a table; give ADS, or redirect stdout: > FILE")
     portable = dataclasses.replace(
@@ -240,7 +240,7 @@ def _about(
 
 
 def _shard_file(settings: Settings) -> Path:
-    """The file of this share; `answers-2-of-8.jsonl`, so that all can lie in one folder."""
+    """The file of this shard, such as `predictions-2-of-8.jsonl`."""
     path, shard = settings.output or Path(), Shard.parse(settings.shard)
     if shard == Shard():
         return path
@@ -253,6 +253,6 @@ def _listed(counts: Counter[str]) -> str:
 
 def _save(path: Path, about: Manifest, records: Callable[[int], Iterator[Record]]) -> Report:
     if is_done(path, about):
-        return Report([f"{path} stands there already, from the same ads, model and settings"])
+        return Report([f"{path} is up to date: same ads, model and settings"])
     write_predictions(path, about, records)
-    return Report([f"answers: {path}"])
+    return Report([f"predictions: {path}"])

@@ -1,4 +1,4 @@
-"""Tells what a workspace holds, what is stale and why, and what to type next."""
+"""Reports what a workspace holds, what is stale and why, and what to type next."""
 
 import contextlib
 import dataclasses
@@ -81,11 +81,11 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
 
 
 def _needless(workspace: Workspace) -> list[Artifact]:
-    """The classifiers of what no ad has, which are never made."""
+    """The classifiers of modalities that no ad has, which are never made."""
     try:
         may_lack = "incomplete" in workspace.split.manifest().notes
         there = read_modalities(workspace.split) if may_lack else MODALITIES
-    except (AdcatError, OSError):  # what is wrong with it is told anyway
+    except (AdcatError, OSError):  # what is wrong with it is reported anyway
         return []
     classifiers = {"text": workspace.text_model, "image": workspace.image_model}
     return [artifact for modality, artifact in classifiers.items() if modality not in there]
@@ -107,7 +107,7 @@ def _judged(finding: Finding) -> dict[str, Any]:
 def _described(
     artifact: Artifact, staging: Unfinished, known: dict[str, Finding]
 ) -> dict[str, Any]:
-    """What an unfinished draft is good for: a run with other inputs never finds it."""
+    """Describes an unfinished artifact; a run with other inputs never resumes it."""
     sources = {name: known.get(name) for name in staging.manifest.inputs}
     fits = all(
         found and found.state == "current" and found.manifest and found.manifest.digest == digest
@@ -124,7 +124,7 @@ def _described(
 
 
 def _next(findings: Sequence[Finding], staging_areas: Sequence[dict[str, Any]]) -> str | None:
-    """What makes the first artifact that is not current: the inputs of each stand before it."""
+    """The command for the first artifact that is not current; inputs come first."""
     for finding in findings:
         if finding.state != "current":
             name = finding.artifact.name
@@ -144,13 +144,13 @@ def _in_words(staging: dict[str, Any]) -> str:
 
 
 def _why(finding: Finding) -> str:
-    """The problem without the workspace, which the user named; `missing` says all."""
+    """The problem, without the workspace that the user named; nothing where it is missing."""
     problem = finding.problem.removeprefix(f"{finding.artifact.root}/")
     return "" if finding.state == "missing" else problem
 
 
 def _bytes(folder: Path) -> int:
-    """The size of a folder's files; another process may be removing some."""
+    """The size of a folder's files, some of which another process may be removing."""
     total = 0
     for path, _, files in os.walk(folder):
         for file in files:
@@ -160,7 +160,7 @@ def _bytes(folder: Path) -> int:
 
 
 def _seconds_since(record: Any) -> int | None:
-    """How long ago a manifest was written, if it says so."""
+    """Seconds since a manifest was written, if recorded."""
     try:
         created = datetime.strptime(record["created"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except (KeyError, TypeError, ValueError):
@@ -169,7 +169,7 @@ def _seconds_since(record: Any) -> int | None:
 
 
 def _size(number: float) -> str:
-    """Bytes in the unit that people read them in."""
+    """Bytes in a readable unit."""
     for unit in ("B", "kB", "MB"):
         if number < 1000:
             return f"{number:.3g} {unit}"
@@ -178,7 +178,7 @@ def _size(number: float) -> str:
 
 
 def _age(seconds: int | None) -> str:
-    """Seconds in the largest unit of which there are two."""
+    """Seconds in the largest unit that gives two or more."""
     if seconds is None:
         return ""
     for unit, length in (("days", 86_400), ("hours", 3600), ("min", 60)):

@@ -1,4 +1,4 @@
-"""What an artifact says of itself, and the digests that prove it."""
+"""What an artifact records about itself: settings, inputs, files and their digests."""
 
 import dataclasses
 import importlib.metadata
@@ -22,7 +22,7 @@ RECORDED_PACKAGES = (
     "scipy", "tensorflow",
 )  # fmt: skip
 # Among a manifest's notes:
-TUNED_ON = "training_steered_by"  # which ads said when to stop, or which settings are best
+TUNED_ON = "training_steered_by"  # the part that early stopping or a search used
 VALIDATION_PROBS = "validation_probs"
 OUT_OF_FOLD = "out-of-fold"  # each ad's from a model that was fitted without it
 
@@ -52,7 +52,7 @@ class Manifest:
 
         Raises:
           FileNotFoundError: there is none.
-          BadInputError: it is not one, or a newer adcat wrote it.
+          BadInputError: it is not a manifest, or a newer adcat wrote it.
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ class Manifest:
 
 
 def record(started: float) -> dict[str, Any]:
-    """What is worth knowing of a run and is no part of its result."""
+    """Facts about a run that its result does not depend on."""
     return {
         "command_line": shlex.join(["adcat", *sys.argv[1:]]),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
