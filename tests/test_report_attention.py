@@ -150,10 +150,10 @@ def test_a_search_that_was_edited_is_left_out_with_a_remark(workspace):
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("attend/c-wh/history.csv", "epoch\n1\n", "is no history: "),
-        ("attend/c-wh/border.csv", "a,b\n1,2\n", "is no table of attention: "),
-        ("attend/c-wh/figures/figure-5.9.png", "", "is no readable photo"),
-        ("attend-search/trials.jsonl", "{}\n", "is no log of a search: "),
+        ("attend/c-wh/history.csv", "epoch\n1\n", "is not a valid history: "),
+        ("attend/c-wh/border.csv", "a,b\n1,2\n", "is not a valid table of attention: "),
+        ("attend/c-wh/figures/figure-5.9.png", "", "is not a readable photo"),
+        ("attend-search/trials.jsonl", "{}\n", "is not a valid log of a search: "),
     ],
 )
 def test_a_file_that_holds_something_else_is_named(file, content, words, workspace):

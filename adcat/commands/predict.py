@@ -210,7 +210,7 @@ def _calibrated_on(model: ModelProbs) -> str:
     notes = model.artifact.manifest().notes
     found = f"validation ads, probabilities {notes.get(VALIDATION_PROBS, 'of the one model')}"
     if model.is_tuned_on_validation:
-        found += "; they steered its training"
+        found += "; its training was tuned on them"
     return found
 
 

@@ -117,7 +117,7 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     table = InputTable(settings.ads, parse_headers(settings.column))
     images = (settings.images or settings.ads.parent).resolve()
     if settings.images and not images.is_dir():
-        raise BadInputError(f"{images} is no folder; give the images' with --images DIR")
+        raise BadInputError(f"{images} is not a folder; name the images folder: --images DIR")
     # Under the digest stands what was read; where it lay is only recorded.
     portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
     with workspace.split.write(portable) as staging:

@@ -136,7 +136,7 @@ def read_definition(folder: Path) -> Definition:
       BadInputError: the folder holds no fused model.
     """
     path = folder / PARAMETERS
-    with expecting(path, "fused model's"):
+    with expecting(path, "fused model"):
         found = Definition(**json.loads(path.read_text(encoding="utf-8")))
         if found.policy in POLICIES:
             inspect.signature(POLICIES[found.policy].combine).bind(None, None, **found.parameters)

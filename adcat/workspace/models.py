@@ -78,7 +78,7 @@ def find_models(workspace: Workspace, names: Sequence[str]) -> list[ModelProbs]:
     for name in names:
         if name not in models:
             raise BadInputError(
-                f"there is no model {name!r} in {workspace.root}; there are: "
+                f"there is no model {name!r} in {workspace.root}; available: "
                 f"{', '.join(models) or 'none yet'}"
             )
     return [models[name] for name in names]
