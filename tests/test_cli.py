@@ -193,7 +193,6 @@ def complete(line, **env):
         ("adcat -w {root} error-groups text m", ["max"]),
         ("adcat -w {root} predict --model o", ["our-own"]),
         ("adcat -w {root} export out --model i", ["image"]),
-        ("adcat -w {root} fuse --name ", ["max", "our-own"]),
         ("adcat -w {root}/none evaluate ", []),
         ("adcat -w {root}/split/ads.parquet evaluate ", []),
         ("adcat status --nonsense ", []),

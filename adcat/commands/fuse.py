@@ -47,9 +47,7 @@ class Choice:
         "nn", "nn-validation", "image-boost", "image-boost-prop", "temperature", "top3",
         "image-only", "text-only", "concat", "pool", "pool-aux",
     ] = option("product-max", "How the two classifiers become one model.")  # fmt: skip
-    name: str = option(
-        "", "The model's name in `evaluate`; by default the policy's.", completes="fuse"
-    )
+    name: str = option("", "The model's name in `evaluate`; by default the policy's.")
     fit_on: Literal["train", "validation"] = option(
         "train", "Which part a network learns from: train, or 70 % of validation."
     )
