@@ -149,7 +149,7 @@ def test_help_says_who_reads_an_option_and_no_default_that_is_not_used(shapes):
 
 def test_the_help_of_a_choice_shows_its_defaults(shapes):
     text = " ".join(shapes("--shape", "box", "--help").output.split())
-    assert "[default: box]" in text
+    assert "[default: line]" in text
     assert "Its length. [default: 2.0]" in text
     assert "Its height. [default: 5.0]" in text
     assert "--height" not in shapes("--shape", "line", "--help").output

@@ -4,8 +4,9 @@ Plain text throughout, so that a pipe, a file and a terminal show the same.
 """
 
 import copy
-from collections import Counter
+import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 from typer.core import TyperCommand
@@ -53,11 +54,10 @@ class SettingsCommand(TyperCommand):
         """Writes a heading and its options; says which choices read them, once where it can."""
         shown = [copy.copy(param) for param in params]
         readers = {param: self._readers(param, read) for param in shown}
-        ((usual, count),) = Counter(readers.values()).most_common(1) or [("", 0)]
-        usual = usual if 2 * count > len(shown) else ""
+        shared = next(iter(readers.values()), "") if len(set(readers.values())) == 1 else ""
         for param in shown:
-            if readers[param] != usual:
-                param.help += f" {readers[param] or 'With all'}."
+            if readers[param] and not shared:
+                param.help += f" {readers[param]}."
             defaults = [of[param.name] for of in read.values() if param.name in of]
             if param.name == getattr(self.settings, "selector", None):
                 param.help += f" {param.opts[0]} NAME --help shows its options only."
@@ -65,13 +65,14 @@ class SettingsCommand(TyperCommand):
                 param.show_default = f"by {self.settings.selector}"
             elif defaults:
                 param.default = defaults[0]
-        _write(ctx, formatter, heading, shown, usual)
+        _write(ctx, formatter, heading, shown, f"{shared}:" if shared else "")
 
     def _of_choice(self, params: Sequence[Any], defaults: Mapping[str, Any]) -> list[Any]:
         """The options that a choice reads, with the defaults in effect for it."""
         shown = [copy.copy(p) for p in params if p.name in defaults or not self._is_field(p)]
         for param in shown:
-            param.default = defaults.get(param.name, param.default)
+            if param.name != self.settings.selector:
+                param.default = defaults.get(param.name, param.default)
         return shown
 
     def _is_field(self, param: Any) -> bool:
@@ -94,7 +95,11 @@ def _write(ctx: Any, formatter: Any, heading: str, params: Sequence[Any], remark
     records = [(name.partition(" <")[0], text) for name, text in found]  # without typer's types
     if records:
         with formatter.section(heading):
-            if remark:
-                formatter.write_text(f"{remark}:")
-            (first, text), *others = records
-            formatter.write_dl([(first.ljust(WIDTH), text), *others], col_max=WIDTH)
+            for line in textwrap.wrap(remark, formatter.width - 2, break_on_hyphens=False):
+                formatter.write(f"  {line}\n")
+            for name, text in records:
+                lines = textwrap.wrap(text, formatter.width - WIDTH - 4, break_on_hyphens=False)
+                if len(name) > WIDTH:
+                    lines.insert(0, "")
+                for start, line in zip_longest([name], lines, fillvalue=""):
+                    formatter.write(f"  {start:{WIDTH}}  {line}".rstrip() + "\n")
