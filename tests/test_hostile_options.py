@@ -75,7 +75,7 @@ REFUSED = [  # exit 1, and the whole message
     (["predict", "--title", "x", "--shard", "1/2"], "--shard 1/2 needs a table; give ADS"),
     (["predict", "{folder}/ads.csv", "--shard", "3/2"], "--shard 3/2: expected a share such as 2/8, from 1/8 to 8/8"),
     (["predict", "{folder}/ads.csv", "--shard", "²/3"], "--shard ²/3: expected a share such as 2/8, from 1/8 to 8/8"),
-    (["predict", "{folder}/ads.csv", "--images", "{folder}/nowhere"], "{folder}/nowhere is no folder; give the photos' with --images DIR"),
+    (["predict", "{folder}/ads.csv", "--images", "{folder}/nowhere"], "{folder}/nowhere is not a folder; give the folder of the photos: --images DIR"),
     (["predict", "{folder}/ads.csv", "--output", "{folder}/a.xls"], "--output {folder}/a.xls: expected a file in one of .jsonl, .csv, .parquet"),
     (["predict", "{folder}/ads.csv", "--output", "{folder}/nowhere/a.csv"], "--output {folder}/nowhere/a.csv: there is no folder {folder}/nowhere"),
     (["predict", "{folder}/nowhere.csv"], "{folder}/nowhere.csv does not exist; expected a table of ads"),

@@ -172,7 +172,7 @@ def test_texts_without_any_photo_go_through_the_whole_chain(tmp_path):
     assert "nothing to train" in adcat(workspace, "train-image").stdout
     refused = run(workspace, "extract-features", "--modality", "image")
     assert refused.exit_code == 1
-    assert "no ad has what --modality image reads" in refused.stderr
+    assert "no ad has the image that --modality asks for" in refused.stderr
     adcat(workspace, "extract-features")
     adcat(workspace, "fuse", "--policy", "log-linear")
     result = adcat(workspace, "evaluate")

@@ -160,7 +160,9 @@ def _source(settings: Settings, progress: Progress) -> Source:
         return _one_ad(settings)
     images = (settings.images or (settings.ads.parent if settings.ads else Path())).resolve()
     if not images.is_dir():
-        raise BadInputError(f"{images} is no folder; give the photos' with --images DIR")
+        raise BadInputError(
+            f"{images} is not a folder; give the folder of the photos: --images DIR"
+        )
     size = settings.batch_size
     if settings.ads:
         ads = table_ads(table, shard, progress)
