@@ -199,7 +199,7 @@ def test_a_service_is_ended_by_an_interruption(made):
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
         assert process.stderr
-        assert process.stderr.read() == "interrupted; run the same command again to go on\n"
+        assert process.stderr.read() == "interrupted; run the same command again to resume\n"
 
 
 def test_one_ad_from_the_command_line(made, folder):

@@ -97,12 +97,12 @@ class Settings(Searched, Place):
 
 
 def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Train Inception v3 with a step inside where the text steers attention.
+    """Train Inception v3 with text-guided attention.
 
-    Starts from the trained image classifier. Writes the model, its probabilities, the attention of
-    every validation and test ad, and pictures of where it looked. With --search it first tries the
-    thesis' ten settings on a share of the ads. An interrupted run goes on where it was. An ad that
-    lacks its text or its photo is answered by the one classifier that can read it.
+    Starts from the trained image classifier. Writes the model, its probabilities, the attention
+    maps of every validation and test ad, and figures of them. With --search, it first tries the
+    thesis' ten settings on a share of the ads. Run an interrupted command again to resume it. An
+    ad without text or without a photo is classified by the other classifier alone.
     """
     inputs = [workspace.split, workspace.features, workspace.image_model]
     for artifact in inputs:

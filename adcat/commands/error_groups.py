@@ -59,14 +59,17 @@ class Settings:
     """Which models are looked at on which ads, and what the galleries show."""
 
     models: list[str] = argument(
-        "Models to look at: text, image, a policy's or an attention model's name; "
-        "by default all that exist.",
+        "Models to analyse: text, image, or the name of a fused or an attention model; by default "
+        "all.",
         default=[],
+        completes="models",
     )
-    part: Part = option("test", "The ads to look at; train exists for text and image only.")
-    sample: int = option(SAMPLE, "Ads drawn at random for the galleries.", low=1)
-    categories: int = option(CATEGORIES, "Categories in each gallery.", low=1, high=50)
-    ads: int = option(ADS, "Ads of each category in a gallery.", low=1, high=20)
+    part: Part = option("test", "Part to analyse; train is for text and image only.")
+    sample: int = option(SAMPLE, "Ads drawn at random for the galleries.", low=1, panel="Galleries")
+    categories: int = option(
+        CATEGORIES, "Categories per gallery.", low=1, high=50, panel="Galleries"
+    )
+    ads: int = option(ADS, "Ads per category.", low=1, high=20, panel="Galleries")
     seed: int = seed_option()
 
     @classmethod
@@ -93,12 +96,12 @@ class Analysis:
 
 
 def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Show which ads text or image gets wrong, and which of them a model recovers.
+    """Show the ads that text or image gets wrong.
 
-    Each ad is in one of four groups: both baselines right, only text, only image, neither. Writes
-    the group of each ad, the thesis' tables, and a gallery of each group with errors: random ads
-    of the categories that are misclassified most. Ads that lack their text or their photo are in
-    no group.
+    Each ad with both text and photo falls into one of four groups: both classifiers are right,
+    only text, only image, or neither. Writes the group of each ad, the thesis' tables with the
+    errors that each model recovers, and a gallery of each error group: random ads of the
+    categories that are misclassified most.
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])

@@ -34,12 +34,13 @@ class Settings:
     """Which models are measured on which ads, and what they are shown beside."""
 
     models: list[str] = argument(
-        "Models to measure: text, image, a policy's or an attention model's name; "
-        "by default all that exist.",
+        "Models to evaluate: text, image, or the name of a fused or an attention model; by default "
+        "all.",
         default=[],
+        completes="models",
     )
-    part: Part = option("test", "The ads to measure on; train exists for text and image only.")
-    compare: Literal["thesis"] | None = option(None, "Show the thesis' own numbers beside.")
+    part: Part = option("test", "Part to evaluate on; train is for text and image only.")
+    compare: Literal["thesis"] | None = option(None, "Show the thesis' results alongside.")
     seed: int = seed_option()  # of the ads that are shown
 
     @classmethod
@@ -50,13 +51,12 @@ class Settings:
 
 
 def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Measure how well models put ads into categories, and make a page to read.
+    """Measure models on the same ads, and write a report.
 
-    Writes report.html, one file that needs no network, and the tables and figures on it:
-    accuracy, recall and precision, which differences are more than chance, what each model gets
-    right that text or image alone does not, how far confidence can be believed, how much can be
-    automated, and which categories are mixed up. Whatever has to be chosen, such as the better
-    baseline or a threshold, is chosen on the validation ads.
+    Writes report.html, a single file that works offline, and its tables and figures: accuracy,
+    recall and precision, significant differences, what each model gets right that text or image
+    alone does not, calibration, how much can be automated, and which categories are confused.
+    Everything that has to be chosen, such as a threshold, is chosen on the validation ads.
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from adcat.data.text_cleaning import clean
 from adcat.errors import AdcatError, BadInputError
 from adcat.progress import Progress
-from adcat.settings import option, seed_option
+from adcat.settings import option
 from adcat.tables import Column, Report, Table
 from adcat.types import MODALITIES, PARTS, Modality, Part, Probs, Vectors, have
 from adcat.workspace.ads import (
@@ -36,9 +36,8 @@ Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
 class Settings:
     """Which modalities, and how many photos at a time."""
 
-    modality: Literal["text", "image", "both"] = option("both", "Which classifiers to run.")
-    batch_size: int = option(32, "Photos that are in memory at a time.", low=1, high=1024)
-    seed: int = seed_option()
+    modality: Literal["text", "image", "both"] = option("both", "Classifiers to run.")
+    batch_size: int = option(32, "Photos in memory at a time.", low=1, high=1024)
 
 
 def extract_features(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -161,7 +160,5 @@ def _report(workspace: Workspace, made: Sequence[Modality], kept: Sequence[Modal
         for modality in made
     ]
     columns = [Column("part"), Column("modality"), Column("ads", "{:,}"), Column("vector length")]
-    lines = [
-        f"{modality}: kept from an earlier run, its classifier is the same" for modality in kept
-    ]
+    lines = [f"{modality}: kept from an earlier run with the same classifier" for modality in kept]
     return Report(lines, [Table("Features", columns, rows)])

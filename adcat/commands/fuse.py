@@ -83,9 +83,9 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
     """Combine text and image into one model.
 
     Late fusion combines the probabilities of both classifiers, early fusion their vectors. A
-    network has its policy's published settings unless options say otherwise. Whatever is fitted on
-    validation ads gets out-of-fold validation probabilities, so that comparing there stays honest.
-    An ad that lacks its text or its photo is answered from what there is.
+    network uses its policy's published settings unless options override them. A model fitted on
+    validation ads gets out-of-fold validation probabilities, so comparisons there stay fair. An ad
+    without text or without a photo is classified from the other.
     """
     if settings.tune and settings.policy in POLICIES:
         raise BadInputError(f"{settings.policy} is no network: it has nothing to --tune")

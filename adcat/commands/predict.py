@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -31,58 +32,76 @@ from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import VALIDATION_PROBS, Manifest
 from adcat.workspace.models import ModelProbs, find_models
 
+TABLE, ONE_AD, SUGGESTIONS = "The table", "A single ad", "Suggestions"  # headings in the help
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The ads, the model, and what is asked of an answer."""
+    """The ads, the model, and what to predict."""
+
+    panels: ClassVar = ("Arguments", TABLE, ONE_AD, SUGGESTIONS)
 
     ads: Path | None = argument(
-        "Table of ads: .csv, .tsv, .jsonl or .parquet; without it JSON lines from stdin.",
+        "Table of ads: .csv, .tsv, .jsonl or .parquet; by default JSON lines on stdin.",
         default=None,
     )
     model: str = option(
-        "", "The model that answers; by default the best one on the validation ads."
+        "",
+        "Model to use; by default the one that is best on the validation ads.",
+        completes="models",
+        panel=SUGGESTIONS,
     )
-    top: int = option(5, "How many categories to suggest.", low=1)
+    top: int = option(5, "Number of categories to suggest.", low=1, panel=SUGGESTIONS)
     output: Path | None = option(
-        None, "File for the answers: .jsonl, .csv or .parquet; by default stdout, as JSON lines."
+        None, "File to write: .jsonl, .csv or .parquet; by default JSON lines on stdout."
     )
-    title: str | None = option(None, "Title of one ad, instead of a table.")
-    description: str | None = option(None, "Description of that one ad.")
-    image: Path | None = option(None, "Photo of that one ad.")
+    title: str | None = option(None, "Title of a single ad, instead of a table.", panel=ONE_AD)
+    description: str | None = option(None, "Description of the single ad.", panel=ONE_AD)
+    image: Path | None = option(None, "Photo of the single ad.", panel=ONE_AD)
     images: Path | None = option(
         None,
-        "Folder that image paths are relative to; by default the table's own, for stdin this one.",
+        "Folder that image paths are relative to; by default the table's own, for stdin the "
+        "current one.",
+        panel=TABLE,
     )
     column: list[str] = option(
-        [], "A column that has another header, as title=headline; may be given several times."
+        [], "A column with another header, such as title=headline; may be repeated.", panel=TABLE
     )
     calibrate: bool = option(
-        False, "Temper the probabilities so that they are as often right as they say."
+        False,
+        "Calibrate the probabilities on validation ads (temperature scaling).",
+        panel=SUGGESTIONS,
     )
     coverage: float | None = option(
         None,
-        "Suggest as many categories as it takes to hold the right one this often, instead of a "
-        "fixed number.",
+        "Instead of a fixed number, suggest as many categories as are needed to include the right "
+        "one this often.",
         low=0.0001,
         high=0.9999,
+        panel=SUGGESTIONS,
     )
     accept_above: float | None = option(
-        None, "Mark ads whose best category is at least this probable.", low=0, high=1
+        None,
+        "Mark ads whose first category is at least this probable.",
+        low=0,
+        high=1,
+        panel=SUGGESTIONS,
     )
-    shard: str = option("1/1", "Answer one of several equal shares of the rows, such as 2/8.")
-    batch_size: int = option(32, "Ads that are answered at a time.", low=1, high=4096)
+    shard: str = option(
+        "1/1", "Process one of several equal shares of the rows, such as 2/8.", panel=TABLE
+    )
+    batch_size: int = option(32, "Ads processed at a time.", low=1, high=4096)
     seed: int = seed_option()
 
 
 def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Report | Iterator[str]:
     """Suggest categories for new ads.
 
-    Every row gets one answer, in order. An ad that lacks its text or a readable photo is answered
-    from what there is, one that has nothing with the categories' shares of the training ads; its
-    `modality` and its `problems` say so. `contributions` are what text and photo added to the
-    logarithm of the first category's probability. With --output an interrupted run goes on where
-    it was, and what is done is not done again.
+    Every row gets one prediction, in order. An ad without text or without a readable photo is
+    classified from the other; one with neither gets the categories' shares of the training ads.
+    The fields `modality` and `problems` say so. `contributions` are what text and photo add to the
+    log probability of the first category. With --output, run an interrupted command again to
+    resume it.
     """
     source = _source(settings, progress)
     if settings.output:

@@ -11,7 +11,7 @@ from typing import Any
 
 from adcat.errors import AdcatError
 from adcat.progress import Progress, Silent
-from adcat.settings import option, seed_option
+from adcat.settings import option
 from adcat.tables import Column, Report, Table
 from adcat.types import MODALITIES
 from adcat.workspace import command_lines
@@ -28,17 +28,16 @@ class Settings:
     """How closely it looks."""
 
     verify: bool = option(
-        False, "Read every byte, not only files whose size or time changed since the last look."
+        False, "Read all files, not only those whose size or time has changed since the last check."
     )
-    seed: int = seed_option()  # as every command has; nothing is drawn at random here
 
 
 def status(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Show which artifacts there are, which are stale and why, and what to type next.
+    """Show what exists, what is stale and what to type next.
 
-    An artifact is current where it is whole and made from what stands there now. It is damaged
-    where a file of it was edited or is gone; stale where something that it was made from, directly
-    or not, is missing, damaged or another one now. Nothing is made, and nothing is changed.
+    An artifact is current if it is complete and was made from the current inputs; damaged if one
+    of its files was edited or deleted; stale if an input, direct or indirect, is missing, damaged
+    or has changed since. Nothing is created or changed.
     """
     found = document(workspace, settings, progress)
     rows = [

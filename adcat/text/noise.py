@@ -24,6 +24,7 @@ class NoiseSettings:
         "Add a copy of every training text with this share of its characters replaced at random.",
         low=0,
         high=1,
+        panel="Text model",
     )
 
     @property
