@@ -43,9 +43,9 @@ class Settings:
 def extract_features(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Run both classifiers over every ad.
 
-    Writes, for the ads of every part, each classifier's vectors (its inner representation) and
-    its probabilities. What an earlier run made with the same classifier is kept, so that a new
-    text model does not cost another pass over the photos. An interrupted run is resumed.
+    Writes each classifier's vectors (its last hidden layer) and probabilities of the ads of every
+    part. Results of an earlier run with the same classifier are kept, so a new text model does not
+    cost another pass over the photos. Run an interrupted command again to resume it.
     """
     workspace.split.check()
     kept: list[Modality] = [m for m in MODALITIES if _is_current(workspace, m)]

@@ -153,8 +153,8 @@ def _spread(
     modality: str, found: Sequence[NDArray[np.float32]], rows: Sequence[int], ads: int
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Vectors and probabilities of these rows; NaN in the others."""
-    for availability, values in zip(("vectors", "probs"), found, strict=True):
-        yield f"{modality}_{availability}", _in_rows(values, rows, ads)
+    for kind, values in zip(("vectors", "probs"), found, strict=True):
+        yield f"{modality}_{kind}", _in_rows(values, rows, ads)
 
 
 def _in_rows(values: NDArray[np.float32], rows: Sequence[int], ads: int) -> NDArray[np.float32]:
