@@ -61,7 +61,6 @@ REFUSED = [  # exit 1, and the whole message
     (["train-text", "--minn", "5", "--maxn", "3"], "--minn 5 is above --maxn 3; for no n-grams: --maxn 0"),
     (["train-text", "--pretrained-vectors", "{folder}/nowhere.vec"], "{folder}/nowhere.vec: No such file or directory"),
     (["train-text", "--pretrained-vectors", "{folder}/ads.csv"], "{folder}/ads.csv, line 1: expected how many words and how many numbers"),
-    (["fuse", "--policy", "max", "--tune", "3"], "max is no network: it has nothing to --tune"),
     (["fuse", "--name", "../x"], "'../x' is no model name; a name has lower-case letters, digits and '-' only"),
     (["fuse", "--name", "attend-c-wh"], "'attend-c-wh' is the name of a model of `adcat attend`; choose another --name"),
     (["fuse", "--name", "text"], "'text' is the name of a classifier; choose another --name"),
