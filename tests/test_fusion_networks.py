@@ -126,11 +126,12 @@ def read_options():
     shared = set.intersection(*(set(POLICIES[policy].options) for policy in NETWORKS))
     for policy in POLICIES:
         for name in POLICIES[policy].options:
-            if name not in SEARCH and (name not in shared or policy == "pool"):
+            if name not in SEARCH and (name not in shared or policy == "nn"):
                 yield policy, name
 
 
-@pytest.mark.parametrize(("policy", "name"), read_options())
+@pytest.mark.soak
+@pytest.mark.parametrize(("policy", "name"), [*read_options()])
 def test_what_a_policy_reads_changes_what_it_finds(policy, name, square):
     if (policy, name) == ("log-linear", "seed"):
         pytest.skip("it cuts the folds: see test_fuse.py")
