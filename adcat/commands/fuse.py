@@ -21,10 +21,10 @@ from adcat.progress import Progress, Silent
 from adcat.settings import option
 from adcat.tables import Report, write_records
 from adcat.types import IN_WORDS, Part, Probs, have
-from adcat.workspace.ads import read_categories, read_kinds, read_labels, read_modalities
+from adcat.workspace.ads import read_availabilities, read_categories, read_labels, read_modalities
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import OUT_OF_FOLD, STEERED_BY, VALIDATION_PROBS
+from adcat.workspace.manifest import OUT_OF_FOLD, TUNED_ON, VALIDATION_PROBS
 from adcat.workspace.resumable_arrays import check_finite
 
 BLOCK = 8192  # ads at a time
@@ -77,22 +77,22 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
     target = workspace.fused(settings.name or policy.name)
     inputs = [workspace.split, workspace.features]
     recorded = {"policy": policy.name, **policy.values(settings)}
-    with target.write(recorded, inputs, resume=recorded.get("tune", 0) > 0) as draft:
+    with target.write(recorded, inputs, resume=recorded.get("tune", 0) > 0) as staging:
         material = _material(workspace)
         if isinstance(policy, NetworkPolicy) and settings.tune:
-            settings = _tuned(policy, material, settings, draft.folder, progress)
+            settings = _tuned(policy, material, settings, staging.folder, progress)
         ads = np.arange(len(material.validation.labels))
         model, history = fit(policy, material, ads, settings, progress)
         if history:
             records = [dataclasses.asdict(point) for point in history]
-            write_records(draft.folder / "history.csv", records)
-        model.save(draft.folder)
-        _write(draft.folder, "test", model, _read(workspace, "test"), material)
+            write_records(staging.folder / "history.csv", records)
+        model.save(staging.folder)
+        _write(staging.folder, "test", model, _read(workspace, "test"), material)
         if policy.learns_from(settings) == "validation":
-            _write_out_of_fold(draft.folder, policy, material, settings, progress)
+            _write_out_of_fold(staging.folder, policy, material, settings, progress)
         else:
-            _write(draft.folder, "validation", model, material.validation, material)
-        draft.notes.update(_fitted_on(policy, settings))
+            _write(staging.folder, "validation", model, material.validation, material)
+        staging.notes.update(_fitted_on(policy, settings))
     return Report(_lines(target.path.name, settings, model))
 
 
@@ -103,14 +103,14 @@ def _material(workspace: Workspace) -> Material:
 
 def _read(workspace: Workspace, part: Part) -> PartArrays:
     split, features = workspace.split, Features(workspace.features)
-    kinds, arrays = read_kinds(split, part), {}
+    availabilities, arrays = read_availabilities(split, part), {}
     for modality in read_modalities(split):
         probs = features.probs(part, modality)
         path = workspace.features / f"{part}/{modality}_probs.npy"
-        check_distributions(probs, path, have(kinds, [modality]))
+        check_distributions(probs, path, have(availabilities, [modality]))
         arrays[f"{modality}_probs"] = probs
         arrays[f"{modality}_vectors"] = features.vectors(part, modality)
-    return PartArrays(arrays, read_labels(split, part), kinds)
+    return PartArrays(arrays, read_labels(split, part), availabilities)
 
 
 def _tuned(
@@ -142,7 +142,7 @@ def _write(
     probs = create_array(folder / part / "probs.npy", len(ads.labels), material.categories)
     for start in range(0, len(probs), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(probs)))
-        probs[rows] = _answers(model, ads, rows, material)
+        probs[rows] = _predictions(model, ads, rows, material)
 
 
 def _write_out_of_fold(
@@ -163,11 +163,11 @@ def _write_out_of_fold(
     folds = KFold(FOLDS, shuffle=True, random_state=settings.seed)
     for seen, left_out in folds.split(np.arange(n)):
         model, _ = fit(policy, material, seen, settings, progress)
-        probs[left_out] = _answers(model, ads, left_out, material)
+        probs[left_out] = _predictions(model, ads, left_out, material)
 
 
-def _answers(model: FusedModel, ads: PartArrays, rows: Rows, material: Material) -> Probs:
-    found = model.answers(ads.arrays, ads.kinds, rows, material.prior)
+def _predictions(model: FusedModel, ads: PartArrays, rows: Rows, material: Material) -> Probs:
+    found = model.predictions(ads.arrays, ads.availabilities, rows, material.prior)
     check_finite(found, rows, model.policy.name)
     return found
 
@@ -181,7 +181,7 @@ def _fitted_on(policy: Policy, settings: Settings) -> dict[str, str]:
         probs = f"{OUT_OF_FOLD}, with settings that were chosen on all of them"
     else:
         probs = OUT_OF_FOLD
-    return {"fitted_on": fitted, STEERED_BY: policy.steered_by, VALIDATION_PROBS: probs}
+    return {"fitted_on": fitted, TUNED_ON: policy.steered_by, VALIDATION_PROBS: probs}
 
 
 def _lines(name: str, settings: Settings, model: FusedModel) -> list[str]:

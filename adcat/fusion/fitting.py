@@ -16,7 +16,16 @@ from adcat.fusion.samples import Sample
 from adcat.fusion.training import Point, train
 from adcat.probabilities import prior
 from adcat.progress import Progress
-from adcat.types import MODALITIES, Kind, Kinds, Labels, Modality, Probs, have, read_by
+from adcat.types import (
+    MODALITIES,
+    Availabilities,
+    Availability,
+    Labels,
+    Modality,
+    Probs,
+    have,
+    read_by,
+)
 
 Rows: TypeAlias = NDArray[np.int64]
 
@@ -29,11 +38,11 @@ class PartArrays:
 
     arrays: Mapping[str, NDArray[np.float32]]  # by name, such as `image_probs`: [n, columns]
     labels: Labels  # [n]
-    kinds: Kinds  # what each ad has: [n]
+    availabilities: Availabilities  # what each ad has: [n]
 
-    def of(self, kind: Kind, rows: Rows) -> Rows:
+    def of(self, availability: Availability, rows: Rows) -> Rows:
         """Those of the ads that are of this kind."""
-        return rows[self.kinds[rows] == kind]
+        return rows[self.availabilities[rows] == availability]
 
     def probs(self, modality: Modality, rows: Rows, categories: int) -> Probs:
         """What a baseline says of some ads; of none where it does not exist."""
@@ -152,7 +161,7 @@ def _sample(
     policy: NetworkPolicy, part: PartArrays, rows: Rows, settings: PolicySettings
 ) -> Sample:
     """Those of the ads that have all that the network reads."""
-    rows = rows[have(part.kinds[rows], read_by(policy.reads))]
+    rows = rows[have(part.availabilities[rows], read_by(policy.reads))]
     if not len(rows):  # then there may be no such array either
         return Sample([], part.labels, np.ones(len(part.labels), np.float32), rows)
     inputs = [part.arrays[name] for name in policy.reads]

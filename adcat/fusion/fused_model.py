@@ -16,7 +16,7 @@ from adcat.fusion.closed_forms import Parameters
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy import PROBS, ClosedForm, NetworkPolicy, Policy
 from adcat.learning.keras_files import load_network, save_network
-from adcat.types import Kinds, Modality, Probs, kinds_with, read_by
+from adcat.types import Availabilities, Modality, Probs, availabilities_with, read_by
 
 NETWORK = "model.keras"
 PARAMETERS = "params.json"
@@ -51,13 +51,13 @@ class FusedModel:
           o: its classifier's probabilities [n, categories].
         """
         if isinstance(self.policy, ClosedForm) and self.policy.alone and modality in self.lone:
-            o = self.policy.alone.answer(o, **self.lone[modality])
+            o = self.policy.alone.prediction(o, **self.lone[modality])
         return np.asarray(o, np.float32)
 
-    def answers(
+    def predictions(
         self,
         arrays: Mapping[str, np.ndarray],
-        kinds: Kinds,
+        availabilities: Availabilities,
         rows: NDArray[np.integer],
         prior: NDArray[np.floating],
     ) -> Probs:
@@ -72,13 +72,13 @@ class FusedModel:
           prior: [categories].
         """
         probs = np.tile(np.asarray(prior, np.float32), (len(rows), 1))
-        for kind in np.unique(kinds[rows]).tolist():
-            places = np.flatnonzero(kinds[rows] == kind)
-            here = rows[places]
-            if kind in kinds_with(self.modalities):
-                probs[places] = self.probs([arrays[name][here] for name in self.reads])
-            elif kind in self.modalities:
-                probs[places] = self.alone(kind, arrays[f"{kind}_probs"][here])
+        for availability in np.unique(availabilities[rows]).tolist():
+            positions = np.flatnonzero(availabilities[rows] == availability)
+            here = rows[positions]
+            if availability in availabilities_with(self.modalities):
+                probs[positions] = self.probs([arrays[name][here] for name in self.reads])
+            elif availability in self.modalities:
+                probs[positions] = self.alone(availability, arrays[f"{availability}_probs"][here])
         return probs
 
     def save(self, folder: Path) -> None:

@@ -21,7 +21,7 @@ ATTENDING: Mapping[str, str] = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Kind:
+class Availability:
     """What a model is."""
 
     approach: Approach
@@ -36,15 +36,15 @@ class Kind:
         return float(self.settings.get("fraction", 1))
 
 
-def kind_of(model: ModelProbs) -> Kind:
+def kind_of(model: ModelProbs) -> Availability:
     """Reads what a model is from its artifact."""
     if model.is_baseline:
-        return Kind("baseline", model.name, {}, "baseline", BASELINES[model.name])
+        return Availability("baseline", model.name, {}, "baseline", BASELINES[model.name])
     settings = model.artifact.manifest().settings
     if model.artifact.name.startswith("attend/"):
         name = f"attend-{settings['insert_at']}-{settings['over']}"
-        return Kind("attention", name, settings, "attention", ATTENDING[settings["over"]])
+        return Availability("attention", name, settings, "attention", ATTENDING[settings["over"]])
     policy = read_definition(model.artifact.path).policy
     approach = "early fusion" if policy.is_early else "late fusion"
     read = {name: value for name, value in settings.items() if name in policy.options}
-    return Kind(approach, policy.name, read, policy.form, policy.in_words)
+    return Availability(approach, policy.name, read, policy.form, policy.in_words)
