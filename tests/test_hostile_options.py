@@ -63,7 +63,6 @@ REFUSED = [  # exit 1, and the whole message
     (["train-text", "--minn", "5", "--maxn", "3"], "--minn 5 is above --maxn 3; for no n-grams: --maxn 0"),
     (["train-text", "--pretrained-vectors", "{folder}/nowhere.vec"], "{folder}/nowhere.vec: No such file or directory"),
     (["train-text", "--pretrained-vectors", "{folder}/ads.csv"], "{folder}/ads.csv, line 1: expected the number of words and the vectors' length"),
-    (["fuse", "--policy", "max", "--tune", "3"], "max is no network: it has nothing to --tune"),
     (["fuse", "--name", "../x"], "'../x' is not a valid model name; use lower-case letters, digits and '-'"),
     (["fuse", "--name", "attend-c-wh"], "'attend-c-wh' is the name of a model of `adcat attend`; choose another --name"),
     (["fuse", "--name", "text"], "'text' is the name of a classifier; choose another --name"),

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from adcat.errors import expecting
 from adcat.files import write_json
-from adcat.fusion.policies import POLICIES, Parameters
+from adcat.fusion.closed_forms import Parameters
+from adcat.fusion.policies import POLICIES
+from adcat.fusion.policy import PROBS, ClosedForm, NetworkPolicy, Policy
 from adcat.learning.keras_files import load_network, save_network
 from adcat.types import Availabilities, Modality, Probs, availabilities_with, read_by
 
@@ -25,7 +27,7 @@ FILES = (PARAMETERS, NETWORK)  # that `load` needs; a closed form has no network
 class FusedModel:
     """Combines what both baselines say of some ads; says something of those that lack one, too."""
 
-    policy: str
+    policy: Policy
     reads: Sequence[str]  # such as `image_probs`: what `combine` takes, in this order
     combine: Callable[[Sequence[np.ndarray]], np.ndarray]  # to probabilities [n, categories]
     parameters: dict[str, Any]
@@ -48,8 +50,9 @@ class FusedModel:
           modality: one of several that the model reads.
           o: its classifier's probabilities [n, categories].
         """
-        rule = POLICIES[self.policy].alone if modality in self.lone else None
-        return np.asarray(rule.prediction(o, **self.lone[modality]) if rule else o, np.float32)
+        if isinstance(self.policy, ClosedForm) and self.policy.alone and modality in self.lone:
+            o = self.policy.alone.prediction(o, **self.lone[modality])
+        return np.asarray(o, np.float32)
 
     def predictions(
         self,
@@ -80,7 +83,7 @@ class FusedModel:
 
     def save(self, folder: Path) -> None:
         """Writes `params.json`, and `model.keras` for a network."""
-        content = {"policy": self.policy, "reads": self.reads, "parameters": self.parameters}
+        content = {"policy": self.policy.name, "reads": self.reads, "parameters": self.parameters}
         if self.lone:
             content["alone"] = self.lone
         write_json(folder / PARAMETERS, content)
@@ -89,26 +92,25 @@ class FusedModel:
 
 
 def closed_form(
-    policy: str, parameters: Parameters, lone: Mapping[Modality, Parameters] | None = None
+    policy: ClosedForm, parameters: Parameters, lone: Mapping[Modality, Parameters] | None = None
 ) -> FusedModel:
-    """Makes a model of a policy of `adcat.fusion.policies` with its parameters.
+    """Makes a model of a closed form with its parameters.
 
     Args:
-      policy: its name.
+      policy: how to combine.
       parameters: for ads that have both modalities.
       lone: for ads that have one only, where the policy finds any.
     """
-    combine = POLICIES[policy].combine
     return FusedModel(
         policy,
-        ("image_probs", "text_probs"),
-        lambda inputs: combine(*inputs, **parameters),
+        PROBS,
+        lambda inputs: policy.combine(*inputs, **parameters),
         parameters,
         lone=lone or {},
     )
 
 
-def network(policy: str, keras_model: Any, parameters: dict[str, Any]) -> FusedModel:
+def network(policy: NetworkPolicy, keras_model: Any, parameters: dict[str, Any]) -> FusedModel:
     """Makes a model of a trained network; `parameters` say how it was trained."""
     return FusedModel(
         policy,
@@ -123,7 +125,7 @@ def network(policy: str, keras_model: Any, parameters: dict[str, Any]) -> FusedM
 class Definition:
     """What `params.json` says."""
 
-    policy: str
+    policy: Policy
     reads: Sequence[str]
     parameters: dict[str, Any]
     alone: Mapping[Modality, Parameters] | None = None
@@ -137,9 +139,10 @@ def read_definition(folder: Path) -> Definition:
     """
     path = folder / PARAMETERS
     with expecting(path, "fused model"):
-        found = Definition(**json.loads(path.read_text(encoding="utf-8")))
-        if found.policy in POLICIES:
-            inspect.signature(POLICIES[found.policy].combine).bind(None, None, **found.parameters)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = Definition(**{**content, "policy": POLICIES[content["policy"]]})
+        if isinstance(found.policy, ClosedForm):
+            inspect.signature(found.policy.combine).bind(None, None, **found.parameters)
     return found
 
 
@@ -149,7 +152,7 @@ def load(folder: Path) -> FusedModel:
     Raises:
       BadInputError: the folder holds no fused model.
     """
-    definition = read_definition(folder)
-    if definition.policy in POLICIES:
-        return closed_form(definition.policy, definition.parameters, definition.alone)
-    return network(definition.policy, load_network(folder / NETWORK), definition.parameters)
+    found = read_definition(folder)
+    if isinstance(found.policy, ClosedForm):
+        return closed_form(found.policy, found.parameters, found.alone)
+    return network(found.policy, load_network(folder / NETWORK), found.parameters)

@@ -14,8 +14,10 @@ import numpy as np
 
 from adcat.errors import DivergedError
 from adcat.fusion.algorithm1 import SCHEDULES
-from adcat.fusion.networks import NETWORKS, NetworkSettings, prepare
+from adcat.fusion.networks import prepare
 from adcat.fusion.optimizers import OPTIMIZERS
+from adcat.fusion.policy import NetworkPolicy
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.samples import Block, Sample, statistics
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Task
@@ -51,12 +53,11 @@ class Trained:
 
 
 def train(
-    policy: str,
+    policy: NetworkPolicy,
     sample: Sample,
     validation: Sample,
     categories: int,
-    settings: NetworkSettings,
-    seed: int,
+    settings: PolicySettings,
     task: Task,
 ) -> Trained:
     """Trains a network by Algorithm 1 and gives it its best validation weights back.
@@ -64,10 +65,10 @@ def train(
     Raises:
       DivergedError: the loss is not finite.
     """
-    tf = seeded_tensorflow(seed, NETWORKS[policy].threads)
+    tf = seeded_tensorflow(settings.seed, policy.threads)
     machine = Machine(tf, policy, sample, categories, settings)
     schedule = SCHEDULES[settings.schedule](settings.learning_rate)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(settings.seed)
     history: list[Point] = []
     best: tuple[float, int, list[np.ndarray]] = (-1.0, 0, [])
     epoch, goes_on = 0, True
@@ -79,7 +80,7 @@ def train(
             history.append(Point(epoch, step, rate, top1, loss))
         if not np.isfinite(history[-1].validation_loss):
             raise DivergedError(
-                f"{policy} diverged in epoch {epoch}: the validation loss is "
+                f"{policy.name} diverged in epoch {epoch}: the validation loss is "
                 f"{history[-1].validation_loss}; try a lower --learning-rate than {rate:g}"
             )
         top1 = history[-1].validation_top1
@@ -100,14 +101,18 @@ class Machine:
     """A network with its optimiser and its compiled functions."""
 
     def __init__(
-        self, tf: Any, policy: str, sample: Sample, categories: int, settings: NetworkSettings
+        self,
+        tf: Any,
+        policy: NetworkPolicy,
+        sample: Sample,
+        categories: int,
+        settings: PolicySettings,
     ) -> None:
         import keras
 
         self._tf, self._settings = tf, settings
-        reads, build, _ = NETWORKS[policy]
-        inputs, prepared = prepare(reads, statistics(sample), settings)
-        network = build(prepared, categories, settings)
+        inputs, prepared = prepare(policy.reads, statistics(sample), settings)
+        network = policy.build(prepared, categories, settings)
         self._training = keras.Model(inputs, network._asdict())
         self.model = keras.Model(inputs, keras.layers.Softmax()(network.logits))
         self._variables = [v.value for v in self._training.trainable_variables]

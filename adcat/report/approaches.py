@@ -117,10 +117,10 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
     return [Shown(table, f"table-{number}", beside=beside if compare else ())]
 
 
-def _recipe(model: Measured) -> dict[str, object]:
+def _recipe(model: Measured) -> tuple[str, dict[str, Any]]:
     """What two trainings have in common that differ in nothing but the share of the ads."""
-    different = ("name", "fraction")
-    return {name: v for name, v in model.kind.settings.items() if name not in different}
+    settings = {name: v for name, v in model.kind.settings.items() if name != "fraction"}
+    return model.kind.policy, settings
 
 
 def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
