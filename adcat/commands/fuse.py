@@ -40,8 +40,10 @@ else:
 class Choice:
     """Which policy, and what its result is called."""
 
-    policy: PolicyName = option("product-max", "How the two classifiers become one model.")
-    name: str = option("", "The model's name in `evaluate`; by default the policy's.")
+    panel: ClassVar = "What to combine"
+
+    policy: PolicyName = option("product-max", "How to combine text and image.")
+    name: str = option("", "Name of the model; by default that of the policy.", completes="fuse")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,14 @@ class Settings(PolicySettings, Choice):
 
     default_preset = "thesis"  # without it a network would have settings that nobody published
     selector: ClassVar[str] = "policy"
+    panels: ClassVar = (
+        "What to combine",
+        "Closed forms",
+        "Late networks",
+        "Early networks",
+        "Training",
+        "Search",
+    )
 
     @classmethod
     def thesis(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
