@@ -12,7 +12,7 @@ from adcat.attention.insertion import Point, cut
 from adcat.data.thread_map import map_ahead
 from adcat.image.frozen import Views, run_once
 from adcat.image.inference import Forward, compiled, fold_batch_norm
-from adcat.image.labelled_photos import LabelledPhotos, augmented_photos, central_photos
+from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.image.stages import DROPOUT
 from adcat.learning.examples import Examples, Inputs, Rows, stored
 from adcat.learning.runtime import import_tensorflow
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import keras
 
 Ads: TypeAlias = tuple[
-    LabelledPhotos, Vectors
+    LabelledImages, Vectors
 ]  # with the text vectors [n, dimension] of the same ads
 
 
@@ -63,8 +63,8 @@ def train_all_layers(
     """
     return train(
         training_network(model, point, auxiliary),
-        with_text(augmented_photos(training[0], model.image.side, schedule.seed), training[1]),
-        with_text(central_photos(validation[0], model.image), validation[1]),
+        with_text(augmented_images(training[0], model.image.side, schedule.seed), training[1]),
+        with_text(central_images(validation[0], model.image), validation[1]),
         schedule,
         checkpoint,
         progress,
@@ -78,12 +78,12 @@ def training_network(
     """The network with dropout and the auxiliary head: photos, text -> logits, auxiliary logits."""
     keras = import_tensorflow().keras
     below, above = cut(model.image.network, point, with_auxiliary=True)
-    photos, text = (keras.Input(x.shape[1:], name=x.name) for x in model.network.inputs)
+    images, text = (keras.Input(x.shape[1:], name=x.name) for x in model.network.inputs)
     t = model.standardised(text)
-    maps, *mixed7 = below(photos)
+    maps, *mixed7 = below(images)
     vectors, *also = above(model.step([maps, t])[0])
     logits = model.logits(keras.layers.Dropout(DROPOUT)(vectors), t)
-    return keras.Model([photos, text], [logits, auxiliary(*mixed7, *also)])
+    return keras.Model([images, text], [logits, auxiliary(*mixed7, *also)])
 
 
 def train_attention(
@@ -112,8 +112,8 @@ def train_attention(
       progress: hears of every photo.
     """
     all_views = [
-        Views(model.image, photos, count, schedule.seed)
-        for (photos, _), count in ((training, views), (validation, 1))
+        Views(model.image, images, count, schedule.seed)
+        for (images, _), count in ((training, views), (validation, 1))
     ]
     below = model.parts.below
     shape = below.output.shape[1:]
@@ -127,7 +127,7 @@ def train_attention(
         path = folder / f"{part}.maps"
         title = f"maps, {part}"
         maps = run_once(forward, views, shape, path, schedule.batch_size, title, progress)
-        return with_text(stored(maps, views.photos.labels), text_vectors)
+        return with_text(stored(maps, views.images.labels), text_vectors)
 
     return train(
         frozen_network(model),
@@ -152,7 +152,7 @@ def frozen_network(model: AttentionModel) -> "keras.Model":
 
 def computed(forward: Forward, views: Views) -> Examples:
     """What a frozen network makes of views of photos, made anew each time."""
-    n = len(views.photos)
+    n = len(views.images)
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
         first = epoch % views.count * n
@@ -162,4 +162,4 @@ def computed(forward: Forward, views: Views) -> Examples:
 
         return map_ahead(make, batches)
 
-    return Examples(views.photos.labels, stream)
+    return Examples(views.images.labels, stream)

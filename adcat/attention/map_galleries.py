@@ -17,20 +17,20 @@ from adcat.attention.map_figures import (
 from adcat.attention.maps import mean_by_category
 from adcat.attention.overlays import overlay, squares
 from adcat.attention.step import Over
-from adcat.data.images import central_box, open_photo
+from adcat.data.images import central_box, open_image
 from adcat.evaluation.error_groups import PREDICTIONS, Groups, assign, best
-from adcat.evaluation.metrics import outcomes
+from adcat.evaluation.metrics import ad_results
 from adcat.files import open_array
 from adcat.plotting.charts import channel_heat_map
-from adcat.plotting.galleries import PHOTO_PIXELS, Example
+from adcat.plotting.galleries import IMAGE_PIXELS, Example
 from adcat.tables import Table, write_table
 from adcat.types import MODALITIES, Labels, have
 from adcat.workspace.ads import (
     count_ads,
     image_paths,
     read_ads,
+    read_availabilities,
     read_categories,
-    read_kinds,
     read_labels,
 )
 from adcat.workspace.features import Features
@@ -73,14 +73,14 @@ def show(
 
 def _of_whole_ads(workspace: Workspace, array: NDArray[np.float32]) -> NDArray[np.float32]:
     """The rows of the test ads that have text and photo."""
-    whole = have(read_kinds(workspace.split, "test"), MODALITIES)
+    whole = have(read_availabilities(workspace.split, "test"), MODALITIES)
     return array if whole.all() else array[whole]
 
 
 def _error_groups(workspace: Workspace, labels: Labels) -> Groups:
     features = Features(workspace.features)
     correct = {
-        modality: outcomes(
+        modality: ad_results(
             _of_whole_ads(workspace, features.probs("test", modality)),
             labels,
             workspace.features.path,
@@ -101,12 +101,12 @@ def _example_reader(
         return {row: example(row, ad) for row, ad in zip(rows, ads, strict=True)}
 
     def example(row: int, ad: Mapping[str, str]) -> Example:
-        photo = open_photo(paths[row], max(PHOTO_PIXELS))
-        photo.thumbnail(PHOTO_PIXELS)
-        left, top, right, bottom = central_box(photo, model.image.central_fraction)
-        seen = photo.crop((round(left), round(top), round(right), round(bottom)))
+        image = open_image(paths[row], max(IMAGE_PIXELS))
+        image.thumbnail(IMAGE_PIXELS)
+        left, top, right, bottom = central_box(image, model.image.central_fraction)
+        seen = image.crop((round(left), round(top), round(right), round(bottom)))
         weights = looked.maps[row].reshape(looked.shape)
-        pictures = [photo, overlay(seen, weights, blur), squares(seen, weights)]
+        pictures = [image, overlay(seen, weights, blur), squares(seen, weights)]
         found = [(names[c], p) for c, p in best(looked.probs[row], PREDICTIONS)]
         return Example(pictures, ad["title"], ad["category"], {"answer": found})
 

@@ -13,7 +13,7 @@ from adcat.types import Probs, Vectors
 Mask: TypeAlias = NDArray[np.bool_]  # [places]
 
 
-def stream_answers(
+def stream_predictions(
     model: AttentionModel,
     forward: Forward,
     paths: Sequence[str],
@@ -33,12 +33,12 @@ def stream_answers(
     """
     size = -(-batch_size // THREADS)
 
-    def answer(start: int) -> tuple[Probs, Weights]:
+    def prediction(start: int) -> tuple[Probs, Weights]:
         rows = slice(start, start + size)
-        photos = np.stack([model.image.read(path) for path in paths[rows]])
-        return forward(photos, text_vectors[rows])
+        images = np.stack([model.image.read(path) for path in paths[rows]])
+        return forward(images, text_vectors[rows])
 
-    return map_ahead(answer, range(done, len(paths), size))
+    return map_ahead(prediction, range(done, len(paths), size))
 
 
 def border(height: int, width: int) -> Mask:

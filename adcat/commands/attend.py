@@ -12,7 +12,7 @@ from adcat.attention.config import WATCHED, Recipe, Run, Setting, train
 from adcat.attention.fine_tuning import Ads
 from adcat.attention.insertion import Point
 from adcat.attention.map_galleries import show
-from adcat.attention.maps import stream_answers
+from adcat.attention.maps import stream_predictions
 from adcat.attention.search import (
     LOG,
     Trial,
@@ -24,22 +24,22 @@ from adcat.attention.search import (
 )
 from adcat.attention.step import Over
 from adcat.errors import AdcatError, BadInputError
-from adcat.image.labelled_photos import LabelledPhotos
+from adcat.image.labelled_images import LabelledImages
 from adcat.learning.schedule import Evaluation, best
 from adcat.progress import Progress
 from adcat.settings import option
 from adcat.tables import Column, Report, Table, percent, write_records
-from adcat.types import MODALITIES, PARTS, Kinds, Part, have
-from adcat.workspace.ads import image_paths, read_kinds, read_labels
+from adcat.types import MODALITIES, PARTS, Availabilities, Part, have
+from adcat.workspace.ads import image_paths, read_availabilities, read_labels
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import STEERED_BY
+from adcat.workspace.manifest import TUNED_ON
 from adcat.workspace.resumable_arrays import fill
-from adcat.workspace.staging import Draft
+from adcat.workspace.staging import Staging
 
 PROBS = "probs.npy"
-ANSWERED: Sequence[Part] = ("validation", "test")
+PREDICTED: Sequence[Part] = ("validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,17 +115,19 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         setting, tables = best_of(trials).setting, [settings_table(trials)]
         settings = dataclasses.replace(settings, **dataclasses.asdict(setting))
     target = workspace.attention(settings.name or setting.name)
-    with target.write(settings, inputs, resume=True) as draft:
-        run = Run(workspace.image_model.path, draft.checkpoints, progress)
+    with target.write(settings, inputs, resume=True) as staging:
+        run = Run(workspace.image_model.path, staging.checkpoints, progress)
         model, history = train(setting, settings, ads["train"], ads["validation"], run)
-        attention.save(model, draft.folder)
-        write_records(draft.folder / "history.csv", [dataclasses.asdict(e) for e in history])
-        for part in ANSWERED:
-            kinds = read_kinds(workspace.split, part)
-            _answer(model, part, ads[part], kinds, settings.batch_size, draft, progress)
-            _answer_incomplete(workspace, part, kinds, draft)
-        tables += show(workspace, model, draft.folder, settings.over, settings.blur, settings.seed)
-        draft.notes.update({"fitted_on": "train", STEERED_BY: "validation"})
+        attention.save(model, staging.folder)
+        write_records(staging.folder / "history.csv", [dataclasses.asdict(e) for e in history])
+        for part in PREDICTED:
+            availabilities = read_availabilities(workspace.split, part)
+            _predict(model, part, ads[part], availabilities, settings.batch_size, staging, progress)
+            _predict_incomplete(workspace, part, availabilities, staging)
+        tables += show(
+            workspace, model, staging.folder, settings.over, settings.blur, settings.seed
+        )
+        staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(target.path.name, history), *tables])
 
 
@@ -136,14 +138,14 @@ def _ads(workspace: Workspace, part: Part) -> Ads:
       BadInputError: no ad has.
     """
     split = workspace.split
-    whole = have(read_kinds(split, part), MODALITIES)
+    whole = have(read_availabilities(split, part), MODALITIES)
     if not whole.any():
         raise BadInputError(f"attention needs ads with text and photo; the {part} part has none")
     paths, labels = image_paths(split, part, MODALITIES), read_labels(split, part, MODALITIES)
     text_vectors = Features(workspace.features).vectors(part, "text")
     if not whole.all():
         text_vectors = text_vectors[whole]
-    return LabelledPhotos(paths, labels), text_vectors
+    return LabelledImages(paths, labels), text_vectors
 
 
 def _trials(
@@ -159,8 +161,8 @@ def _trials(
     target = workspace.attention_search
     if not _is_current(target, recipe):
         share = _share(ads["train"], settings.search_fraction, settings.seed)
-        with target.write(recipe, inputs, resume=True) as draft:
-            run = Run(workspace.image_model.path, draft.checkpoints, progress)
+        with target.write(recipe, inputs, resume=True) as staging:
+            run = Run(workspace.image_model.path, staging.checkpoints, progress)
 
             def history(setting: Setting) -> Sequence[Evaluation]:
                 _, evaluations = train(setting, recipe, share, ads["validation"], run)
@@ -168,7 +170,7 @@ def _trials(
                     state.unlink()
                 return evaluations
 
-            search(grid(settings.search_rate), history, draft.folder / LOG, progress)
+            search(grid(settings.search_rate), history, staging.folder / LOG, progress)
     return read_trials(target / LOG)
 
 
@@ -181,41 +183,43 @@ def _is_current(search: Artifact, recipe: Searched) -> bool:
 
 def _share(ads: Ads, fraction: float, seed: int) -> Ads:
     """A share of the ads, drawn at random."""
-    photos, text_vectors = ads
-    count = max(1, round(fraction * len(photos)))
-    rows = np.sort(np.random.default_rng(seed).permutation(len(photos))[:count])
-    paths = [str(photos.paths[row]) for row in rows]
-    return LabelledPhotos(paths, photos.labels[rows]), text_vectors[rows]
+    images, text_vectors = ads
+    count = max(1, round(fraction * len(images)))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+    paths = [str(images.paths[row]) for row in rows]
+    return LabelledImages(paths, images.labels[rows]), text_vectors[rows]
 
 
-def _answer(
+def _predict(
     model: AttentionModel,
     part: Part,
     ads: Ads,
-    kinds: Kinds,
+    availabilities: Availabilities,
     batch_size: int,
-    draft: Draft,
+    staging: Staging,
     progress: Progress,
 ) -> None:
     """Writes the probabilities and the attention of the ads of a part that have text and photo."""
-    photos, text_vectors = ads
+    images, text_vectors = ads
     forward = attention.compiled(model)
 
-    def answers(done: int) -> Iterator[Sequence[np.ndarray]]:
-        return stream_answers(model, forward, photos.paths, text_vectors, batch_size, done)
+    def predictions(done: int) -> Iterator[Sequence[np.ndarray]]:
+        return stream_predictions(model, forward, images.paths, text_vectors, batch_size, done)
 
     probs, alpha = model.network.outputs
-    folder, count = draft.folder / part, draft.checkpoints / f"{part}.rows"
+    folder, count = staging.folder / part, staging.checkpoints / f"{part}.rows"
     files = {folder / PROBS: probs.shape[1], folder / "maps.npy": alpha.shape[1]}
-    whole = have(kinds, MODALITIES)
-    fill(files, whole, count, answers, progress, f"attention, {part}", "images")
+    whole = have(availabilities, MODALITIES)
+    fill(files, whole, count, predictions, progress, f"attention, {part}", "images")
 
 
-def _answer_incomplete(workspace: Workspace, part: Part, kinds: Kinds, draft: Draft) -> None:
+def _predict_incomplete(
+    workspace: Workspace, part: Part, availabilities: Availabilities, staging: Staging
+) -> None:
     """Writes the probabilities of the other ads, which are those of the one classifier."""
-    probs = np.load(draft.folder / part / PROBS, mmap_mode="r+", allow_pickle=False)
+    probs = np.load(staging.folder / part / PROBS, mmap_mode="r+", allow_pickle=False)
     for modality in MODALITIES:
-        rows = np.flatnonzero(kinds == modality)
+        rows = np.flatnonzero(availabilities == modality)
         if len(rows):
             probs[rows] = Features(workspace.features).probs(part, modality)[rows]
 

@@ -9,7 +9,7 @@ from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.image import classifier, inception, stages
 from adcat.image.classifier import ImageModel
-from adcat.image.labelled_photos import LabelledPhotos
+from adcat.image.labelled_images import LabelledImages
 from adcat.learning.keras_files import save_network
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.schedule import Evaluation, OptimizerName, Schedule
@@ -20,8 +20,8 @@ from adcat.types import Part
 from adcat.workspace.ads import image_paths, read_categories, read_labels, read_modalities
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import STEERED_BY
-from adcat.workspace.staging import Draft
+from adcat.workspace.manifest import TUNED_ON
+from adcat.workspace.staging import Staging
 
 NOTHING = "no ad has a photo: there is nothing to train, and no other command needs it"
 RANDOM = "none"
@@ -88,27 +88,27 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     split.check()
     if "image" not in read_modalities(split):
         return Report([NOTHING])
-    training, validation = (_photos(split, part) for part in ("train", "validation"))
+    training, validation = (_images(split, part) for part in ("train", "validation"))
     recorded = _recorded(settings)
-    with workspace.image_model.write(recorded, [split], resume=True) as draft:
+    with workspace.image_model.write(recorded, [split], resume=True) as staging:
         model = _build(settings, len(read_categories(split)))
-        histories = _train(model, settings, training, validation, draft, progress)
-        classifier.save(model, draft.folder)
-        write_table(draft.folder, "history", _history(histories))
-        draft.notes.update({"fitted_on": "train", STEERED_BY: "validation"})
+        histories = _train(model, settings, training, validation, staging, progress)
+        classifier.save(model, staging.folder)
+        write_table(staging.folder, "history", _history(histories))
+        staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(histories)])
 
 
-def _photos(split: Artifact, part: Part) -> LabelledPhotos:
+def _images(split: Artifact, part: Part) -> LabelledImages:
     """The photos of a part, read when they are needed."""
     having = ("image",)
-    photos = LabelledPhotos(image_paths(split, part, having), read_labels(split, part, having))
-    if not len(photos):
+    images = LabelledImages(image_paths(split, part, having), read_labels(split, part, having))
+    if not len(images):
         raise BadInputError(
             f"the {part} part of {split.path} has no ads with a photo; split again with larger "
             "fractions"
         )
-    return photos
+    return images
 
 
 def _recorded(settings: Settings) -> Settings:
@@ -128,14 +128,14 @@ def _build(settings: Settings, categories: int) -> ImageModel:
 def _train(
     model: ImageModel,
     settings: Settings,
-    training: LabelledPhotos,
-    validation: LabelledPhotos,
-    draft: Draft,
+    training: LabelledImages,
+    validation: LabelledImages,
+    staging: Staging,
     progress: Progress,
 ) -> dict[str, list[Evaluation]]:
     """Trains as the settings say; returns the history of each stage."""
     histories = {}
-    parts, folder = (training, validation), draft.checkpoints
+    parts, folder = (training, validation), staging.checkpoints
     if settings.weights != RANDOM or settings.stage == "head":
         schedule = _schedule(settings, HEAD_EPOCHS, HEAD_PATIENCE, decays=0)
         histories["head"] = stages.train_last_layer(
@@ -146,7 +146,7 @@ def _train(
         histories["all"], auxiliary = stages.train_all_layers(
             model, *parts, schedule, folder, progress
         )
-        save_network(auxiliary, draft.folder / classifier.AUXILIARY)
+        save_network(auxiliary, staging.folder / classifier.AUXILIARY)
     return histories
 
 

@@ -13,7 +13,7 @@ from adcat.image import inception
 from adcat.image.classifier import ImageModel
 from adcat.image.frozen import Views, run_once
 from adcat.image.inference import compiled
-from adcat.image.labelled_photos import LabelledPhotos, augmented_photos, central_photos
+from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.learning.examples import stored
 from adcat.learning.runtime import import_tensorflow
 from adcat.learning.schedule import Evaluation, Schedule
@@ -33,8 +33,8 @@ DROPOUT = 0.2  # before the last layer while all layers are trained, as in TF-Sl
 
 def train_last_layer(
     model: ImageModel,
-    training: LabelledPhotos,
-    validation: LabelledPhotos,
+    training: LabelledImages,
+    validation: LabelledImages,
     schedule: Schedule,
     views: int,
     scaled: bool,
@@ -56,8 +56,8 @@ def train_last_layer(
     """
     forward = compiled(model.network, inception.VECTORS)
 
-    def vectors(part: str, photos: LabelledPhotos, views: int) -> Vectors:
-        views_of = Views(model, photos, views, schedule.seed)
+    def vectors(part: str, images: LabelledImages, views: int) -> Vectors:
+        views_of = Views(model, images, views, schedule.seed)
         path, title = folder / f"{part}.vectors", f"vectors, {part}"
         shape = [model.dimension]
         return run_once(forward, views_of, shape, path, schedule.batch_size, title, progress)
@@ -129,8 +129,8 @@ def folded(layer: "keras.Layer", scale: "keras.Layer") -> list[np.ndarray]:
 
 def train_all_layers(
     model: ImageModel,
-    training: LabelledPhotos,
-    validation: LabelledPhotos,
+    training: LabelledImages,
+    validation: LabelledImages,
     schedule: Schedule,
     folder: Path,
     progress: Progress,
@@ -151,8 +151,8 @@ def train_all_layers(
     auxiliary = inception.auxiliary_head(model.backbone, model.last_layer.units)
     history = train(
         training_network(model, auxiliary),
-        augmented_photos(training, model.side, schedule.seed),
-        central_photos(validation, model),
+        augmented_images(training, model.side, schedule.seed),
+        central_images(validation, model),
         schedule,
         folder / "all_layers.npz",
         progress,
