@@ -73,14 +73,17 @@ class Artifact:
         except BadInputError as error:
             raise StaleArtifactError(f"{error}; make it again: {self.command}") from None
 
-    def check(self) -> Manifest:
+    def check(self, known: "dict[str, Finding] | None" = None) -> Manifest:
         """Returns the manifest, having checked this artifact and all that it was made from.
+
+        Args:
+          known: findings by name that are not made twice; new ones are added.
 
         Raises:
           MissingArtifactError: it, or something that it was made from, does not exist.
           StaleArtifactError: a file in it, or an input, changed after it was made.
         """
-        finding = self.examine({})
+        finding = self.examine({} if known is None else known)
         if finding.state == "current" and finding.manifest:
             return finding.manifest
         origin = finding.origin or finding

@@ -96,9 +96,10 @@ def models_to_report(
     """
     if names:
         models = find_models(workspace, list(dict.fromkeys(names)))
+        known: dict[str, Finding] = {}
         for model in models:
             _check_part(model, part)
-            model.artifact.check()
+            model.artifact.check(known)
         return models
     models = [m for m in all_models(workspace) if m.is_baseline or part != "train"]
     if not models:
@@ -123,15 +124,16 @@ def _check_part(model: ModelProbs, part: Part) -> None:
 def _sound(models: Sequence[ModelProbs], progress: Progress) -> list[ModelProbs]:
     """The models whose artifacts are sound; says which are left out and what makes them again."""
     sound: list[ModelProbs] = []
+    known: dict[str, Finding] = {}
     left_out: dict[str, list[str]] = {}  # reason -> names
     for model in models:
         try:
-            model.artifact.check()
+            model.artifact.check(known)
             sound.append(model)
         except (MissingArtifactError, StaleArtifactError) as error:
             left_out.setdefault(str(error), []).append(model.name)
     if not sound:
-        models[0].artifact.check()  # raises
+        models[0].artifact.check(known)  # raises
     for reason, absent in left_out.items():
         progress.say(f"warning: left out {', '.join(absent)}: {reason}")
     return sound
