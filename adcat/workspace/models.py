@@ -12,7 +12,7 @@ from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
 from adcat.progress import Progress
 from adcat.types import MODALITIES, Modality, Part, Probs, have
 from adcat.workspace.ads import has_incomplete, read_availabilities, read_prior
-from adcat.workspace.artifact import Artifact
+from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.features import open_probs
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import OUT_OF_FOLD, TUNED_ON, VALIDATION_PROBS
