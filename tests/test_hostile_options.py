@@ -10,7 +10,7 @@ LABELS = {"train": [0, 1, 0, 1], "validation": [0, 1, 0, 1, 0, 1], "test": [0, 1
 
 USAGE = [  # exit 2, and what stands behind `Error: `
     (["nonsense"], "No such command 'nonsense'."),
-    (["split"], "Missing argument 'ads'."),
+    (["split"], "Missing argument 'ADS'."),
     (["split", "a.csv", "b.csv"], "Got unexpected extra argument(s) (b.csv)"),
     (["split", "a.csv", "--nonsense"], "No such option: --nonsense (Possible options: --seed)"),
     (["split", "a.csv", "--seed"], "Option '--seed' requires an argument."),
@@ -45,7 +45,7 @@ USAGE = [  # exit 2, and what stands behind `Error: `
     (["predict", "--top", "0"], "Invalid value for '--top': Input should be greater than or equal to 1"),
     (["predict", "--coverage", "1"], "Invalid value for '--coverage': Input should be less than or equal to 0.9999"),
     (["predict", "--accept-above", "-0.1"], "Invalid value for '--accept-above': Input should be greater than or equal to 0"),
-    (["export"], "Missing argument 'folder'."),
+    (["export"], "Missing argument 'FOLDER'."),
 ]  # fmt: skip
 
 REFUSED = [  # exit 1, and the whole message

@@ -4,6 +4,7 @@ Plain text throughout, so that a pipe, a file and a terminal show the same.
 """
 
 import copy
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -16,6 +17,7 @@ from adcat.settings import flag
 
 LAST = "Options"  # what every command has
 WIDTH = 27  # of the column with the options' names
+UNBOUNDED = re.compile(r"([\d.]+)<=x<=2147483647")
 Read = Mapping[str, Mapping[str, Any]]  # choice -> field -> default
 
 
@@ -92,7 +94,8 @@ class SettingsCommand(TyperCommand):
 
 def _write(ctx: Any, formatter: Any, heading: str, params: Sequence[Any], remark: str = "") -> None:
     found = [record for param in params if (record := param.get_help_record(ctx))]
-    records = [(name.partition(" <")[0], text) for name, text in found]  # without typer's types
+    # Without typer's types, and without bounds that only an overflow would reach.
+    records = [(name.partition(" <")[0], UNBOUNDED.sub(r"x>=\1", text)) for name, text in found]
     if records:
         with formatter.section(heading):
             for line in textwrap.wrap(remark, formatter.width - 2, break_on_hyphens=False):

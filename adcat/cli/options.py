@@ -95,7 +95,12 @@ def _typer_info(settings: type[Any], field: dataclasses.Field[Any], hint: Any) -
     meta = field.metadata
     complete = completer(meta["completes"])
     if meta.get("positional"):
-        return typer.Argument(help=meta["help"], show_default=False, autocompletion=complete)
+        return typer.Argument(
+            help=meta["help"],
+            metavar=field.name.upper(),
+            show_default=False,
+            autocompletion=complete,
+        )
     metavar, choices = _metavar(hint)
     name = flag(field.name)
     if hint is bool:
