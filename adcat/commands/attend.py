@@ -2,19 +2,21 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from adcat.attention import attention_model as attention
 from adcat.attention.attention_model import AttentionModel
-from adcat.attention.config import WATCHED, Recipe, Run, Setting, train
-from adcat.attention.fine_tuning import Ads
-from adcat.attention.insertion import Point
-from adcat.attention.map_galleries import show
+from adcat.attention.config import AttentionTraining
+from adcat.attention.fine_tuning import WATCHED, Ads, train
+from adcat.attention.map_figures import AttendedAds, show
 from adcat.attention.maps import stream_answers
 from adcat.attention.search import (
     LOG,
+    SEARCHED,
+    Setting,
     Trial,
     best_of,
     grid,
@@ -22,15 +24,17 @@ from adcat.attention.search import (
     search,
     settings_table,
 )
-from adcat.attention.step import Over
 from adcat.errors import AdcatError, BadInputError
+from adcat.evaluation.error_groups import assign
+from adcat.evaluation.metrics import outcomes
+from adcat.files import open_array
 from adcat.image.labelled_photos import LabelledPhotos
 from adcat.learning.schedule import Evaluation, best
 from adcat.progress import Progress
 from adcat.settings import option
 from adcat.tables import Column, Report, Table, percent, write_records
-from adcat.types import MODALITIES, PARTS, Kinds, Part, have
-from adcat.workspace.ads import image_paths, read_kinds, read_labels
+from adcat.types import MODALITIES, PARTS, Part, have
+from adcat.workspace.ads import image_paths, read_ads, read_categories, read_kinds, read_labels
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
@@ -38,46 +42,38 @@ from adcat.workspace.manifest import STEERED_BY
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Draft
 
-PROBS = "probs.npy"
-ANSWERED: Sequence[Part] = ("validation", "test")
+PROBS, MAPS = "probs.npy", "maps.npy"
+PREDICTED: Sequence[Part] = ("validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
-class Searched(Recipe):
-    """What a search over all settings depends on."""
+class Settings(AttentionTraining):
+    """The model and its training, the search for both, and how the model is shown."""
 
-    search_fraction: float = option(
-        0.1, "Share of the training ads that a search learns from.", low=0.001, high=1, dry_run=1
-    )
-    search_rate: list[float] = option(
-        [0.01, 0.001, 0.0001],
-        "A learning rate that a search tries; may be given several times.",
-        dry_run=[0.001],
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where attention is inserted, over what, and how fast it learns."""
-
-    insert_at: Point = option(
-        "c", "Before which module of Inception v3: the 1st (a), 4th, 6th, 9th or 11th (e)."
-    )
-    over: Over = option("wh", "Attend to places (wh: width and height) or to channels (c).")
-    learning_rate: float = option(0.001, "Learning rate at the start.", low=0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings(Searched, Place):
-    """Every choice."""
+    panel: ClassVar = "Search"
+    panels: ClassVar = ("Attention", "Training", "Search")
+    selector: ClassVar = "stage"
 
     search: bool = option(
-        False, "First try all insertion points, both kinds and --search-rate; take the best."
+        False, "First try all insertion points over wh and c at every --search-rate; use the best."
+    )
+    search_fraction: float = option(
+        0.1, "Share of the training ads that --search learns from.", low=0.001, high=1, dry_run=1
+    )
+    search_rate: list[float] = option(
+        [0.01, 0.001, 0.0001], "Learning rate that --search tries; repeatable.", dry_run=[0.001]
     )
     blur: float = option(
-        0.5, "Gaussian blur of the attention over a photo, in places of the map.", low=0
+        0.5, "Gaussian blur of the attention drawn over a photo, in locations of the map.", low=0
     )
-    name: str = option("", "The model's name, by default attend- and the setting, as c-wh.")
+    name: str = option("", "Name of the model; by default attend- and the setting, as in c-wh.")
+
+    @classmethod
+    def options_of(cls, stage: str) -> dict[str, Any]:
+        """The options that a stage reads, with their defaults; all layers are never stored."""
+        defaults = dataclasses.asdict(cls())
+        unread = ("views", "cache_limit") if stage == "all" else ()
+        return {name: value for name, value in defaults.items() if name not in unread}
 
     @classmethod
     def thesis(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -99,32 +95,29 @@ class Settings(Searched, Place):
 def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Train Inception v3 with a step inside where the text steers attention.
 
-    Starts from the trained image classifier. Writes the model, its probabilities, the attention of
-    every validation and test ad, and pictures of where it looked. With --search it first tries the
-    thesis' ten settings on a share of the ads. An interrupted run goes on where it was. An ad that
-    lacks its text or its photo is answered by the one classifier that can read it.
+    Starts from the trained image classifier. Writes the model, its probabilities, the attention
+    maps of every validation and test ad, and pictures of where it looks. With --search it first
+    tries the thesis' ten settings on a share of the ads. An interrupted run resumes where it
+    stopped. An ad without text or photo gets the prediction of the one classifier that can read it.
     """
     inputs = [workspace.split, workspace.features, workspace.image_model]
     for artifact in inputs:
         artifact.check()
     ads: dict[Part, Ads] = {part: _ads(workspace, part) for part in PARTS}
-    setting = Setting(settings.insert_at, settings.over, settings.learning_rate)
     tables = []
     if settings.search:
         trials = _trials(workspace, inputs, ads, settings, progress)
-        setting, tables = best_of(trials).setting, [settings_table(trials)]
-        settings = dataclasses.replace(settings, **dataclasses.asdict(setting))
-    target = workspace.attention(settings.name or setting.name)
+        tables.append(settings_table(trials))
+        settings = dataclasses.replace(settings, **best_of(trials).setting)
+    target = workspace.attention(settings.name or settings.variant)
     with target.write(settings, inputs, resume=True) as draft:
-        run = Run(workspace.image_model.path, draft.checkpoints, progress)
-        model, history = train(setting, settings, ads["train"], ads["validation"], run)
+        folders = workspace.image_model.path, draft.checkpoints
+        model, history = train(settings, ads["train"], ads["validation"], *folders, progress)
         attention.save(model, draft.folder)
         write_records(draft.folder / "history.csv", [dataclasses.asdict(e) for e in history])
-        for part in ANSWERED:
-            kinds = read_kinds(workspace.split, part)
-            _answer(model, part, ads[part], kinds, settings.batch_size, draft, progress)
-            _answer_incomplete(workspace, part, kinds, draft)
-        tables += show(workspace, model, draft.folder, settings.over, settings.blur, settings.seed)
+        _predict(workspace, model, ads, settings.batch_size, draft, progress)
+        shown = _attended(workspace, draft.folder)
+        tables += show(shown, model, draft.folder, settings.over, settings.blur, settings.seed)
         draft.notes.update({"fitted_on": "train", STEERED_BY: "validation"})
     return Report(tables=[_summary(target.path.name, history), *tables])
 
@@ -141,9 +134,12 @@ def _ads(workspace: Workspace, part: Part) -> Ads:
         raise BadInputError(f"attention needs ads with text and photo; the {part} part has none")
     paths, labels = image_paths(split, part, MODALITIES), read_labels(split, part, MODALITIES)
     text_vectors = Features(workspace.features).vectors(part, "text")
-    if not whole.all():
-        text_vectors = text_vectors[whole]
-    return LabelledPhotos(paths, labels), text_vectors
+    return LabelledPhotos(paths, labels), _rows(text_vectors, whole)
+
+
+def _rows(array: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The wanted rows [n] of an array, which stays memory-mapped if that is all of them."""
+    return array if wanted.all() else array[wanted]
 
 
 def _trials(
@@ -153,18 +149,18 @@ def _trials(
     settings: Settings,
     progress: Progress,
 ) -> list[Trial]:
-    """What a search tries; one that stands in the workspace already is not made again."""
-    names = [field.name for field in dataclasses.fields(Searched)]
-    recipe = Searched(**{name: getattr(settings, name) for name in names})
-    target = workspace.attention_search
-    if not _is_current(target, recipe):
+    """The trials of a search; one that is in the workspace already is not made again."""
+    target, unread = workspace.attention_search, (*SEARCHED, "search", "blur", "name")
+    recorded = {k: v for k, v in dataclasses.asdict(settings).items() if k not in unread}
+    if not _is_current(target, recorded):
         share = _share(ads["train"], settings.search_fraction, settings.seed)
-        with target.write(recipe, inputs, resume=True) as draft:
-            run = Run(workspace.image_model.path, draft.checkpoints, progress)
+        with target.write(recorded, inputs, resume=True) as draft:
+            folders = workspace.image_model.path, draft.checkpoints
 
             def history(setting: Setting) -> Sequence[Evaluation]:
-                _, evaluations = train(setting, recipe, share, ads["validation"], run)
-                for state in run.checkpoints.glob("*.npz"):  # of what is over: 0.4 GB each
+                tried = dataclasses.replace(settings, **setting)
+                _, evaluations = train(tried, share, ads["validation"], *folders, progress)
+                for state in draft.checkpoints.glob("*.npz"):  # of past trials: 0.4 GB each
                     state.unlink()
                 return evaluations
 
@@ -172,9 +168,9 @@ def _trials(
     return read_trials(target / LOG)
 
 
-def _is_current(search: Artifact, recipe: Searched) -> bool:
+def _is_current(search: Artifact, recorded: Mapping[str, Any]) -> bool:
     try:
-        return search.check().settings == dataclasses.asdict(recipe)
+        return search.check().settings == recorded
     except AdcatError:
         return False
 
@@ -188,36 +184,57 @@ def _share(ads: Ads, fraction: float, seed: int) -> Ads:
     return LabelledPhotos(paths, photos.labels[rows]), text_vectors[rows]
 
 
-def _answer(
+def _predict(
+    workspace: Workspace,
     model: AttentionModel,
-    part: Part,
-    ads: Ads,
-    kinds: Kinds,
+    ads: Mapping[Part, Ads],
     batch_size: int,
     draft: Draft,
     progress: Progress,
 ) -> None:
-    """Writes the probabilities and the attention of the ads of a part that have text and photo."""
-    photos, text_vectors = ads
-    forward = attention.compiled(model)
+    """Writes the probabilities of validation and test ads, and the attention of complete ones."""
+    forward, (probs, alpha) = attention.compiled(model), model.network.outputs
+    for part in PREDICTED:
+        photos, text_vectors = ads[part]
 
-    def answers(done: int) -> Iterator[Sequence[np.ndarray]]:
-        return stream_answers(model, forward, photos.paths, text_vectors, batch_size, done)
+        def batches(
+            done: int, paths: Sequence[str] = photos.paths, texts: np.ndarray = text_vectors
+        ) -> Iterator[Sequence[np.ndarray]]:
+            return stream_answers(model, forward, paths, texts, batch_size, done)
 
-    probs, alpha = model.network.outputs
-    folder, count = draft.folder / part, draft.checkpoints / f"{part}.rows"
-    files = {folder / PROBS: probs.shape[1], folder / "maps.npy": alpha.shape[1]}
-    whole = have(kinds, MODALITIES)
-    fill(files, whole, count, answers, progress, f"attention, {part}", "images")
+        kinds, folder = read_kinds(workspace.split, part), draft.folder / part
+        files = {folder / PROBS: probs.shape[1], folder / MAPS: alpha.shape[1]}
+        whole, count = have(kinds, MODALITIES), draft.checkpoints / f"{part}.rows"
+        fill(files, whole, count, batches, progress, f"attention, {part}", "images")
+        _predict_incomplete(workspace, part, folder / PROBS)
 
 
-def _answer_incomplete(workspace: Workspace, part: Part, kinds: Kinds, draft: Draft) -> None:
+def _predict_incomplete(workspace: Workspace, part: Part, path: Path) -> None:
     """Writes the probabilities of the other ads, which are those of the one classifier."""
-    probs = np.load(draft.folder / part / PROBS, mmap_mode="r+", allow_pickle=False)
+    kinds = read_kinds(workspace.split, part)
+    probs = np.load(path, mmap_mode="r+", allow_pickle=False)
     for modality in MODALITIES:
         rows = np.flatnonzero(kinds == modality)
         if len(rows):
             probs[rows] = Features(workspace.features).probs(part, modality)[rows]
+
+
+def _attended(workspace: Workspace, folder: Path) -> AttendedAds:
+    """The test ads with text and photo, and what the model in the folder predicted for them."""
+    split, features = workspace.split, Features(workspace.features)
+    labels, categories = read_labels(split, "test", MODALITIES), read_categories(split)
+    whole = have(read_kinds(split, "test"), MODALITIES)
+    baselines = {m: _rows(features.probs("test", m), whole) for m in MODALITIES}
+    correct = {m: outcomes(p, labels, features.artifact.path).correct for m, p in baselines.items()}
+    return AttendedAds(
+        maps=_rows(open_array(folder / "test" / MAPS, len(whole)), whole),
+        probs=_rows(open_array(folder / "test" / PROBS, len(whole), len(categories)), whole),
+        labels=labels,
+        groups=assign(correct, np.full(len(labels), "both")),
+        categories=categories,
+        paths=image_paths(split, "test", MODALITIES),
+        read=lambda rows: read_ads(split, "test", ["title", "category"], rows, MODALITIES),
+    )
 
 
 def _summary(name: str, history: Sequence[Evaluation]) -> Table:

@@ -148,7 +148,7 @@ class Artifact:
         """Yields a draft that becomes this artifact when the block ends without an error.
 
         Args:
-          settings: dataclass instance with every choice that the content depends on.
+          settings: every choice that the content depends on, as a dataclass or by name.
           inputs: the artifacts that the content is made from; checked here, and not replaced
             until the block ends.
           resume: whether the draft is kept when the block fails and found again by a run with
@@ -159,7 +159,7 @@ class Artifact:
         """
         with reading(inputs) as sources:
             manifest = Manifest(
-                settings=dataclasses.asdict(settings),
+                settings=settings if isinstance(settings, dict) else dataclasses.asdict(settings),
                 inputs={name: source.digest for name, source in sources.items()},
                 record={"made_from": {name: source.settings for name, source in sources.items()}},
             )
