@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
+import numpy as np
+
 from adcat.attention.config import AttentionConfig
+from adcat.attention.fine_tuning import Ads
 from adcat.attention.insertion import Point
 from adcat.attention.step import Over
 from adcat.errors import BadInputError, DivergedError
 from adcat.files import append_json_line, read_json_lines
+from adcat.image.labelled_photos import LabelledPhotos
 from adcat.learning.schedule import Evaluation
 from adcat.progress import Progress
 from adcat.tables import Column, Table, percent
@@ -47,6 +51,15 @@ def grid(learning_rates: Sequence[float]) -> list[Setting]:
     """The thesis' ten settings, each at every learning rate; those of one point side by side."""
     product = itertools.product(get_args(Point), get_args(Over), learning_rates)
     return [dict(zip(SEARCHED, values, strict=True)) for values in product]
+
+
+def share(ads: Ads, fraction: float, seed: int) -> Ads:
+    """A share of the ads, drawn at random, that every setting is trained on."""
+    photos, text_vectors = ads
+    count = max(1, round(fraction * len(photos)))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(photos))[:count])
+    paths = [str(photos.paths[row]) for row in rows]
+    return LabelledPhotos(paths, photos.labels[rows]), text_vectors[rows]
 
 
 def search(

@@ -1,29 +1,20 @@
 """Trains an attention model, and shows where it looks."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from adcat.attention import attention_model as attention
+from adcat.attention import search
 from adcat.attention.attention_model import AttentionModel
 from adcat.attention.config import AttentionTraining
 from adcat.attention.fine_tuning import WATCHED, Ads, train
 from adcat.attention.map_figures import AttendedAds, show
 from adcat.attention.maps import stream_answers
-from adcat.attention.search import (
-    LOG,
-    SEARCHED,
-    Setting,
-    Trial,
-    best_of,
-    grid,
-    read_trials,
-    search,
-    settings_table,
-)
 from adcat.errors import AdcatError, BadInputError
 from adcat.evaluation.error_groups import assign
 from adcat.evaluation.metrics import outcomes
@@ -107,8 +98,8 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     tables = []
     if settings.search:
         trials = _trials(workspace, inputs, ads, settings, progress)
-        tables.append(settings_table(trials))
-        settings = dataclasses.replace(settings, **best_of(trials).setting)
+        tables.append(search.settings_table(trials))
+        settings = dataclasses.replace(settings, **search.best_of(trials).setting)
     target = workspace.attention(settings.name or settings.variant)
     with target.write(settings, inputs, resume=True) as draft:
         folders = workspace.image_model.path, draft.checkpoints
@@ -148,40 +139,32 @@ def _trials(
     ads: Mapping[Part, Ads],
     settings: Settings,
     progress: Progress,
-) -> list[Trial]:
+) -> list[search.Trial]:
     """The trials of a search; one that is in the workspace already is not made again."""
-    target, unread = workspace.attention_search, (*SEARCHED, "search", "blur", "name")
+    target, unread = workspace.attention_search, (*search.SEARCHED, "search", "blur", "name")
     recorded = {k: v for k, v in dataclasses.asdict(settings).items() if k not in unread}
     if not _is_current(target, recorded):
-        share = _share(ads["train"], settings.search_fraction, settings.seed)
+        some = search.share(ads["train"], settings.search_fraction, settings.seed)
         with target.write(recorded, inputs, resume=True) as draft:
             folders = workspace.image_model.path, draft.checkpoints
 
-            def history(setting: Setting) -> Sequence[Evaluation]:
+            def history(setting: search.Setting) -> Sequence[Evaluation]:
                 tried = dataclasses.replace(settings, **setting)
-                _, evaluations = train(tried, share, ads["validation"], *folders, progress)
+                _, evaluations = train(tried, some, ads["validation"], *folders, progress)
                 for state in draft.checkpoints.glob("*.npz"):  # of past trials: 0.4 GB each
                     state.unlink()
                 return evaluations
 
-            search(grid(settings.search_rate), history, draft.folder / LOG, progress)
-    return read_trials(target / LOG)
+            grid = search.grid(settings.search_rate)
+            search.search(grid, history, draft.folder / search.LOG, progress)
+    return search.read_trials(target / search.LOG)
 
 
-def _is_current(search: Artifact, recorded: Mapping[str, Any]) -> bool:
+def _is_current(artifact: Artifact, recorded: Mapping[str, Any]) -> bool:
     try:
-        return search.check().settings == recorded
+        return artifact.check().settings == recorded
     except AdcatError:
         return False
-
-
-def _share(ads: Ads, fraction: float, seed: int) -> Ads:
-    """A share of the ads, drawn at random."""
-    photos, text_vectors = ads
-    count = max(1, round(fraction * len(photos)))
-    rows = np.sort(np.random.default_rng(seed).permutation(len(photos))[:count])
-    paths = [str(photos.paths[row]) for row in rows]
-    return LabelledPhotos(paths, photos.labels[rows]), text_vectors[rows]
 
 
 def _predict(
@@ -195,13 +178,7 @@ def _predict(
     """Writes the probabilities of validation and test ads, and the attention of complete ones."""
     forward, (probs, alpha) = attention.compiled(model), model.network.outputs
     for part in PREDICTED:
-        photos, text_vectors = ads[part]
-
-        def batches(
-            done: int, paths: Sequence[str] = photos.paths, texts: np.ndarray = text_vectors
-        ) -> Iterator[Sequence[np.ndarray]]:
-            return stream_answers(model, forward, paths, texts, batch_size, done)
-
+        batches = functools.partial(stream_answers, model, forward, *ads[part], batch_size)
         kinds, folder = read_kinds(workspace.split, part), draft.folder / part
         files = {folder / PROBS: probs.shape[1], folder / MAPS: alpha.shape[1]}
         whole, count = have(kinds, MODALITIES), draft.checkpoints / f"{part}.rows"
