@@ -16,15 +16,15 @@ Labels: TypeAlias = NDArray[np.int64]  # [n], in 0 .. categories - 1
 Modality: TypeAlias = Literal["text", "image"]
 MODALITIES: tuple[Modality, ...] = ("text", "image")
 
-Kind: TypeAlias = Literal["both", "text", "image", "none"]  # of ads, by what they have
-Kinds: TypeAlias = NDArray[np.str_]  # [n]
-KINDS: Mapping[frozenset[Modality], Kind] = {
+Availability: TypeAlias = Literal["both", "text", "image", "none"]  # of ads, by what they have
+Availabilities: TypeAlias = NDArray[np.str_]  # [n]
+AVAILABILITIES: Mapping[frozenset[Modality], Availability] = {
     frozenset(("text", "image")): "both",
     frozenset(("text",)): "text",
     frozenset(("image",)): "image",
     frozenset(): "none",
 }
-IN_WORDS: Mapping[Kind, str] = {
+IN_WORDS: Mapping[Availability, str] = {
     "both": "text and photo",
     "text": "text only",
     "image": "photo only",
@@ -37,12 +37,12 @@ def read_by(arrays: Iterable[str]) -> frozenset[Modality]:
     return frozenset(m for m in MODALITIES for name in names if name.startswith(f"{m}_"))
 
 
-def kinds_with(modalities: Iterable[Modality]) -> list[Kind]:
+def availabilities_with(modalities: Iterable[Modality]) -> list[Availability]:
     """The kinds of ads that have all of these modalities."""
     wanted = set(modalities)
-    return [kind for there, kind in KINDS.items() if wanted <= there]
+    return [availability for there, availability in AVAILABILITIES.items() if wanted <= there]
 
 
-def have(kinds: Kinds, modalities: Iterable[Modality]) -> NDArray[np.bool_]:
+def have(availabilities: Availabilities, modalities: Iterable[Modality]) -> NDArray[np.bool_]:
     """Whether ads of these kinds have all of these modalities: [n]."""
-    return np.isin(kinds, kinds_with(modalities))
+    return np.isin(availabilities, availabilities_with(modalities))

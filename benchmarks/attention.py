@@ -26,14 +26,14 @@ def main(side: int) -> None:
     """Prints the table."""
     seeded_tensorflow(0)
     random = np.random.default_rng(0)
-    photos = random.uniform(-1, 1, (BATCH, side, side, 3)).astype(np.float32)
+    images = random.uniform(-1, 1, (BATCH, side, side, 3)).astype(np.float32)
     text = random.normal(size=(BATCH, TEXT)).astype(np.float32)
     labels = random.integers(0, CATEGORIES, BATCH)
 
     image = classifier.build(side, CATEGORIES, None)
     auxiliary = inception.auxiliary_head(image.network, CATEGORIES)
     model = build(image, text, AttentionConfig())
-    inputs = {"image": (photos,), "attend-c-wh": (photos, text)}
+    inputs = {"image": (images,), "attend-c-wh": (images, text)}
     networks = {
         "image": image_network(image, auxiliary),
         "attend-c-wh": attention_network(model, "c", auxiliary),

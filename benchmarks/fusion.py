@@ -117,7 +117,7 @@ def products_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[
     return lambda: run(tf.constant(steps)).numpy()
 
 
-KINDS = {"adcat": adcat_epoch, "keras": keras_epoch, "products": products_epoch}
+AVAILABILITIES = {"adcat": adcat_epoch, "keras": keras_epoch, "products": products_epoch}
 
 
 def measure(kind: str, policy: str, folder: Path, batch_size: int) -> list[float]:
@@ -130,7 +130,7 @@ def measure(kind: str, policy: str, folder: Path, batch_size: int) -> list[float
 def run_one(kind: str, policy: str, folder: Path, batch_size: int) -> None:
     """Prints seconds, processor seconds, and peak memory that is not of mapped files, in GB."""
     paths = [folder / f"{name}.npy" for name in NETWORKS[policy].reads]
-    epoch = KINDS[kind](policy, paths, batch_size)
+    epoch = AVAILABILITIES[kind](policy, paths, batch_size)
     started, worked = time.perf_counter(), time.process_time()
     epoch()
     seconds, processor = time.perf_counter() - started, time.process_time() - worked
@@ -153,9 +153,12 @@ def main(ads: int) -> None:
             ("pool", 32, ads // 10),
         ):
             write_inputs(folder, policy, count)
-            runs = [[measure(k, policy, folder, batch_size) for k in KINDS] for _ in range(RUNS)]
+            runs = [
+                [measure(k, policy, folder, batch_size) for k in AVAILABILITIES]
+                for _ in range(RUNS)
+            ]
             best = np.min(runs, axis=0)  # [kinds, 3]
-            for kind, figures in zip(KINDS, best, strict=True):
+            for kind, figures in zip(AVAILABILITIES, best, strict=True):
                 ratios = figures[:2] / best[0, :2]
                 words = [f"{figure:.2f}" for figure in (*figures[:2], *ratios, figures[2])]
                 print(row.format(policy, batch_size, kind, *words), flush=True)

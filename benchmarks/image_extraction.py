@@ -40,7 +40,7 @@ def main() -> None:
                 rate = PHOTOS / (time.perf_counter() - start)
                 rates[name] = max(rates[name], rate * measured)
                 assert abs(probs - expected).max() < 1e-5
-    print(f"{'':<18}{'photos/s':>10}")
+    print(f"{'':<18}{'images/s':>10}")
     for name, rate in rates.items():
         print(f"{name:<18}{rate:>10.1f}")
     print(f"ratio {rates['adcat'] / rates['predict, one call']:.2f}, target {TARGET}")

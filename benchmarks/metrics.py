@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from sklearn.metrics import classification_report, top_k_accuracy_score
 
-from adcat.evaluation.metrics import CategoryCounts, Scores, count_categories, outcomes, score
+from adcat.evaluation.metrics import CategoryCounts, Scores, ad_results, count_categories, score
 
 ADS, CATEGORIES = 179_201, 193
 REPEATS = 3
@@ -52,7 +52,7 @@ def make_probabilities(path: Path) -> np.ndarray:
 
 def with_adcat(probs: np.ndarray, labels: np.ndarray, path: Path) -> tuple[Scores, CategoryCounts]:
     """Everything in one pass."""
-    found = outcomes(probs, labels, path)
+    found = ad_results(probs, labels, path)
     counts = count_categories(found, CATEGORIES)
     return score(found, counts), counts
 

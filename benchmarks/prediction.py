@@ -63,9 +63,9 @@ def make_workspace(folder: Path) -> Workspace:
     workspace = Workspace(folder / "artifacts")
     for words in (("split", TABLE), ("train-text",)):
         subprocess.run(adcat(workspace, *words), check=True, capture_output=True)
-    with workspace.image_model.write(Untrained(), [workspace.split]) as draft:
+    with workspace.image_model.write(Untrained(), [workspace.split]) as staging:
         model = classifier.build(SIDE, len(read_categories(workspace.split)), None)
-        classifier.save(model, draft.folder)
+        classifier.save(model, staging.folder)
     for words in (("extract-features",), ("fuse", "--policy", "product-max")):
         subprocess.run(adcat(workspace, *words), check=True, capture_output=True)
     return workspace
@@ -102,15 +102,15 @@ def throughput(workspace: Workspace) -> None:
     paths = [path for part in PARTS for path in image_paths(workspace.split, part)]
     categories = read_categories(workspace.split)
 
-    def answers() -> Iterable[object]:
+    def predictions() -> Iterable[object]:
         for batch in predictor.stream(in_batches(ads, -(-BATCH // THREADS)), FOLDER, 5, THREADS):
-            yield [json.dumps(answer.record(categories, None)) for answer in batch]
+            yield [json.dumps(prediction.record(categories, None)) for prediction in batch]
 
     image = Extractor(predictor.image(), predictor.forward())  # one network for both
     rates: list[tuple[float, float]] = []
     for _ in range(ROUNDS):
         extracted = per_second(lambda: stream_features(image, paths, BATCH), len(paths))
-        rates.append((extracted, per_second(answers, len(ads))))
+        rates.append((extracted, per_second(predictions, len(ads))))
     extracted, predicted = (max(rate) for rate in zip(*rates, strict=True))
     print(f"extract-features, photos  {extracted:6.0f} ads/s")
     print(f"predict                   {predicted:6.0f} ads/s, ratio {predicted / extracted:.2f}")

@@ -41,7 +41,7 @@ def make_table(folder: Path, ads: int, seed: int = 0) -> None:
             number = min(BLOCK, ads - start)
             categories = zipf(generator, CATEGORIES, (number,))
             words = vocabulary[draw_words(generator, categories)]
-            photos = generator.integers(PHOTOS, size=number)
+            images = generator.integers(PHOTOS, size=number)
             for i in range(number):
                 title, description = words[i, :TITLE_WORDS], words[i, TITLE_WORDS:]
                 writer.writerow(
@@ -50,7 +50,7 @@ def make_table(folder: Path, ads: int, seed: int = 0) -> None:
                         " ".join(title),
                         " ".join(description),
                         f"category {categories[i]:03d}",
-                        f"images/{photos[i]}.jpg",
+                        f"images/{images[i]}.jpg",
                     )
                 )
 
@@ -59,9 +59,9 @@ def draw_words(generator: Generator, categories: NDArray[np.int64]) -> NDArray[n
     """The words of each ad, as places in the vocabulary: [ads, WORDS]."""
     words = zipf(generator, VOCABULARY, (len(categories), WORDS))
     own = zipf(generator, OWN_VOCABULARY, (len(categories), OWN_WORDS))
-    places = generator.permuted(np.tile(np.arange(WORDS), (len(categories), 1)), axis=1)
+    positions = generator.permuted(np.tile(np.arange(WORDS), (len(categories), 1)), axis=1)
     own += OWN_VOCABULARY * (1 + categories[:, None])
-    np.put_along_axis(words, places[:, :OWN_WORDS], own, axis=1)
+    np.put_along_axis(words, positions[:, :OWN_WORDS], own, axis=1)
     return words
 
 

@@ -18,7 +18,7 @@ class Made:
     seed: int = 0
 
 
-def make_split(workspace, categories, labels, images="", titles=None, kinds=None):
+def make_split(workspace, categories, labels, images="", titles=None, availabilities=None):
     """`labels`: part -> the categories of its ads; `titles`, `kinds`: theirs, by part too."""
     ads = [
         {
@@ -31,18 +31,18 @@ def make_split(workspace, categories, labels, images="", titles=None, kinds=None
             "label": int(label),
             "image": f"{part}-{i}.png",
             "image_digest": "",
-            **({"modality": kinds[part][i]} if kinds else {}),
+            **({"modality": availabilities[part][i]} if availabilities else {}),
         }
         for part, of_part in labels.items()
         for i, label in enumerate(of_part)
     ]
-    with workspace.split.write(Made()) as draft:
+    with workspace.split.write(Made()) as staging:
         pq.write_table(
-            pa.Table.from_pylist(ads, ads_schema(incomplete=bool(kinds))),
-            draft.folder / "ads.parquet",
+            pa.Table.from_pylist(ads, ads_schema(incomplete=bool(availabilities))),
+            staging.folder / "ads.parquet",
         )
-        (draft.folder / "categories.json").write_text(json.dumps(categories))
-        draft.record["images"] = str(images)
+        (staging.folder / "categories.json").write_text(json.dumps(categories))
+        staging.record["images"] = str(images)
 
 
 def make_features(workspace, probs):
@@ -61,33 +61,33 @@ def make_fused(
     """`probs`: part -> [n, categories]; `history`: what a network's training has filed."""
     arrays = {f"{part}/probs": array for part, array in probs.items()}
     made = dataclasses.make_dataclass("Made", {**settings, "seed": 0})(**settings, seed=0)
-    with workspace.fused(name).write(made, [workspace.features]) as draft:
-        write_files(draft, arrays)
-        draft.notes.update(notes)
+    with workspace.fused(name).write(made, [workspace.features]) as staging:
+        write_files(staging, arrays)
+        staging.notes.update(notes)
         reads = [f"{modality}_{reads}" for modality in ("image", "text")]
         params = {"policy": policy, "reads": reads, "parameters": {}}
-        (draft.folder / "params.json").write_text(json.dumps(params))
+        (staging.folder / "params.json").write_text(json.dumps(params))
         if history:
-            write_records(draft.folder / "history.csv", history)
+            write_records(staging.folder / "history.csv", history)
 
 
 def make_attention(workspace, name, probs, maps, point="c", over="wh", drawn=(9, 10, 11)):
     """`probs`: part -> [n, categories]; `maps`: where it looked at the test ads: [n, 9]."""
     settings = dataclasses.make_dataclass("Made", ["insert_at", "over", "seed"])(point, over, 0)
-    with workspace.attention(name).write(settings, [workspace.features]) as draft:
-        write_files(draft, {f"{part}/probs": array for part, array in probs.items()})
-        write_files(draft, {"test/maps": maps})
-        write_records(draft.folder / "history.csv", LEARNED)
-        (draft.folder / "figures").mkdir()
-        (draft.folder / "galleries").mkdir()
+    with workspace.attention(name).write(settings, [workspace.features]) as staging:
+        write_files(staging, {f"{part}/probs": array for part, array in probs.items()})
+        write_files(staging, {"test/maps": maps})
+        write_records(staging.folder / "history.csv", LEARNED)
+        (staging.folder / "figures").mkdir()
+        (staging.folder / "galleries").mkdir()
         if over == "wh":
             share = np.delete(maps, 4, axis=1).sum(axis=1).mean()  # all but the middle
             columns = ("ads where", "ads", "attention at the border", "flat attention")
             row = dict(zip(columns, ("all ads", len(maps), share, 8 / 9), strict=True))
-            write_records(draft.folder / "border.csv", [row])
+            write_records(staging.folder / "border.csv", [row])
             for number in drawn:
                 picture = Image.new("RGB", (1122, 800), (number * 20, 80, 80))
-                picture.save(draft.folder / f"figures/figure-5.{number}.png")
+                picture.save(staging.folder / f"figures/figure-5.{number}.png")
 
 
 LEARNED = [
@@ -102,24 +102,24 @@ LEARNED = [
 
 def make_search(workspace, *trials):
     """Each trial: insertion point, over, learning rate, validation top-1 of its evaluations."""
-    with workspace.attention_search.write(Made(), [workspace.features]) as draft:
+    with workspace.attention_search.write(Made(), [workspace.features]) as staging:
         for point, over, rate, scores in trials:
             setting = {"insert_at": point, "over": over, "learning_rate": rate}
             history = [
                 {**LEARNED[0], "epoch": i, "validation_top1": top1} for i, top1 in enumerate(scores)
             ]
             trial = {"setting": setting, "history": history, "error": "" if scores else "diverged"}
-            append_json_line(draft.folder / "trials.jsonl", trial)
+            append_json_line(staging.folder / "trials.jsonl", trial)
 
 
 def write_arrays(artifact, inputs, arrays):
-    with artifact.write(Made(), inputs) as draft:
-        write_files(draft, arrays)
+    with artifact.write(Made(), inputs) as staging:
+        write_files(staging, arrays)
 
 
-def write_files(draft, arrays):
+def write_files(staging, arrays):
     for name, array in arrays.items():
-        path = draft.folder / f"{name}.npy"
+        path = staging.folder / f"{name}.npy"
         path.parent.mkdir(exist_ok=True)
         np.save(path, np.asarray(array, np.float32))
 

@@ -55,15 +55,15 @@ def draw_ads(folder, count=60, seed=0):
 def small_image_model(categories):
     """A network like the real one, from photos to vectors, logits and probabilities, but small."""
     keras = seeded_tensorflow(0).keras
-    photos = keras.Input((24, 24, 3))
-    maps = keras.layers.Conv2D(6, 3, activation="relu")(photos)
+    images = keras.Input((24, 24, 3))
+    maps = keras.layers.Conv2D(6, 3, activation="relu")(images)
     maps = keras.layers.MaxPooling2D()(maps)
     for module in range(11):  # named as Inception's
         maps = keras.layers.Conv2D(6, 1, activation="relu", name=f"mixed{module}")(maps)
     vectors = keras.layers.GlobalAveragePooling2D(name=inception.VECTORS)(maps)
     logits = keras.layers.Dense(categories, name=classifier.LAST_LAYER)(vectors)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)
-    return classifier.ImageModel(keras.Model(photos, probs), 24)
+    return classifier.ImageModel(keras.Model(images, probs), 24)
 
 
 def make_workspace(folder, *policies, ads=None, options=()):
@@ -72,9 +72,9 @@ def make_workspace(folder, *policies, ads=None, options=()):
     write_table(folder / "ads.csv", ads or draw_ads(folder))
     adcat(workspace, "split", folder / "ads.csv", "--validation", 0.4, "--test", 0.3, *options)
     adcat(workspace, "train-text", "--epochs", 30, "--dim", 8)
-    with workspace.image_model.write(Made(), [workspace.split]) as draft:
-        classifier.save(small_image_model(len(read_categories(workspace.split))), draft.folder)
-        draft.notes["training_steered_by"] = "validation"
+    with workspace.image_model.write(Made(), [workspace.split]) as staging:
+        classifier.save(small_image_model(len(read_categories(workspace.split))), staging.folder)
+        staging.notes["training_steered_by"] = "validation"
     adcat(workspace, "extract-features")
     for policy in policies:
         adcat(workspace, "fuse", "--policy", policy, "--max-epochs", 3)

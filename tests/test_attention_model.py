@@ -40,7 +40,7 @@ def image(keras):
 
 
 @pytest.fixture(scope="module")
-def photos():
+def images():
     return np.random.default_rng(0).uniform(-1, 1, (3, SIDE, SIDE, 3)).astype(np.float32)
 
 
@@ -64,31 +64,31 @@ def test_inception_is_cut_where_the_thesis_says(keras):
 
 @pytest.mark.parametrize("over", ["wh", "c"])
 @pytest.mark.parametrize("point", POINTS)
-def test_flat_attention_leaves_the_image_baseline_as_it_was(image, photos, text, point, over):
+def test_flat_attention_leaves_the_image_baseline_as_it_was(image, images, text, point, over):
     model = with_flat_attention(image, text, insert_at=point, over=over)
-    expected = image.network(photos, training=False)
+    expected = image.network(images, training=False)
     assert np.ptp(expected, axis=0).max() > 0.01
-    probs, alpha = model.network([photos, text], training=False)
+    probs, alpha = model.network([images, text], training=False)
     np.testing.assert_allclose(probs, expected, atol=1e-5)
     np.testing.assert_allclose(alpha, 1 / alpha.shape[1], rtol=1e-5)
 
 
-def test_the_compiled_model_answers_alike(image, photos, text):
+def test_the_compiled_model_answers_alike(image, images, text):
     model = build(image, text, dataclasses.replace(CONFIG, late_text=True))
     model.step.get_layer(QUERY).kernel.assign(np.random.default_rng(3).normal(0, 2, (TEXT, 768)))
-    expected = model.network([photos, text], training=False)
-    for found, wanted in zip(compiled(model)(photos, text), expected, strict=True):
+    expected = model.network([images, text], training=False)
+    for found, wanted in zip(compiled(model)(images, text), expected, strict=True):
         np.testing.assert_allclose(found, wanted, atol=1e-5)
-    other = compiled(model)(photos, text[::-1])
+    other = compiled(model)(images, text[::-1])
     assert np.abs(other[1] - expected[1]).max() > 1e-3  # the text is what steers it
 
 
-def test_it_is_saved_with_its_preprocessing(image, photos, text, tmp_path):
+def test_it_is_saved_with_its_preprocessing(image, images, text, tmp_path):
     model = build(image, text, dataclasses.replace(CONFIG, late_text=True))
     attention.save(model, tmp_path)
     again = attention.load(tmp_path)
     assert (again.image.side, again.image.central_fraction) == (SIDE, image.central_fraction)
-    inputs = [photos, text]
+    inputs = [images, text]
     for found, wanted in zip(again.network(inputs), model.network(inputs), strict=True):
         np.testing.assert_array_equal(found, wanted)
 
@@ -108,19 +108,19 @@ def test_late_text_is_added_to_the_logits(image, text):
 
 
 @pytest.mark.parametrize(("point", "is_attended"), [("a", True), ("c", True), ("d", False)])
-def test_the_auxiliary_head_reads_mixed7(keras, image, photos, text, point, is_attended):
+def test_the_auxiliary_head_reads_mixed7(keras, image, images, text, point, is_attended):
     auxiliary = inception.auxiliary_head(image.network, CATEGORIES)
     model = with_flat_attention(image, text, insert_at=point)
     network = training_network(model, point, auxiliary)
-    logits, of_auxiliary = network([photos, text], training=False)
+    logits, of_auxiliary = network([images, text], training=False)
     mixed7 = image.network.get_layer(inception.AUXILIARY_INPUT).output
     plain = keras.Model(image.network.input, [mixed7, image.network.output])
-    maps, probs = plain(photos, training=False)
+    maps, probs = plain(images, training=False)
     np.testing.assert_allclose(of_auxiliary, auxiliary(maps, training=False), rtol=1e-4)
     np.testing.assert_allclose(keras.ops.softmax(logits), probs, atol=1e-5)
     query = model.step.get_layer(QUERY)
     query.kernel.assign(np.random.default_rng(3).normal(0, 5, query.kernel.shape))
-    _, steered = network([photos, text], training=False)
+    _, steered = network([images, text], training=False)
     assert np.allclose(steered, of_auxiliary, rtol=1e-3) != is_attended
 
 
@@ -136,25 +136,25 @@ def test_frozen_training_moves_the_step_and_the_last_layer_only(image, text):
 def test_a_photo_lies_under_its_own_attention(keras, tmp_path):
     """A bright patch, and a text that asks for brightness."""
     from adcat.attention.overlays import overlay, scaled, squares
-    from adcat.data.images import central_box, open_photo
+    from adcat.data.images import central_box, open_image
 
     pixels = np.full((160, 200, 3), 40, np.uint8)
     pixels[100:120, 150:170] = 255  # below, on the right
     path = tmp_path / "photo.png"
     Image.fromarray(pixels).save(path)
-    photo = keras.Input((32, 32, 3))
-    maps = keras.layers.MaxPooling2D(4, name="max_pooling2d")(photo)
+    image = keras.Input((32, 32, 3))
+    maps = keras.layers.MaxPooling2D(4, name="max_pooling2d")(image)
     maps = keras.layers.Identity(name="mixed0")(maps)
     vectors = keras.layers.GlobalAveragePooling2D(name=inception.VECTORS)(maps)
     logits = keras.layers.Dense(2, name=classifier.LAST_LAYER)(vectors)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)
-    plain = classifier.ImageModel(keras.Model(photo, probs), 32)
+    plain = classifier.ImageModel(keras.Model(image, probs), 32)
     config = dataclasses.replace(CONFIG, insert_at="a", standardise=False)
     model = build(plain, np.zeros((1, 1), np.float32), config)
     model.step.get_layer(QUERY).kernel.assign(np.full((1, 3), 5.0))
     _, alpha = compiled(model)(model.image.read(path)[None], np.ones((1, 1), np.float32))
     weights = alpha.reshape(model.map_shape)
-    whole = open_photo(path)
+    whole = open_image(path)
     left, top, right, bottom = map(round, central_box(whole, model.image.central_fraction))
     seen = whole.crop((left, top, right, bottom))
     patch = (slice(100 - top, 120 - top), slice(150 - left, 170 - left))

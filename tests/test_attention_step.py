@@ -32,17 +32,17 @@ def plain(maps, text, wt, over):
     height, width, channels = maps.shape[1:]
     out, alphas = np.zeros_like(maps), []
     for n in range(len(maps)):
-        places = [(y, x) for y in range(height) for x in range(width)]
+        positions = [(y, x) for y in range(height) for x in range(width)]
         if over == "wh":
-            keys = [maps[n, y, x] for y, x in places]
+            keys = [maps[n, y, x] for y, x in positions]
         else:
-            keys = [np.array([maps[n, y, x, c] for y, x in places]) for c in range(channels)]
+            keys = [np.array([maps[n, y, x, c] for y, x in positions]) for c in range(channels)]
         q = text[n] @ wt
         scores = np.array([q @ key for key in keys], np.float64) / math.sqrt(len(q))
         alpha = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
         for i, weight in enumerate(alpha):
             if over == "wh":
-                out[n][places[i]] = weight * maps[n][places[i]]
+                out[n][positions[i]] = weight * maps[n][positions[i]]
             else:
                 out[n, :, :, i] = weight * maps[n, :, :, i]
         alphas.append(alpha)

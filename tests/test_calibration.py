@@ -10,7 +10,7 @@ from adcat.evaluation.calibration import automate, automation_curve, reliability
 CONFIDENCE = np.array([0.95, 0.9, 0.9, 0.6, 0.55, 0.3], np.float32)
 CORRECT = np.array([True, True, False, True, False, False])
 
-answers = st.integers(1, 60).flatmap(
+predictions = st.integers(1, 60).flatmap(
     lambda n: st.tuples(
         hnp.arrays(np.float32, n, elements=st.floats(2**-7, 1, width=16)),
         hnp.arrays(bool, n),
@@ -33,7 +33,7 @@ def test_a_model_that_is_right_as_often_as_it_says_has_no_calibration_error():
     assert found.expected_calibration_error == pytest.approx(0)
 
 
-@given(answers)
+@given(predictions)
 def test_the_bins_are_scikit_learns(case):
     confidence, correct = case
     found = reliability(confidence, correct)
@@ -47,7 +47,7 @@ def test_the_bins_are_scikit_learns(case):
     assert found.confidence == pytest.approx(mean, rel=1e-5)
 
 
-@given(answers)
+@given(predictions)
 def test_the_calibration_error_has_bounds(case):
     confidence, correct = case
     found = reliability(confidence, correct)
@@ -67,7 +67,7 @@ def test_automation_by_hand():
     assert threshold_for(CONFIDENCE, ~CORRECT, 0.9) is None
 
 
-@given(answers, st.floats(0.05, 1))
+@given(predictions, st.floats(0.05, 1))
 def test_the_threshold_is_the_lowest_that_is_precise_enough(case, wanted):
     confidence, correct = case
     enough = [
@@ -81,7 +81,7 @@ def test_the_threshold_is_the_lowest_that_is_precise_enough(case, wanted):
         assert (automate(confidence, correct, found).precision or 0) >= wanted - 1e-9
 
 
-@given(answers)
+@given(predictions)
 def test_the_curve_ends_with_every_ad_and_the_models_accuracy(case):
     confidence, correct = case
     share, precision = automation_curve(confidence, correct)

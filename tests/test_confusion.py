@@ -6,7 +6,7 @@ from sklearn.metrics import confusion_matrix
 
 from adcat.evaluation.confusion import most_confused, size_classes
 
-answers = st.integers(1, 60).flatmap(
+predictions = st.integers(1, 60).flatmap(
     lambda n: st.tuples(
         hnp.arrays(np.int64, n, elements=st.integers(0, 4)),
         hnp.arrays(np.int64, n, elements=st.integers(0, 4)),
@@ -27,7 +27,7 @@ def test_confused_pairs_by_hand():
     assert most_confused(labels, labels, confidence, 5) == []
 
 
-@given(answers)
+@given(predictions)
 def test_pairs_are_those_of_the_confusion_matrix(case):
     labels, predicted, confidence = case
     matrix = confusion_matrix(labels, predicted, labels=range(5))

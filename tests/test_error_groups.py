@@ -185,10 +185,10 @@ HOSTILE = ["$x^2$, $\\frac{$", "沙发 🛋️ ‮", "soffa\n\tbord\x00", "W" * 
 
 @pytest.mark.parametrize("title", HOSTILE)
 def test_a_gallery_takes_any_title_and_a_photo_that_is_missing(title, tmp_path):
-    photo = Image.new("RGB", (7, 3), "red")
+    image = Image.new("RGB", (7, 3), "red")
     predictions = {"text": [(title, 1.0), ("b", 0.0)]}
     rows = [
-        ("first", [Example([photo], title, title, predictions)] * 2),
+        ("first", [Example([image], title, title, predictions)] * 2),
         ("second", [Example([], title, "b", predictions)]),
     ]
     gallery(tmp_path / "gallery.png", "both incorrect", rows)

@@ -281,12 +281,12 @@ def incomplete(tmp_path):
     """Of the test ads the second has no photo and the last no text."""
     made = Workspace(tmp_path / "w")
     labels = {"train": [0, 0, 1], "validation": [0, 1], "test": [0, 2, 1, 0]}
-    kinds = {"train": ["both", "text", "image"], "validation": ["both", "both"],
+    availabilities = {"train": ["both", "text", "image"], "validation": ["both", "both"],
              "test": ["both", "text", "both", "image"]}  # fmt: skip
-    make_split(made, CATEGORIES, labels, kinds=kinds)
+    make_split(made, CATEGORIES, labels, availabilities=availabilities)
     probs = {part: {"text": certain(of_part, 4), "image": certain(of_part, 4)}
              for part, of_part in labels.items()}  # fmt: skip
-    for part, of_part in kinds.items():
+    for part, of_part in availabilities.items():
         for modality, other in (("text", "image"), ("image", "text")):
             probs[part][modality][[kind == other for kind in of_part]] = np.nan
     make_features(made, probs)

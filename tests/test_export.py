@@ -70,9 +70,11 @@ def test_every_text_model_is_exported_whole_and_answers_as_it_did(made, tmp_path
         np.load(workspace.features / "test/text_probs.npy"),
     )
     lines = adcat(workspace, "predict", table, "--model", "text", "--top", 9).stdout.splitlines()
-    answers = {answer["id"]: answer["categories"] for answer in map(json.loads, lines)}
+    predictions = {
+        prediction["id"]: prediction["categories"] for prediction in map(json.loads, lines)
+    }
     for ad, p in zip(read_ads(workspace.split, "test", ["id"]), stored, strict=True):
-        found = {c["category"]: c["probability"] for c in answers[ad["id"]]}
+        found = {c["category"]: c["probability"] for c in predictions[ad["id"]]}
         expected = dict(zip(["Bilar", "Cyklar", "Soffor"], p.tolist(), strict=True))
         assert found == pytest.approx(expected, abs=1e-5)
 
@@ -84,13 +86,13 @@ def test_the_onnx_network_gives_the_stored_features_on_its_own(made, tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "e/image/model.onnx")
     (side, share) = definition["image_size"], definition["central_fraction"]
     ads = pq.read_table(made.split / "ads.parquet", filters=[("part", "=", "test")])
-    photos = []
+    images = []
     for name in ads["image"].to_pylist():
-        with Image.open(made.root.parent / name) as photo:
-            x, y = (photo.width * (1 - share) / 2, photo.height * (1 - share) / 2)
-            box = (x, y, photo.width - x, photo.height - y)
-            photos.append(np.asarray(photo.resize((side, side), Image.Resampling.BILINEAR, box)))
-    batch = np.stack(photos).astype(np.float32) / 127.5 - 1
+        with Image.open(made.root.parent / name) as image:
+            x, y = (image.width * (1 - share) / 2, image.height * (1 - share) / 2)
+            box = (x, y, image.width - x, image.height - y)
+            images.append(np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box)))
+    batch = np.stack(images).astype(np.float32) / 127.5 - 1
     vectors, probs = session.run(["vectors", "probabilities"], {"photos": batch})
     np.testing.assert_allclose(probs, np.load(made.features / "test/image_probs.npy"), atol=1e-5)
     stored = np.load(made.features / "test/image_vectors.npy")
@@ -105,11 +107,11 @@ def test_a_model_that_answers_otherwise_is_not_exported(made, tmp_path):
         for part in ("validation", "test")
     }
     wrong = workspace.fused("wrong")
-    with wrong.write(Made(seed=1), [workspace.features]) as draft:
+    with wrong.write(Made(seed=1), [workspace.features]) as staging:
         for part in ("validation", "test"):
-            (draft.folder / part).mkdir()
-            np.save(draft.folder / f"{part}/probs.npy", stored[f"{part}/probs"])
-        (draft.folder / "params.json").write_text(parameters)
+            (staging.folder / part).mkdir()
+            np.save(staging.folder / f"{part}/probs.npy", stored[f"{part}/probs"])
+        (staging.folder / "params.json").write_text(parameters)
     stderr = refused(workspace, tmp_path / "e", "--model", "wrong")
     assert "the exported wrong (onnx) differs by" in stderr
     assert not (tmp_path / "e").exists()

@@ -147,7 +147,7 @@ def test_settings_that_were_chosen_on_validation_ads_are_not_called_out_of_fold(
     fuse(made, "--policy", "top3", "--name", "chosen", "--tune", 1, "--max-epochs", 1)
     notes = made.fused("chosen").manifest().notes
     assert notes["validation_probs"].startswith("out-of-fold, with settings that were chosen")
-    flattered = {model.name: model.is_flattered for model in all_models(made)}
+    flattered = {model.name: model.is_tuned_on_validation for model in all_models(made)}
     assert flattered["chosen"]
 
 

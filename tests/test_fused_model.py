@@ -14,12 +14,17 @@ from adcat.fusion.policies import POLICIES
 PRIOR = np.array([0.5, 0.3, 0.2])
 O_IMG = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]], np.float32)
 O_TXT = np.array([[0.2, 0.2, 0.6], [0.5, 0.3, 0.2], [0.7, 0.2, 0.1]], np.float32)
-KINDS = st.lists(st.sampled_from(["both", "text", "image"]), min_size=3, max_size=3).map(np.array)
+AVAILABILITIES = st.lists(st.sampled_from(["both", "text", "image"]), min_size=3, max_size=3).map(
+    np.array
+)
 
 
-def arrays_of(kinds, o_img=O_IMG, o_txt=O_TXT):
+def arrays_of(availabilities, o_img=O_IMG, o_txt=O_TXT):
     """As they are stored: not a number where the ad lacks the modality."""
-    lacks_image, lacks_text = (kinds == "text")[:, None], (kinds == "image")[:, None]
+    lacks_image, lacks_text = (
+        (availabilities == "text")[:, None],
+        (availabilities == "image")[:, None],
+    )
     return {
         "image_probs": np.where(lacks_image, np.float32(np.nan), o_img),
         "text_probs": np.where(lacks_text, np.float32(np.nan), o_txt),
@@ -35,20 +40,20 @@ def model_of(policy):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@given(kinds=KINDS)
-def test_every_kind_of_ad_gets_its_own_answer_and_no_neighbour_changes_it(policy, kinds):
+@given(availabilities=AVAILABILITIES)
+def test_every_kind_of_ad_gets_its_own_answer_and_no_neighbour_changes_it(policy, availabilities):
     model = model_of(policy)
-    found = model.answers(arrays_of(kinds), kinds, np.arange(3), PRIOR)
+    found = model.predictions(arrays_of(availabilities), availabilities, np.arange(3), PRIOR)
     whole = model.probs([O_IMG, O_TXT])
     expected = [{"both": whole, "text": O_TXT, "image": O_IMG}[kind][i]
-                for i, kind in enumerate(kinds)]  # fmt: skip
+                for i, kind in enumerate(availabilities)]  # fmt: skip
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_a_model_of_one_modality_says_the_prior_of_ads_without_it():
     model = dataclasses.replace(model_of("max"), reads=["text_probs"], combine=lambda o: o[0])
-    kinds = np.array(["both", "text", "image"])
-    found = model.answers(arrays_of(kinds), kinds, np.array([2, 0]), PRIOR)
+    availabilities = np.array(["both", "text", "image"])
+    found = model.predictions(arrays_of(availabilities), availabilities, np.array([2, 0]), PRIOR)
     np.testing.assert_allclose(found, [PRIOR, O_TXT[0]], rtol=1e-6)
 
 
@@ -64,15 +69,15 @@ def confident(ads, seed):
 def test_log_linear_fits_its_weights_per_kind_and_keeps_them(tmp_path):
     """The text of text-only ads is too sure; whole ads, of which there are none, say nothing."""
     o, labels = confident(3000, 0)
-    kinds = np.full(3000, "text")
-    seen = PartArrays({"text_probs": o}, labels, kinds)
+    availabilities = np.full(3000, "text")
+    seen = PartArrays({"text_probs": o}, labels, availabilities)
     material = Material(dataclasses.replace(seen, labels=np.array([0, 1, 2])), seen, 3)
     model = fit_closed_form("log-linear", material, np.arange(3000), regularisation=1.0)
     assert model.lone["text"]["w"] == pytest.approx(1 / 3, abs=0.05)
     assert set(model.lone) == {"text"}
     model.save(tmp_path)
     again = load(tmp_path)
-    found = again.answers(seen.arrays, kinds, np.arange(5), PRIOR)
+    found = again.predictions(seen.arrays, availabilities, np.arange(5), PRIOR)
     np.testing.assert_allclose(found, model.alone("text", o[:5]), rtol=1e-6)
     assert np.abs(found - o[:5]).max() > 0.01
 
@@ -80,12 +85,12 @@ def test_log_linear_fits_its_weights_per_kind_and_keeps_them(tmp_path):
 def test_parameters_for_incomplete_ads_are_fitted_on_those_only():
     """Another label of a whole ad changes nothing for text-only ads, and the other way round."""
     o, labels = confident(40, 1)
-    kinds = np.array(["both", "text"] * 20)
-    arrays = arrays_of(kinds, o, o)
+    availabilities = np.array(["both", "text"] * 20)
+    arrays = arrays_of(availabilities, o, o)
     train = PartArrays({}, np.array([0, 1, 2]), np.full(3, "both"))
 
     def fitted(labels):
-        material = Material(train, PartArrays(arrays, labels, kinds), 3)
+        material = Material(train, PartArrays(arrays, labels, availabilities), 3)
         return fit_closed_form("log-linear", material, np.arange(40), 1.0)
 
     model = fitted(labels)

@@ -11,7 +11,7 @@ from adcat.probabilities import prior
 PRIOR = np.array([0.5, 0.3, 0.2])
 
 
-def answers(n, categories, strength, seed):
+def predictions(n, categories, strength, seed):
     """Probabilities of a classifier that knows something, and the labels."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, categories, n)
@@ -26,7 +26,7 @@ def combine(o_img, o_txt, w_txt, w_img, gamma):
 
 @pytest.fixture(scope="module")
 def pair():
-    return answers(40, 3, 1, 0)[0], answers(40, 3, 2, 1)[0]
+    return predictions(40, 3, 1, 0)[0], predictions(40, 3, 2, 1)[0]
 
 
 def test_the_product_is_a_special_case(pair):
@@ -59,7 +59,7 @@ def test_the_prior_is_smoothed():
 
 @given(st.lists(st.floats(-2, 3), min_size=3, max_size=3), st.sampled_from([0.0, 1.0, 10.0]))
 def test_the_gradient_is_that_of_the_loss(weights, regularisation):
-    (o_img, labels), (o_txt, _) = answers(30, 3, 1, 0), answers(30, 3, 2, 0)
+    (o_img, labels), (o_txt, _) = predictions(30, 3, 1, 0), predictions(30, 3, 2, 0)
     logs = np.stack([np.log(o_txt), np.log(o_img), np.tile(np.log(PRIOR), (30, 1))]).astype(float)
     point = np.array(weights)
     _, gradient = log_linear.loss(point, logs, labels, regularisation)

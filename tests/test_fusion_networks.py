@@ -42,12 +42,12 @@ def fit(policy, material, settings=QUICK, rows=None, fit_on="train", fraction=1.
     return fit_network(policy, material, rows, regime, settings, Silent())
 
 
-def answers(model, part):
+def predictions(model, part):
     return model.probs([part.arrays[name] for name in model.reads])
 
 
 def top1(model, part):
-    return (answers(model, part).argmax(axis=1) == part.labels).mean()
+    return (predictions(model, part).argmax(axis=1) == part.labels).mean()
 
 
 @pytest.mark.parametrize("policy", NETWORKS)
@@ -55,8 +55,8 @@ def test_every_network_learns_is_kept_and_answers_with_probabilities(policy, mat
     settings = dataclasses.replace(QUICK, aux_weight=0.1, keep_probability=0.9, l2_weight=1e-4)
     model, history = fit(policy, material, settings)
     model.save(tmp_path)
-    found = answers(fused_model.load(tmp_path), material.validation)
-    np.testing.assert_array_equal(found, answers(model, material.validation))
+    found = predictions(fused_model.load(tmp_path), material.validation)
+    np.testing.assert_array_equal(found, predictions(model, material.validation))
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
     best_guess = np.bincount(material.validation.labels).max() / 100
     assert top1(model, material.validation) > best_guess + 0.15
@@ -76,7 +76,9 @@ def test_the_same_seed_gives_the_same_network_bit_for_bit(material):
     first, second, other = (fit("pool-aux", material, settings, seed=s)[0] for s in (3, 3, 4))
     for a, b in zip(first.network.get_weights(), second.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert (answers(first, material.validation) != answers(other, material.validation)).any()
+    assert (
+        predictions(first, material.validation) != predictions(other, material.validation)
+    ).any()
 
 
 def test_the_best_epochs_weights_are_kept(material):
@@ -130,7 +132,7 @@ def test_validation_ads_that_are_left_out_change_nothing(material):
         )[0]
         for validation in (material.validation, changed)
     ]
-    np.testing.assert_array_equal(*(answers(model, material.validation) for model in models))
+    np.testing.assert_array_equal(*(predictions(model, material.validation) for model in models))
 
 
 def test_a_fraction_of_the_ads(material):
@@ -148,8 +150,8 @@ def test_inputs_are_standardised_inside_the_model(material):
     settings = dataclasses.replace(QUICK, standardise=True, max_epochs=2)
     plain, _ = fit("concat", material, settings)
     other, _ = fit("concat", Material(*scaled, CATEGORIES), settings)
-    found = answers(other, scaled[1])
-    np.testing.assert_allclose(found, answers(plain, material.validation), rtol=1e-3, atol=1e-5)
+    found = predictions(other, scaled[1])
+    np.testing.assert_allclose(found, predictions(plain, material.validation), rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("renormalise", [False, True])
@@ -169,8 +171,8 @@ def test_temperature_raises_probabilities_to_their_powers(material, renormalise)
         powered.append(dataclasses.replace(p, arrays=arrays))
     inside, _ = fit("temperature", material, settings)
     outside, _ = fit("nn", Material(*powered, CATEGORIES), settings)
-    expected = answers(outside, powered[1])
-    np.testing.assert_allclose(answers(inside, material.validation), expected, rtol=1e-4)
+    expected = predictions(outside, powered[1])
+    np.testing.assert_allclose(predictions(inside, material.validation), expected, rtol=1e-4)
 
 
 def test_one_plus_c_is_c_plus_one(material):
@@ -180,7 +182,7 @@ def test_one_plus_c_is_c_plus_one(material):
     ]
     first, second = (fit("image-boost", material, settings)[0] for settings in forms)
     np.testing.assert_array_equal(
-        answers(first, material.validation), answers(second, material.validation)
+        predictions(first, material.validation), predictions(second, material.validation)
     )
 
 

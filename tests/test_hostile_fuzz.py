@@ -20,8 +20,8 @@ damage = st.lists(
 
 
 def damaged(content: bytes, changes) -> bytes:
-    for place, found in changes:
-        at = int(place * len(content))
+    for position, found in changes:
+        at = int(position * len(content))
         content = content[:at] if found is None else content[:at] + found + content[at + 1 :]
     return content
 

@@ -18,7 +18,7 @@ MISSING, OUTSIDE, URL = "image file missing", "image outside the images folder",
 UNREADABLE = "image unreadable"
 
 
-def photo(mode="RGB", size=(8, 6)):
+def image(mode="RGB", size=(8, 6)):
     pixels = np.random.default_rng(0).integers(256, size=(size[1], size[0], 3), dtype=np.uint8)
     return Image.fromarray(pixels).convert(mode)
 
@@ -42,7 +42,7 @@ def bomb(side):
 
 
 def cut(path):
-    photo(size=(200, 200)).save(path)
+    image(size=(200, 200)).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
@@ -60,24 +60,24 @@ TURNED[0x0112] = 6
 # name in the table: (what makes the file, reason with --image-check full, header, none)
 FINE = (None, None, None)
 CASES = {
-    "a.png": (content(photo(), "PNG"), *FINE),
-    "a.jpg": (content(photo(), "JPEG"), *FINE),
-    "a.webp": (content(photo(), "WEBP"), *FINE),
-    "a.bmp": (content(photo(), "BMP"), *FINE),
-    "a.tiff": (content(photo(), "TIFF"), *FINE),
-    "png-named.jpg": (content(photo(), "PNG"), *FINE),
-    "cmyk.jpg": (content(photo("CMYK"), "JPEG"), *FINE),
-    "gray.jpg": (content(photo("L"), "JPEG"), *FINE),
+    "a.png": (content(image(), "PNG"), *FINE),
+    "a.jpg": (content(image(), "JPEG"), *FINE),
+    "a.webp": (content(image(), "WEBP"), *FINE),
+    "a.bmp": (content(image(), "BMP"), *FINE),
+    "a.tiff": (content(image(), "TIFF"), *FINE),
+    "png-named.jpg": (content(image(), "PNG"), *FINE),
+    "cmyk.jpg": (content(image("CMYK"), "JPEG"), *FINE),
+    "gray.jpg": (content(image("L"), "JPEG"), *FINE),
     "gray-16-bit.png": (content(gray16(), "PNG"), *FINE),
-    "palette.png": (content(photo("P"), "PNG", transparency=b"\0\x80"), *FINE),
-    "alpha.png": (content(photo("RGBA"), "PNG"), *FINE),
-    "animated.gif": (content(photo(), "GIF", save_all=True, append_images=[photo(size=(4, 4))]), *FINE),
-    "turned.jpg": (content(photo(), "JPEG", exif=TURNED), *FINE),
-    "exif-damaged.jpg": (content(photo(), "JPEG", exif=b"Exif\0\0damaged"), *FINE),
-    "dot.png": (content(photo(size=(1, 1)), "PNG"), *FINE),
-    "line.png": (content(photo(size=(20_000, 1)), "PNG"), *FINE),
-    "./dotted.png": (content(photo(), "PNG"), *FINE),
-    "below/../back.png": (content(photo(), "PNG"), *FINE),
+    "palette.png": (content(image("P"), "PNG", transparency=b"\0\x80"), *FINE),
+    "alpha.png": (content(image("RGBA"), "PNG"), *FINE),
+    "animated.gif": (content(image(), "GIF", save_all=True, append_images=[image(size=(4, 4))]), *FINE),
+    "turned.jpg": (content(image(), "JPEG", exif=TURNED), *FINE),
+    "exif-damaged.jpg": (content(image(), "JPEG", exif=b"Exif\0\0damaged"), *FINE),
+    "dot.png": (content(image(size=(1, 1)), "PNG"), *FINE),
+    "line.png": (content(image(size=(20_000, 1)), "PNG"), *FINE),
+    "./dotted.png": (content(image(), "PNG"), *FINE),
+    "below/../back.png": (content(image(), "PNG"), *FINE),
     "link-inside.png": (link("0.png"), *FINE),
     "empty.jpg": (octets(b""), UNREADABLE, UNREADABLE, None),
     "text-named.jpg": (octets(b"not a photo at all"), UNREADABLE, UNREADABLE, None),
@@ -87,8 +87,8 @@ CASES = {
     "cut.jpg": (cut, UNREADABLE, None, None),
     "bomb.png": (bomb(10_000), UNREADABLE, UNREADABLE, None),  # Pillow only warns of it
     "larger-bomb.png": (bomb(14_000), UNREADABLE, UNREADABLE, None),
-    "page.eps": (content(photo(), "EPS"), UNREADABLE, UNREADABLE, None),  # starts Ghostscript
-    "eps-named.jpg": (content(photo(), "EPS"), UNREADABLE, UNREADABLE, None),
+    "page.eps": (content(image(), "EPS"), UNREADABLE, UNREADABLE, None),  # starts Ghostscript
+    "eps-named.jpg": (content(image(), "EPS"), UNREADABLE, UNREADABLE, None),
     "folder.jpg": (os.mkdir, UNREADABLE, UNREADABLE, UNREADABLE),
     ".": (nothing, UNREADABLE, UNREADABLE, UNREADABLE),
     "fifo.jpg": (os.mkfifo, UNREADABLE, UNREADABLE, UNREADABLE),
@@ -119,7 +119,7 @@ NAMES = list(CASES)
 def folder(tmp_path_factory):
     """A folder of sound photos with every bad one beside them, and the table of all."""
     folder = draw_photos(tmp_path_factory.mktemp("images") / "data")
-    photo().save(folder.parent / "outside.png")
+    image().save(folder.parent / "outside.png")
     (folder / "below").mkdir()
     (folder / "up").symlink_to("..")
     for name, (make, *_) in CASES.items():
@@ -174,12 +174,12 @@ SEEN = {
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory):
+def predictions(tmp_path_factory):
     """The image classifier's answer to each file, and to what people see there as a plain PNG."""
     folder = tmp_path_factory.mktemp("seen")
     workspace = make_workspace(folder / "w")
-    with workspace.image_model.write(Made(), [workspace.split]) as draft:
-        classifier.save(small_image_model(3), draft.folder)
+    with workspace.image_model.write(Made(), [workspace.split]) as staging:
+        classifier.save(small_image_model(3), staging.folder)
     lines = []
     for name, (make, picture) in SEEN.items():
         make(folder / name)
@@ -193,14 +193,15 @@ def answers(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_a_photo_is_answered_as_people_see_it(answers, name):
-    answer, seen = answers[name]
-    assert (answer["modality"], answer["problems"]) == ("image", [])
-    assert answer["categories"] == seen["categories"]
+def test_a_photo_is_answered_as_people_see_it(predictions, name):
+    prediction, seen = predictions[name]
+    assert (prediction["modality"], prediction["problems"]) == ("image", [])
+    assert prediction["categories"] == seen["categories"]
 
 
-def test_different_pictures_get_different_answers(answers):
+def test_different_pictures_get_different_answers(predictions):
     shown = {
-        json.dumps(answers[name][1]["categories"]) for name in ("a.bmp", "gray.png", "alpha.png")
+        json.dumps(predictions[name][1]["categories"])
+        for name in ("a.bmp", "gray.png", "alpha.png")
     }
     assert len(shown) == 3

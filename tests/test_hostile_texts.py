@@ -71,7 +71,7 @@ def workspace(request, folder):
 
 
 @pytest.fixture(scope="module")
-def answers(workspace):
+def predictions(workspace):
     """The answer to every text, and to the one that must get the same, by its name."""
     titles = [title for pair in TEXTS.values() for title in (pair[0], pair[1])]
     lines = [json.dumps({"title": title or ""}) for title in titles]
@@ -92,11 +92,11 @@ def test_a_text_is_an_ad_or_listed(workspace, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_text_is_answered_as_what_is_left_of_it(answers, name):
-    answer, expected = answers[name]
+def test_a_text_is_answered_as_what_is_left_of_it(predictions, name):
+    prediction, expected = predictions[name]
     same = TEXTS[name][1]
-    assert answer["problems"] == ([] if same else ["empty text"])
-    assert answer["modality"] == ("text" if same else "none")
-    assert {found["category"] for found in answer["categories"]} == {"Möbler", "Cyklar"}
+    assert prediction["problems"] == ([] if same else ["empty text"])
+    assert prediction["modality"] == ("text" if same else "none")
+    assert {found["category"] for found in prediction["categories"]} == {"Möbler", "Cyklar"}
     if same != SAME:
-        assert answer["categories"] == expected["categories"]
+        assert prediction["categories"] == expected["categories"]

@@ -51,10 +51,10 @@ def ads(**columns):
     def change(root):
         table = pq.read_table(root / ADS)
         for name, values in columns.items():
-            place = table.schema.names.index(name)
-            table = table.remove_column(place)
+            position = table.schema.names.index(name)
+            table = table.remove_column(position)
             if values is not None:
-                table = table.add_column(place, name, [values])
+                table = table.add_column(position, name, [values])
         pq.write_table(table, root / ADS)
 
     return change

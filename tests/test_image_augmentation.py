@@ -43,9 +43,9 @@ def test_crops_reach_every_size_and_place():
 
 def saturated_by_colorsys(pixels, factor):
     out = np.empty_like(pixels)
-    for place in np.ndindex(pixels.shape[:2]):
-        h, s, v = colorsys.rgb_to_hsv(*pixels[place].tolist())
-        out[place] = colorsys.hsv_to_rgb(h, min(1, s * factor), v)
+    for position in np.ndindex(pixels.shape[:2]):
+        h, s, v = colorsys.rgb_to_hsv(*pixels[position].tolist())
+        out[position] = colorsys.hsv_to_rgb(h, min(1, s * factor), v)
     return out
 
 

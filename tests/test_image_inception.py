@@ -21,7 +21,7 @@ def keras():
 
 
 @pytest.fixture(scope="module")
-def photos():
+def images():
     """Coarse patterns, each with a colour of its own: [16, SIDE, SIDE, 3]."""
     random = np.random.default_rng(0)
     patches = random.uniform(-1, 1, (16, 5, 5, 3)) + random.uniform(-1, 1, (16, 1, 1, 3))
@@ -40,9 +40,9 @@ def model(keras):
     return made
 
 
-def test_vectors_are_2048_long_and_probabilities_sum_to_1(model, photos):
+def test_vectors_are_2048_long_and_probabilities_sum_to_1(model, images):
     assert model.dimension == 2048
-    probs = model.network.predict(photos, verbose=0)
+    probs = model.network.predict(images, verbose=0)
     assert probs.shape == (16, CATEGORIES)
     np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-6)
 
@@ -54,10 +54,10 @@ def test_new_layers_start_from_a_truncated_normal(model):
     assert (bias == 0).all()
 
 
-def test_folding_batch_norm_changes_nothing(model, photos):
-    vectors, probs = compiled(model.network, inception.VECTORS, classifier.PROBABILITIES)(photos)
-    np.testing.assert_allclose(vectors, model.backbone.predict(photos, verbose=0), atol=1e-5)
-    np.testing.assert_allclose(probs, model.network.predict(photos, verbose=0), atol=1e-6)
+def test_folding_batch_norm_changes_nothing(model, images):
+    vectors, probs = compiled(model.network, inception.VECTORS, classifier.PROBABILITIES)(images)
+    np.testing.assert_allclose(vectors, model.backbone.predict(images, verbose=0), atol=1e-5)
+    np.testing.assert_allclose(probs, model.network.predict(images, verbose=0), atol=1e-6)
 
 
 @pytest.mark.parametrize(("length", "pool", "kernel"), [(3, 3, 1), (7, 5, 1), (17, 5, 5)])
@@ -113,12 +113,12 @@ def write_legacy(network, path):
         save_weights_to_hdf5_group(file, network)
 
 
-def test_a_saved_classifier_is_read_back_and_serves_as_weights(model, photos, tmp_path):
+def test_a_saved_classifier_is_read_back_and_serves_as_weights(model, images, tmp_path):
     classifier.save(model, tmp_path)
     again = load(tmp_path)
     assert (again.model.side, again.model.central_fraction) == (SIDE, 0.875)
-    expected = model.network.predict(photos, verbose=0)
-    np.testing.assert_allclose(again.forward(photos)[1], expected, atol=1e-6)
+    expected = model.network.predict(images, verbose=0)
+    np.testing.assert_allclose(again.forward(images)[1], expected, atol=1e-6)
     other_size = inception.build(SIDE + 10, str(tmp_path / classifier.NETWORK))
     assert equal_weights(other_size, model.backbone)
 
@@ -179,8 +179,8 @@ def test_features_come_in_order_and_do_not_depend_on_the_batch(model, tmp_path):
     for i, path in enumerate(paths):
         Image.linear_gradient("L").rotate(40 * i).resize((30, 20)).save(path)
     extracted = extractor(model)
-    photos = np.stack([model.read(path) for path in paths])
-    expected = [part.predict(photos, verbose=0) for part in (model.backbone, model.network)]
+    images = np.stack([model.read(path) for path in paths])
+    expected = [part.predict(images, verbose=0) for part in (model.backbone, model.network)]
     assert expected[0].std(axis=0).mean() > 1e-4  # they differ from photo to photo
     for batch_size in (1, 5, 32):
         batches = list(stream_features(extracted, paths, batch_size))

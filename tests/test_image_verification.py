@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from adcat.data.image_verification import verify_images
-from adcat.data.images import open_photo
+from adcat.data.images import open_image
 from adcat.data.rejections import Reason
 from adcat.errors import BadInputError
 from adcat.progress import Silent
@@ -18,11 +18,11 @@ from adcat.progress import Silent
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "images").mkdir()
-    photo(8, 6).save(tmp_path / "images/a.jpg")
+    image(8, 6).save(tmp_path / "images/a.jpg")
     return tmp_path / "images"
 
 
-def photo(width, height, mode="RGB"):
+def image(width, height, mode="RGB"):
     pixels = np.random.default_rng(0).integers(256, size=(height, width, 3), dtype=np.uint8)
     return Image.fromarray(pixels).convert(mode)
 
@@ -37,7 +37,7 @@ def reason(folder, image, how="full"):
 
 def test_a_sound_photo_has_the_digest_of_its_bytes(folder):
     (folder / "copy.png").write_bytes((folder / "a.jpg").read_bytes())
-    photo(9, 6).save(folder / "b.jpg")
+    image(9, 6).save(folder / "b.jpg")
     first, copy, other = check(folder, "a.jpg", "copy.png", "b.jpg")
     assert first.reason is None
     assert first == copy
@@ -63,7 +63,7 @@ def test_without_a_check_nothing_is_read(folder):
 def test_verdicts_stand_in_the_order_of_the_images(folder):
     names = [f"{i}.jpg" for i in range(300)]
     for name in names[::3]:
-        photo(8, 6).save(folder / name)
+        image(8, 6).save(folder / name)
     found = [verdict.reason for verdict in check(folder, *names)]
     assert found == [None, Reason.IMAGE_MISSING, Reason.IMAGE_MISSING] * 100
 
@@ -73,10 +73,10 @@ def test_verdicts_stand_in_the_order_of_the_images(folder):
 @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp"])
 def test_a_damaged_file_is_fine_or_unreadable(folder, suffix, changes):
     path = folder / f"b.{suffix}"
-    photo(8, 6).save(path)
+    image(8, 6).save(path)
     content = bytearray(path.read_bytes())
-    for place, value in changes:
-        content[int(place * (len(content) - 1))] = value
+    for position, value in changes:
+        content[int(position * (len(content) - 1))] = value
     path.write_bytes(content)
     assert reason(folder, path.name) in (None, Reason.IMAGE_UNREADABLE)
     assert Path(path).read_bytes() == content
@@ -85,14 +85,14 @@ def test_a_damaged_file_is_fine_or_unreadable(folder, suffix, changes):
 @pytest.mark.parametrize("name", ["a.eps", "a.jpg"])
 @pytest.mark.parametrize("how", ["full", "header"])
 def test_a_format_that_starts_other_programs_is_not_even_tried(folder, name, how):
-    photo(8, 6).save(folder / name, "EPS")
+    image(8, 6).save(folder / name, "EPS")
     assert reason(folder, name, how) == Reason.IMAGE_UNREADABLE
     with pytest.raises(BadInputError, match="no readable photo"):
-        open_photo(folder / name)
+        open_image(folder / name)
 
 
 def test_a_bomb_is_not_decoded_when_training_or_predicting_either(folder):
     side = int(Image.MAX_IMAGE_PIXELS**0.5) + 1
     Image.new("1", (side, side)).save(folder / "bomb.png")
     with pytest.raises(BadInputError, match=f"{side} x {side} pixels are too many"):
-        open_photo(folder / "bomb.png")
+        open_image(folder / "bomb.png")

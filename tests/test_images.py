@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from adcat.data.images import central_view, open_photo, stream_batches
+from adcat.data.images import central_view, open_image, stream_batches
 from adcat.data.thread_map import THREADS, map_ahead
 from adcat.errors import BadInputError
 
@@ -22,7 +22,7 @@ def save(tmp_path, image, name, **how):
 
 
 def pixels(path):
-    return np.asarray(open_photo(path)).tolist()
+    return np.asarray(open_image(path)).tolist()
 
 
 def test_transparent_parts_are_white_whatever_lies_under_them(tmp_path):
@@ -53,7 +53,7 @@ def test_gray_with_16_bit_is_scaled(tmp_path, value, seen):
 
 def test_cmyk_becomes_rgb(tmp_path):
     path = save(tmp_path, Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "a.jpg", quality=100)
-    assert abs(np.asarray(open_photo(path), int) - RED).max() <= 3
+    assert abs(np.asarray(open_image(path), int) - RED).max() <= 3
 
 
 def test_of_an_animation_the_first_frame_counts(tmp_path):
@@ -76,7 +76,7 @@ def test_damaged_metadata_does_not_spoil_a_photo(tmp_path):
     path = save(
         tmp_path, Image.new("RGB", (2, 2), RED), "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x09"
     )
-    assert open_photo(path).size == (2, 2)
+    assert open_image(path).size == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_what_is_no_photo_is_named(tmp_path, content, found):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BadInputError, match=f"a.jpg {found}"):
-        open_photo(path)
+        open_image(path)
 
 
 def test_half_a_photo_is_no_photo(tmp_path):
     path = save(tmp_path, noise(64, 64), "a.jpg")
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(BadInputError, match="truncated"):
-        open_photo(path)
+        open_image(path)
 
 
 def noise(width, height):
@@ -106,9 +106,9 @@ def noise(width, height):
 def test_a_large_photo_is_decoded_smaller_and_looks_the_same(tmp_path):
     large = noise(20, 15).resize((1600, 1200), Image.Resampling.BICUBIC)
     path = save(tmp_path, large, "a.jpg", quality=95)
-    assert open_photo(path, 100).size == (400, 300)  # not below 2 × 100
-    exact = np.asarray(open_photo(path).resize((50, 50), Image.Resampling.BILINEAR), int)
-    fast = np.asarray(open_photo(path, 100).resize((50, 50), Image.Resampling.BILINEAR), int)
+    assert open_image(path, 100).size == (400, 300)  # not below 2 × 100
+    exact = np.asarray(open_image(path).resize((50, 50), Image.Resampling.BILINEAR), int)
+    fast = np.asarray(open_image(path, 100).resize((50, 50), Image.Resampling.BILINEAR), int)
     assert abs(exact - fast).mean() < 2
 
 

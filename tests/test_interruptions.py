@@ -32,7 +32,7 @@ def check(workspace, process, after=None):
     assert is_sound(workspace)
 
 
-def draft(workspace, pattern):
+def staging(workspace, pattern):
     """Waits for a file of a draft."""
     return lambda: any((workspace.root / ".partial").glob(pattern))
 
@@ -43,13 +43,13 @@ def test_while_fasttext_trains_in_cpp(copy, model):
     if model == "cnn":
         words += ("--cnn-embedding-epochs", 10**8)
     with start(copy, "train-text", *words) as process:
-        wait_for(process, draft(copy, "train-text/*/.checkpoints/t*.txt"))
+        wait_for(process, staging(copy, "train-text/*/.checkpoints/t*.txt"))
         check(copy, process, after=1)
 
 
 def test_while_a_network_is_searched(copy):
     with start(copy, "fuse", "--policy", "nn", "--tune", 10**6, "--max-epochs", 2) as process:
-        wait_for(process, draft(copy, "fuse/nn/*/trials.jsonl"))
+        wait_for(process, staging(copy, "fuse/nn/*/trials.jsonl"))
         check(copy, process, after=0.1)
 
 
@@ -64,7 +64,7 @@ def test_while_a_network_is_trained_in_one_call(copy):
 def test_while_threads_read_photos(copy):
     words = ("--weights", "none", "--stage", "head", "--image-size", 75, "--views", 500)
     with start(copy, "train-image", *words) as process:
-        wait_for(process, draft(copy, "train-image/*/.checkpoints/train.vectors"))
+        wait_for(process, staging(copy, "train-image/*/.checkpoints/train.vectors"))
         check(copy, process, after=0.5)
 
 

@@ -12,7 +12,7 @@ from adcat.cli.app import app
 from adcat.fusion.policies import POLICIES
 from adcat.probabilities import prior
 from adcat.types import PARTS
-from adcat.workspace.ads import read_ads, read_categories, read_kinds, read_labels
+from adcat.workspace.ads import read_ads, read_availabilities, read_categories, read_labels
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import all_models
 
@@ -50,13 +50,13 @@ def run(workspace, *words):
 
 def test_an_absent_modality_is_no_number_in_any_array(made):
     for part in PARTS:
-        kinds = read_kinds(made.split, part)
-        assert set(kinds) == {"both", "text", "image"}
+        availabilities = read_availabilities(made.split, part)
+        assert set(availabilities) == {"both", "text", "image"}
         for modality in ("text", "image"):
             for name in ("vectors", "probs"):
                 array = np.load(made.features / f"{part}/{modality}_{name}.npy")
-                assert len(array) == len(kinds)
-                there = np.isin(kinds, ["both", modality])
+                assert len(array) == len(availabilities)
+                there = np.isin(availabilities, ["both", modality])
                 assert np.isfinite(array[there]).all()
                 assert np.isnan(array[~there]).all()
 
@@ -64,7 +64,9 @@ def test_an_absent_modality_is_no_number_in_any_array(made):
 def test_classifiers_learn_from_the_ads_that_they_can_read(made):
     with (made.text_model / "history.csv").open(newline="") as file:
         ads = {row["part"]: int(row["ads"]) for row in csv.DictReader(file)}
-    expected = {part: np.isin(read_kinds(made.split, part), ["both", "text"]).sum() for part in ads}
+    expected = {
+        part: np.isin(read_availabilities(made.split, part), ["both", "text"]).sum() for part in ads
+    }
     assert ads == expected
 
 
@@ -73,15 +75,19 @@ def test_predicting_the_test_ads_gives_the_stored_probabilities_again(made, fold
     """But where a model of one modality cannot read an ad: then the other classifier answers."""
     words = ("predict", folder / "ads.csv", "--model", model, "--top", ALL)
     lines = adcat(made, *words).stdout.splitlines()
-    answers = {answer["id"]: answer for answer in map(json.loads, lines)}
-    names, kinds = read_categories(made.split), read_kinds(made.split, "test")
+    predictions = {prediction["id"]: prediction for prediction in map(json.loads, lines)}
+    names, availabilities = read_categories(made.split), read_availabilities(made.split, "test")
     ids = [ad["id"] for ad in read_ads(made.split, "test", ["id"])]
-    found = [{c["category"]: c["probability"] for c in answers[id]["categories"]} for id in ids]
+    found = [{c["category"]: c["probability"] for c in predictions[id]["categories"]} for id in ids]
     ours = np.array([[of_ad[name] for name in names] for of_ad in found])
     (source,) = (one for one in all_models(made) if one.name == model)
     stored = np.asarray(source.probs("test"))
     reads = READS_ONE.get(model, "both")
-    can = np.ones(len(kinds), bool) if reads == "both" else np.isin(kinds, ["both", reads])
+    can = (
+        np.ones(len(availabilities), bool)
+        if reads == "both"
+        else np.isin(availabilities, ["both", reads])
+    )
     np.testing.assert_allclose(ours[can], stored[can], atol=1e-5)
     other = {"text": "image", "image": "text"}.get(reads)
     if other:
@@ -89,8 +95,8 @@ def test_predicting_the_test_ads_gives_the_stored_probabilities_again(made, fold
         np.testing.assert_allclose(ours[~can], alone[~can], atol=1e-5)
         shares = prior(read_labels(made.split, "train"), len(names))
         np.testing.assert_allclose(stored[~can], np.tile(shares, (sum(~can), 1)), rtol=1e-6)
-    expected = kinds if reads == "both" else np.where(can, reads, kinds)
-    assert [answers[id]["modality"] for id in ids] == expected.tolist()
+    expected = availabilities if reads == "both" else np.where(can, reads, availabilities)
+    assert [predictions[id]["modality"] for id in ids] == expected.tolist()
 
 
 def test_log_linear_says_its_weights_of_every_kind(made):
@@ -104,24 +110,29 @@ def test_log_linear_says_its_weights_of_every_kind(made):
 
 def test_the_error_groups_are_of_whole_ads(made):
     result = adcat(made, "error-groups")
-    kinds = read_kinds(made.split, "test")
-    whole = int(sum(kinds == "both"))
-    assert f"the groups are of the {whole} of {len(kinds)} ads that have both" in result.stdout
+    availabilities = read_availabilities(made.split, "test")
+    whole = int(sum(availabilities == "both"))
+    assert (
+        f"the groups are of the {whole} of {len(availabilities)} ads that have both"
+        in result.stdout
+    )
     document = json.loads(adcat(made, "error-groups", "--json").stdout)
     assert document["ads"] == sum(document["groups"].values()) == whole
 
 
 def test_attention_is_for_whole_ads(made):
     adcat(made, "attend", "--stage", "attention", "--epochs", 1)
-    kinds, attention = read_kinds(made.split, "test"), made.attention("c-wh")
+    availabilities, attention = read_availabilities(made.split, "test"), made.attention("c-wh")
     maps, probs = (np.load(attention / f"test/{name}.npy") for name in ("maps", "probs"))
-    assert np.isnan(maps[kinds != "both"]).all()
-    np.testing.assert_allclose(maps[kinds == "both"].sum(axis=1), 1, atol=1e-5)
+    assert np.isnan(maps[availabilities != "both"]).all()
+    np.testing.assert_allclose(maps[availabilities == "both"].sum(axis=1), 1, atol=1e-5)
     for modality in ("text", "image"):
         alone = np.load(made.features / f"test/{modality}_probs.npy")
-        np.testing.assert_array_equal(probs[kinds == modality], alone[kinds == modality])
+        np.testing.assert_array_equal(
+            probs[availabilities == modality], alone[availabilities == modality]
+        )
     document = json.loads(adcat(made, "evaluate", "attend-c-wh", "--json").stdout)
-    assert document["models"][0]["kinds"]["both"]["ads"] == sum(kinds == "both")
+    assert document["models"][0]["kinds"]["both"]["ads"] == sum(availabilities == "both")
 
 
 def test_an_export_answers_incomplete_ads_as_the_workspace_does(made, tmp_path):

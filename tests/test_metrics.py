@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import log_loss, precision_score, recall_score, top_k_accuracy_score
 
 from adcat.errors import BadInputError
-from adcat.evaluation.metrics import BLOCK, count_categories, outcomes, score
+from adcat.evaluation.metrics import BLOCK, ad_results, count_categories, score
 from adcat.evaluation.significance import (
     accuracy_interval,
     fisher,
@@ -22,7 +22,7 @@ FILE = Path("fuse/max/test/probs.npy")
 
 
 def measure(probs, labels):
-    found = outcomes(np.asarray(probs, np.float32), np.asarray(labels), FILE)
+    found = ad_results(np.asarray(probs, np.float32), np.asarray(labels), FILE)
     return found, score(found, count_categories(found, np.shape(probs)[1]))
 
 
@@ -46,7 +46,9 @@ def test_three_ads_by_hand():
     assert found.rank.tolist() == [0, 1, 1]
     np.testing.assert_allclose(found.confidence, [0.5, 0.4, 0.6])
     np.testing.assert_allclose(found.loss, [-math.log(0.5), -math.log(0.4), -math.log(0.4)], 1e-6)
-    assert found.merit(False) == pytest.approx((1 / 3, True, math.log(0.5 * 0.4 * 0.4) / 3))
+    assert found.selection_score(False) == pytest.approx(
+        (1 / 3, True, math.log(0.5 * 0.4 * 0.4) / 3)
+    )
     assert scores.top1 == pytest.approx(1 / 3)
     assert scores.top5 == 1
     assert scores.categories_scored == 2  # 1 and 3 have ads
@@ -57,7 +59,7 @@ def test_three_ads_by_hand():
 @given(labelled_probs())
 def test_the_rank_is_the_place_in_a_stable_order(case):
     probs, labels = case
-    found = outcomes(probs, labels, FILE)
+    found = ad_results(probs, labels, FILE)
     for row, label, predicted, rank in zip(probs, labels, found.predicted, found.rank, strict=True):
         order = sorted(range(len(row)), key=lambda c, row=row: (-row[c], c))
         assert (predicted, rank) == (order[0], order.index(label))
@@ -81,7 +83,7 @@ def test_metrics_equal_those_of_scikit_learn(n):
         assert ours == pytest.approx(theirs)
     assert scores.categories_scored == len(here)
     double = probs / probs.sum(axis=1, keepdims=True, dtype=np.float64)
-    assert -found.merit(False).minus_loss == pytest.approx(
+    assert -found.selection_score(False).minus_loss == pytest.approx(
         log_loss(labels, double, labels=everything), rel=1e-5
     )
 
@@ -90,14 +92,17 @@ def test_merit_is_accuracy_first_then_honesty_then_the_loss():
     right, surer = [[0.6, 0.4], [0.4, 0.6]], [[0.9, 0.1], [0.4, 0.6]]
     sure_and_wrong = [[1.0, 0.0], [1.0, 0.0]]
     ascending = [(sure_and_wrong, False), (surer, True), (right, False), (surer, False)]
-    merits = [measure(probs, [0, 1])[0].merit(is_flattered) for probs, is_flattered in ascending]
-    assert merits == sorted(merits)
-    assert np.isfinite(merits).all()  # also where the true category has probability 0
+    selection_scores = [
+        measure(probs, [0, 1])[0].selection_score(is_tuned_on_validation)
+        for probs, is_tuned_on_validation in ascending
+    ]
+    assert selection_scores == sorted(selection_scores)
+    assert np.isfinite(selection_scores).all()  # also where the true category has probability 0
 
 
 def test_without_ads_all_models_have_equal_merit():
-    nothing = outcomes(random_probs(0, 4), np.zeros(0, np.int64), FILE)
-    assert nothing.merit(False) == (0, True, 0)
+    nothing = ad_results(random_probs(0, 4), np.zeros(0, np.int64), FILE)
+    assert nothing.selection_score(False) == (0, True, 0)
 
 
 @given(labelled_probs(), st.randoms(use_true_random=False))
@@ -139,8 +144,8 @@ def test_what_is_counted_by_category_adds_up():
 def test_a_memory_mapped_file_gives_the_same(tmp_path):
     probs, labels = random_probs(BLOCK + 7, 5), np.zeros(BLOCK + 7, int)
     np.save(tmp_path / "probs.npy", probs)
-    mapped = outcomes(np.load(tmp_path / "probs.npy", mmap_mode="r"), labels, FILE)
-    np.testing.assert_array_equal(mapped.rank, outcomes(probs, labels, FILE).rank)
+    mapped = ad_results(np.load(tmp_path / "probs.npy", mmap_mode="r"), labels, FILE)
+    np.testing.assert_array_equal(mapped.rank, ad_results(probs, labels, FILE).rank)
 
 
 @pytest.mark.parametrize("bad", [[math.nan, 0.5], [math.inf, 0.5], [0.5, 0.6], [0.0, 0.0]])
@@ -148,12 +153,12 @@ def test_a_row_that_is_no_distribution_is_named(bad):
     probs = np.full((2 * BLOCK, 2), 0.5, np.float32)
     probs[BLOCK + 3] = bad
     with pytest.raises(BadInputError, match=rf"fuse/max/test/probs.npy: row {BLOCK + 3} "):
-        outcomes(probs, np.zeros(2 * BLOCK, int), FILE)
+        ad_results(probs, np.zeros(2 * BLOCK, int), FILE)
 
 
 def test_another_number_of_ads_is_refused():
     with pytest.raises(BadInputError, match="expected a row for each of 3 ads, found 2"):
-        outcomes(random_probs(2, 4), np.zeros(3, int), FILE)
+        ad_results(random_probs(2, 4), np.zeros(3, int), FILE)
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (3, 10), (10, 10), (871, 1000)])
@@ -224,8 +229,8 @@ def test_holm_lies_between_no_correction_and_bonferronis(p_values):
     assert (np.diff(np.array(corrected)[order]) >= 0).all()
     for alpha in (0.01, 0.05, 0.2):  # what Holm's procedure itself rejects, step by step
         rejected = set()
-        for place, i in enumerate(order):
-            if p_values[i] * (len(p_values) - place) > alpha:
+        for position, i in enumerate(order):
+            if p_values[i] * (len(p_values) - position) > alpha:
                 break
             rejected.add(int(i))
         assert rejected == {i for i, q in enumerate(corrected) if q <= alpha}

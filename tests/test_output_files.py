@@ -3,13 +3,13 @@ import json
 import pytest
 
 from adcat.errors import BusyError
-from adcat.prediction.output_files import is_done, write_answers
+from adcat.prediction.output_files import is_done, write_predictions
 from adcat.workspace.manifest import Manifest
 
 ABOUT = Manifest(settings={"top": 1}, inputs={"split": "abc"})
 
 
-def answer(row):
+def prediction(row):
     return {
         "row": row, "id": f"ad{row}", "modality": "text", "problems": [],
         "categories": [{"category": "Böcker", "probability": 0.5}],
@@ -17,12 +17,12 @@ def answer(row):
     }  # fmt: skip
 
 
-def answers(done, until=6):
-    yield from map(answer, range(done + 1, until))
+def predictions(done, until=6):
+    yield from map(prediction, range(done + 1, until))
 
 
 def interrupted(done):
-    yield from answers(done, until=4)
+    yield from predictions(done, until=4)
     raise KeyboardInterrupt
 
 
@@ -33,10 +33,10 @@ def rows(path):
 def test_an_interrupted_run_is_gone_on_with(tmp_path):
     path = tmp_path / "a.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        write_answers(path, ABOUT, interrupted)
+        write_predictions(path, ABOUT, interrupted)
     assert not path.exists()
     asked = []
-    write_answers(path, ABOUT, lambda done: [asked.append(done), *answers(done)][1:])
+    write_predictions(path, ABOUT, lambda done: [asked.append(done), *predictions(done)][1:])
     assert (asked, rows(path)) == ([3], [1, 2, 3, 4, 5])
     assert is_done(path, ABOUT)
 
@@ -44,20 +44,20 @@ def test_an_interrupted_run_is_gone_on_with(tmp_path):
 def test_a_torn_line_is_written_again(tmp_path):
     path = tmp_path / "a.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        write_answers(path, ABOUT, interrupted)
+        write_predictions(path, ABOUT, interrupted)
     (partial,) = tmp_path.iterdir()
     partial.write_bytes(partial.read_bytes()[:-3])
-    write_answers(path, ABOUT, answers)
+    write_predictions(path, ABOUT, predictions)
     assert rows(path) == [1, 2, 3, 4, 5]
 
 
 def test_a_run_with_anything_different_starts_afresh(tmp_path):
     path = tmp_path / "a.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        write_answers(path, ABOUT, interrupted)
+        write_predictions(path, ABOUT, interrupted)
     other = Manifest(settings={"top": 2}, inputs={"split": "abc"})
     asked = []
-    write_answers(path, other, lambda done: [asked.append(done), *answers(done)][1:])
+    write_predictions(path, other, lambda done: [asked.append(done), *predictions(done)][1:])
     assert asked == [0]
     assert is_done(path, other)
     assert not is_done(path, ABOUT)
@@ -68,14 +68,14 @@ def test_two_at_once_are_refused(tmp_path):
 
     def meanwhile(done):
         with pytest.raises(BusyError, match="another adcat is writing"):
-            write_answers(path, ABOUT, answers)
-        yield from answers(done)
+            write_predictions(path, ABOUT, predictions)
+        yield from predictions(done)
 
-    write_answers(path, ABOUT, meanwhile)
+    write_predictions(path, ABOUT, meanwhile)
     assert rows(path) == [1, 2, 3, 4, 5]
 
 
 def test_no_answers_are_a_file_too(tmp_path):
     for suffix in ("jsonl", "csv", "parquet"):
-        write_answers(tmp_path / f"a.{suffix}", ABOUT, lambda done: [])
+        write_predictions(tmp_path / f"a.{suffix}", ABOUT, lambda done: [])
         assert is_done(tmp_path / f"a.{suffix}", ABOUT)

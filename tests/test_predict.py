@@ -53,10 +53,13 @@ def refused(workspace, *words):
     return result.stderr
 
 
-def probs_of(answers, workspace):
+def probs_of(predictions, workspace):
     """[n, categories]."""
     names = read_categories(workspace.split)
-    found = [{c["category"]: c["probability"] for c in answer["categories"]} for answer in answers]
+    found = [
+        {c["category"]: c["probability"] for c in prediction["categories"]}
+        for prediction in predictions
+    ]
     return np.array([[row[name] for name in names] for row in found])
 
 
@@ -73,15 +76,17 @@ test_ads.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_gives_the_stored_probabilities_again(made, folder, model):
-    answers = predict(made, folder / "ads.csv", "--model", model, "--top", ALL, "--batch-size", 7)
-    assert [answer["id"] for answer in answers] == [f"ad{i}" for i in range(60)]
-    by_id = {answer["id"]: answer for answer in answers}
+    predictions = predict(
+        made, folder / "ads.csv", "--model", model, "--top", ALL, "--batch-size", 7
+    )
+    assert [prediction["id"] for prediction in predictions] == [f"ad{i}" for i in range(60)]
+    by_id = {prediction["id"]: prediction for prediction in predictions}
     ours = probs_of([by_id[ad["id"]] for ad in test_ads(made)], made)
     (stored,) = (found.probs("test") for found in all_models(made) if found.name == model)
     np.testing.assert_allclose(ours, stored, atol=1e-5)
     expected = {"text": "text", "image": "image", "text-only": "text", "image-only": "image"}
-    assert {answer["modality"] for answer in answers} == {expected.get(model, "both")}
-    assert not any(answer["problems"] for answer in answers)
+    assert {prediction["modality"] for prediction in predictions} == {expected.get(model, "both")}
+    assert not any(prediction["problems"] for prediction in predictions)
 
 
 @pytest.mark.parametrize("model", ["product-max", "concat", "text", "image"])
@@ -95,21 +100,21 @@ def test_what_is_missing_is_answered_from_what_is_there(made, folder, model):
         {**ad, "title": " ", "description": "?!"},
         {"id": "nothing"},
     ]
-    answers = predict(
+    predictions = predict(
         made, "--model", model, "--images", folder, "--top", ALL,
         input="\n".join(map(json.dumps, lines)),
     )  # fmt: skip
-    found = probs_of(answers, made)
+    found = probs_of(predictions, made)
     alone = {m: np.load(made.features / f"test/{m}_probs.npy")[0] for m in ("text", "image")}
     whole = {"text": "text", "image": "image"}.get(model, "both")
-    kinds = [whole, "text", "text", "image", "none"]
-    assert [answer["modality"] for answer in answers] == kinds
+    availabilities = [whole, "text", "text", "image", "none"]
+    assert [prediction["modality"] for prediction in predictions] == availabilities
     for i in (1, 2, 3):
-        np.testing.assert_allclose(found[i], alone[kinds[i]], atol=1e-5)
+        np.testing.assert_allclose(found[i], alone[availabilities[i]], atol=1e-5)
     shares = prior(read_labels(made.split, "train"), len(WORDS))
     np.testing.assert_allclose(found[4], shares, atol=1e-5)
     if model == "product-max":
-        problems = [answer["problems"] for answer in answers]
+        problems = [prediction["problems"] for prediction in predictions]
         assert problems == [
             [], ["no image given"], ["image unreadable"], ["empty text"],
             ["empty text", "no image given"],
@@ -121,19 +126,19 @@ def test_a_neighbour_changes_nothing(made, folder):
     ads = [{**ad, "image": ad["image"] if i % 2 else "gone"} for i, ad in enumerate(test_ads(made))]
     words = ("--model", "concat", "--images", folder, "--top", ALL)
     together = predict(made, *words, input="\n".join(map(json.dumps, ads)))
-    for ad, answer in list(zip(ads, together, strict=True))[:4]:
+    for ad, prediction in list(zip(ads, together, strict=True))[:4]:
         (alone,) = predict(made, *words, input=json.dumps(ad))
-        assert alone["modality"] == answer["modality"]
-        np.testing.assert_allclose(probs_of([alone], made), probs_of([answer], made), atol=1e-5)
+        assert alone["modality"] == prediction["modality"]
+        np.testing.assert_allclose(probs_of([alone], made), probs_of([prediction], made), atol=1e-5)
 
 
 def test_contributions_add_up_to_what_the_ad_changed(made, folder):
     shares = prior(read_labels(made.split, "train"), len(WORDS))
     names = read_categories(made.split)
-    for answer in predict(made, folder / "ads.csv", "--model", "log-linear"):
-        best = answer["categories"][0]
+    for prediction in predict(made, folder / "ads.csv", "--model", "log-linear"):
+        best = prediction["categories"][0]
         change = np.log(best["probability"] / shares[names.index(best["category"])])
-        assert sum(answer["contributions"].values()) == pytest.approx(change, abs=1e-4)
+        assert sum(prediction["contributions"].values()) == pytest.approx(change, abs=1e-4)
 
 
 def broken_rows(folder):
@@ -157,22 +162,22 @@ def broken_rows(folder):
 def test_fifty_broken_rows_get_fifty_answers(made, folder, tmp_path):
     rows = broken_rows(tmp_path)
     write_table(tmp_path / "ads.csv", rows)
-    answers = predict(made, tmp_path / "ads.csv", "--model", "product-max")
-    assert [answer["row"] for answer in answers] == list(range(1, 51))
-    for row, answer in zip(rows, answers, strict=True):
-        assert answer["modality"] == ("text" if row["title"] == "volvo" else "none")
-        assert answer["problems"]
-        assert len(answer["categories"]) == 3
+    predictions = predict(made, tmp_path / "ads.csv", "--model", "product-max")
+    assert [prediction["row"] for prediction in predictions] == list(range(1, 51))
+    for row, prediction in zip(rows, predictions, strict=True):
+        assert prediction["modality"] == ("text" if row["title"] == "volvo" else "none")
+        assert prediction["problems"]
+        assert len(prediction["categories"]) == 3
 
 
 def test_lines_that_are_no_ads_get_answers_too(made):
     lines = ["no json", "[1, 2]", '{"id": ["a"]}', '{"id": 7, "title": "volvo"', "\udcff{}", "{}"]
     lines.append('{"id": 7, "title": "volvo ratt \\ud800"}')
     text = "\n".join(lines).encode("utf-8", "surrogateescape")
-    answers = predict(made, "--model", "text", input=text)
-    assert len(answers) == 7
-    assert all(answer["problems"] == ["malformed row"] for answer in answers[:6])
-    assert (answers[6]["id"], answers[6]["modality"]) == ("7", "text")
+    predictions = predict(made, "--model", "text", input=text)
+    assert len(predictions) == 7
+    assert all(prediction["problems"] == ["malformed row"] for prediction in predictions[:6])
+    assert (predictions[6]["id"], predictions[6]["modality"]) == ("7", "text")
 
 
 def test_a_service_is_ended_by_an_interruption(made):
@@ -199,15 +204,15 @@ def test_a_service_is_ended_by_an_interruption(made):
 
 def test_one_ad_from_the_command_line(made, folder):
     ad = test_ads(made)[0]
-    (answer,) = predict(
+    (prediction,) = predict(
         made, "--title", ad["title"], "--description", ad["description"],
         "--image", folder / ad["image"], "--model", "product-max", "--top", 2,
     )  # fmt: skip
     stored = np.load(made.fused("product-max") / "test/probs.npy")[0]
-    assert [c["probability"] for c in answer["categories"]] == pytest.approx(
+    assert [c["probability"] for c in prediction["categories"]] == pytest.approx(
         np.sort(stored)[:-3:-1], abs=1e-5
     )
-    assert answer["modality"] == "both"
+    assert prediction["modality"] == "both"
 
 
 def test_the_default_is_the_best_on_validation(made, folder):
@@ -220,7 +225,7 @@ def test_the_default_is_the_best_on_validation(made, folder):
 
 
 def test_validation_ads_flatter_what_they_steered(made):
-    flattered = {model.name for model in all_models(made) if model.is_flattered}
+    flattered = {model.name for model in all_models(made) if model.is_tuned_on_validation}
     assert flattered == {"image", "concat", "text-only", "image-only", ATTENTION}
 
 
@@ -238,10 +243,10 @@ def test_every_format_holds_the_same(made, folder, tmp_path, suffix):
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         assert [row["category"] for row in rows] == [
-            answer["categories"][0]["category"] for answer in expected
+            prediction["categories"][0]["category"] for prediction in expected
         ]
-        found = [{**answer, "categories": json.loads(row["categories"])}
-                 for answer, row in zip(expected, rows, strict=True)]  # fmt: skip
+        found = [{**prediction, "categories": json.loads(row["categories"])}
+                 for prediction, row in zip(expected, rows, strict=True)]  # fmt: skip
     assert found == expected
     assert sorted(p.name for p in tmp_path.iterdir()) == [path.name, f"{path.name}.manifest.json"]
 
@@ -269,7 +274,7 @@ def test_shards_make_up_the_whole(made, folder, tmp_path):
         for i in (1, 2, 3)
         for line in (tmp_path / f"a-{i}-of-3.jsonl").read_text().splitlines()
     ]
-    assert sorted(lines, key=lambda answer: answer["row"]) == whole
+    assert sorted(lines, key=lambda prediction: prediction["row"]) == whole
 
 
 def test_a_promise_is_kept_for_every_kind_of_ad(made, folder, tmp_path):
@@ -279,8 +284,8 @@ def test_a_promise_is_kept_for_every_kind_of_ad(made, folder, tmp_path):
     assert manifest["notes"]["calibrated_on"].startswith("validation ads")
     rules = manifest["notes"]["rules"]
     assert set(rules) == {"both", "text", "image", "none"}
-    for answer in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines()):
-        p = [c["probability"] for c in answer["categories"]]
+    for prediction in map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines()):
+        p = [c["probability"] for c in prediction["categories"]]
         assert sum(p[:-1]) <= rules["both"]["threshold"] + 1e-5
 
 
@@ -298,8 +303,8 @@ def test_too_few_validation_ads_for_a_promise_are_told(made):
 
 
 def test_only_sure_answers_are_accepted(made, folder):
-    for answer in predict(made, folder / "ads.csv", "--model", "text", "--accept-above", 0.9):
-        assert answer["accepted"] == (answer["categories"][0]["probability"] >= 0.9)
+    for prediction in predict(made, folder / "ads.csv", "--model", "text", "--accept-above", 0.9):
+        assert prediction["accepted"] == (prediction["categories"][0]["probability"] >= 0.9)
     (nothing,) = predict(made, "--title", "!", "--accept-above", 0)
     assert nothing["accepted"] is False
 

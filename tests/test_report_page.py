@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from adcat.plotting.charts import Chart, Panel, Series
+from adcat.report.embedded_images import thumbnail
 from adcat.report.page import (
     Card,
     Drawing,
@@ -19,7 +20,6 @@ from adcat.report.page import (
     render,
     write_files,
 )
-from adcat.report.photos import thumbnail
 from adcat.tables import Column, Table, percent
 
 HOSTILE = "<script>alert(1)</script>\"'&"

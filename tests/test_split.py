@@ -16,8 +16,8 @@ from adcat.workspace.ads import (
     image_paths,
     iterate_ads,
     read_ads,
+    read_availabilities,
     read_categories,
-    read_kinds,
     read_labels,
     read_modalities,
 )
@@ -369,13 +369,13 @@ def test_later_steps_read_what_there_is_of_incomplete_ads(folder):
     artifact = split(folder, [*kept(folder), *ADS], "--keep-incomplete", "--stratify")
     for part in PARTS:
         of_part = [ad for ad in ads(artifact) if ad["part"] == part]
-        kinds = [ad["modality"] for ad in of_part]
-        assert read_kinds(artifact, part).tolist() == kinds
-        has_photo = [ad["id"] for ad in of_part if ad["modality"] != "text"]
-        assert [ad["id"] for ad in read_ads(artifact, part, ["id"], having=["image"])] == has_photo
-        assert len(read_labels(artifact, part, ["text", "image"])) == kinds.count("both")
+        availabilities = [ad["modality"] for ad in of_part]
+        assert read_availabilities(artifact, part).tolist() == availabilities
+        has_image = [ad["id"] for ad in of_part if ad["modality"] != "text"]
+        assert [ad["id"] for ad in read_ads(artifact, part, ["id"], having=["image"])] == has_image
+        assert len(read_labels(artifact, part, ["text", "image"])) == availabilities.count("both")
         paths = image_paths(artifact, part)
-        assert [bool(path) for path in paths] == [kind != "text" for kind in kinds]
+        assert [bool(path) for path in paths] == [kind != "text" for kind in availabilities]
     assert read_modalities(artifact) == ["text", "image"]
 
 

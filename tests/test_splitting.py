@@ -178,15 +178,15 @@ def test_duplicates_by_hand():
     # ad 4            2      2   the text of ad 3
     # row 5           0      0   rejected
     # ad 6         none   none
-    text, photo = np.array([0, 1, 1, 2, 2, 0, NO_KEY]), np.array([0, 0, 1, NO_KEY, 2, 0, NO_KEY])
+    text, image = np.array([0, 1, 1, 2, 2, 0, NO_KEY]), np.array([0, 0, 1, NO_KEY, 2, 0, NO_KEY])
     among = np.array([True, True, True, True, True, False, True])
-    assert duplicate_groups((text, photo), among).tolist() == [0, 0, 0, 1, 1, -1, 2]
+    assert duplicate_groups((text, image), among).tolist() == [0, 0, 0, 1, 1, -1, 2]
 
 
 def test_a_rejected_row_joins_nothing():
-    text, photo = np.array([0, 0, 1]), np.array([0, 1, 1])
+    text, image = np.array([0, 0, 1]), np.array([0, 1, 1])
     among = np.array([True, False, True])
-    assert duplicate_groups((text, photo), among).tolist() == [0, -1, 1]
+    assert duplicate_groups((text, image), among).tolist() == [0, -1, 1]
 
 
 keys = st.lists(
@@ -197,14 +197,14 @@ keys = st.lists(
 @given(rows=keys)
 def test_groups_are_those_of_a_slow_search(rows):
     columns = np.array(rows)
-    text, photo, among = columns[:, 0], columns[:, 1], columns[:, 2].astype(bool)
-    groups = duplicate_groups((text, photo), among)
+    text, image, among = columns[:, 0], columns[:, 1], columns[:, 2].astype(bool)
+    groups = duplicate_groups((text, image), among)
     for start in np.flatnonzero(among):
         reached, waiting = {start}, [start]
         while waiting:
             i = waiting.pop()
             for j in np.flatnonzero(among):
-                shares = any(key[i] == key[j] != NO_KEY for key in (text, photo))
+                shares = any(key[i] == key[j] != NO_KEY for key in (text, image))
                 if shares and j not in reached:
                     reached.add(j)
                     waiting.append(j)

@@ -37,8 +37,8 @@ def artifact(workspace, name):
 
 def make(workspace, name, choice=Choice(), text="content"):
     inputs = [artifact(workspace, source) for source in INPUTS[name]]
-    with artifact(workspace, name).write(choice, inputs) as draft:
-        (draft.folder / "file.txt").write_text(text)
+    with artifact(workspace, name).write(choice, inputs) as staging:
+        (staging.folder / "file.txt").write_text(text)
 
 
 @pytest.fixture
@@ -197,36 +197,36 @@ def test_it_changes_nothing(workspace):
 def interrupt(workspace, choice):
     inputs = [workspace.split]
     writing = workspace.image_model.write(choice, inputs, resume=True)
-    with pytest.raises(ZeroDivisionError), writing as draft:
-        (draft.checkpoints / "state").write_text("half way")
+    with pytest.raises(ZeroDivisionError), writing as staging:
+        (staging.checkpoints / "state").write_text("half way")
         raise ZeroDivisionError
 
 
 def test_an_unfinished_draft_waits_for_the_same_command(workspace):
     shutil.rmtree(workspace.image_model.path)
     interrupt(workspace, Choice(seed=7))
-    (draft,) = look(workspace)["unfinished"]
-    assert (draft["artifact"], draft["state"]) == ("train-image", "waiting")
-    assert draft["bytes"] > 0
-    assert look(workspace)["next"] == draft["command"]
-    assert f"go on: {draft['command']}" in run(workspace).stdout
+    (staging,) = look(workspace)["unfinished"]
+    assert (staging["artifact"], staging["state"]) == ("train-image", "waiting")
+    assert staging["bytes"] > 0
+    assert look(workspace)["next"] == staging["command"]
+    assert f"go on: {staging['command']}" in run(workspace).stdout
     make(workspace, "split", Choice(seed=1))
-    (draft,) = look(workspace)["unfinished"]
-    assert draft["state"] == "outdated"
-    assert f"its inputs changed since; remove: {draft['folder']}" in run(workspace).stdout
+    (staging,) = look(workspace)["unfinished"]
+    assert staging["state"] == "outdated"
+    assert f"its inputs changed since; remove: {staging['folder']}" in run(workspace).stdout
 
 
 def test_what_is_being_written_is_told(workspace):
     with workspace.image_model.write(Choice(seed=7), [workspace.split]):
-        (draft,) = look(workspace)["unfinished"]
-        assert (draft["artifact"], draft["state"]) == ("train-image", "being written")
+        (staging,) = look(workspace)["unfinished"]
+        assert (staging["artifact"], staging["state"]) == ("train-image", "being written")
         assert "being written now: train-image" in run(workspace).stdout
     assert look(workspace)["unfinished"] == []
 
 
 def test_the_first_draft_of_a_variant_is_seen(workspace):
     with workspace.fused("new").write(Choice(), [workspace.split]):
-        assert [draft["artifact"] for draft in look(workspace)["unfinished"]] == ["fuse/new"]
+        assert [staging["artifact"] for staging in look(workspace)["unfinished"]] == ["fuse/new"]
 
 
 def test_the_next_command_is_that_of_the_last_time_in_this_workspace(workspace, monkeypatch):

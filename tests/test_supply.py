@@ -66,8 +66,8 @@ def root(folder, tmp_path):
 
 
 def predict(model):
-    photo = ["--image", "{folder}/photos/0.jpg"]
-    return ["predict", "--title", "volvo", "--model", model, *(photo if model != "text" else [])]
+    image = ["--image", "{folder}/photos/0.jpg"]
+    return ["predict", "--title", "volvo", "--model", model, *(image if model != "text" else [])]
 
 
 EVALUATE, FUSE = ["evaluate"], ["fuse", "--policy", "sum-max"]

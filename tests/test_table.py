@@ -321,8 +321,8 @@ def test_any_bytes_are_rows_or_a_clear_error(tmp_path, content, header, suffix):
 def test_a_damaged_parquet_file_is_rows_or_a_clear_error(tmp_path, changes):
     path = write_table(tmp_path / "a.parquet", [SOFA, BIKE] * 10)
     content = bytearray(path.read_bytes())
-    for place, value in changes:
-        content[int(place * (len(content) - 1))] = value
+    for position, value in changes:
+        content[int(position * (len(content) - 1))] = value
     path.write_bytes(content)
     try:
         rows = read(path)

@@ -65,18 +65,18 @@ def test_what_people_write_is_left_alone(text):
 
 
 @pytest.mark.parametrize("place", ["category", "folder", "option"])
-def test_no_name_drives_the_terminal(tmp_path, place):
-    nasty = NASTY.replace("/", "") if place == "folder" else NASTY
-    folder = draw_photos(tmp_path / (nasty if place == "folder" else "data"))
-    category = nasty if place == "category" else "Möbler"
+def test_no_name_drives_the_terminal(tmp_path, position):
+    nasty = NASTY.replace("/", "") if position == "folder" else NASTY
+    folder = draw_photos(tmp_path / (nasty if position == "folder" else "data"))
+    category = nasty if position == "category" else "Möbler"
     rows = [(i, f"Soffa {i}", "", category if i % 3 else "Cyklar", f"{i}.png") for i in range(10)]
     (folder / "ads.csv").write_bytes(delimited(rows, end="\r\n").encode())
-    options = ["--column", f"title={nasty}"] if place == "option" else []
+    options = ["--column", f"title={nasty}"] if position == "option" else []
     written, code = on_a_terminal("-w", tmp_path / "w", "split", folder / "ads.csv", *options)
-    assert code == (1 if place == "option" else 0), written
+    assert code == (1 if position == "option" else 0), written
     assert "\x1b[2J" not in written
     assert not set("\x07\x9b\u202e") & set(written)
-    if place == "category":
+    if position == "category":
         assert f"the largest, {SHOWN}, has" in "\n".join(lines_of(written))
 
 

@@ -37,8 +37,10 @@ def test_fasttext_reads_the_words_that_python_reads(title, description):
 @given(st.text(), st.text())
 def test_no_punctuation_no_control_character_and_no_label_is_left(title, description):
     cleaned = clean(title, description)
-    kinds = {unicodedata.category(character) for character in cleaned}
-    assert not {kind for kind in kinds if kind[0] == "P" or kind in ("Cc", "Cs", "Zl", "Zp")}
+    availabilities = {unicodedata.category(character) for character in cleaned}
+    assert not {
+        kind for kind in availabilities if kind[0] == "P" or kind in ("Cc", "Cs", "Zl", "Zp")
+    }
     assert "__label__" not in cleaned
 
 

@@ -28,8 +28,8 @@ def test_they_are_those_of_fasttext(model, words):
     args = model.f.getArgs()
     vocabulary = len(model.words)
     expected = Counter(
-        (place, row - vocabulary)
-        for place, word in enumerate(words)
+        (position, row - vocabulary)
+        for position, word in enumerate(words)
         for row in model.get_subwords(word)[1]
         if row >= vocabulary
     )
@@ -38,9 +38,9 @@ def test_they_are_those_of_fasttext(model, words):
 
 
 def test_a_word_by_hand():
-    places, buckets = ngram_buckets(["åk", "a"], 3, 4, 1 << 31)
+    positions, buckets = ngram_buckets(["åk", "a"], 3, 4, 1 << 31)
     spelled = ["<åk", "åk>", "<a>", "<åk>"]
-    assert places.tolist() == [0, 0, 1, 0]
+    assert positions.tolist() == [0, 0, 1, 0]
     assert buckets.tolist() == [fnv(ngram) % (1 << 31) for ngram in spelled]
 
 

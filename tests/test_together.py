@@ -63,7 +63,7 @@ def test_a_writer_that_is_done_waits_for_a_reader_that_came_meanwhile(copy):
             writer, lambda: any((copy.root / ".partial").glob("train-text/draft/.checkpoints/*"))
         )
         before = copy.text_model.manifest().digest
-        with copy.text_model._drafts.reading():
+        with copy.text_model._staging_area.reading():
             wait_for(writer, lambda: (copy.root / ".partial/train-text/draft/history.csv").exists())
             time.sleep(0.5)
             assert writer.poll() is None
@@ -75,8 +75,8 @@ def test_a_writer_that_is_done_waits_for_a_reader_that_came_meanwhile(copy):
 def test_status_and_a_second_command_see_what_is_being_written(copy):
     with running(copy, *FOREVER, until="train-text/draft/manifest.json") as process:
         found = json.loads(adcat(copy, "status", "--json").stdout)
-        (draft,) = found["unfinished"]
-        assert (draft["artifact"], draft["state"]) == ("train-text", "being written")
+        (staging,) = found["unfinished"]
+        assert (staging["artifact"], staging["state"]) == ("train-text", "being written")
         assert process.poll() is None
     assert json.loads(adcat(copy, "status", "--json").stdout)["unfinished"] == []
 

@@ -29,15 +29,15 @@ SMALL = {"weights": "none", "image_size": 75, "batch_size": 4}
 
 def make_workspace(folder):
     """Photos whose colour tells their category."""
-    photos = folder / "photos"
-    photos.mkdir()
+    images = folder / "photos"
+    images.mkdir()
     random = np.random.default_rng(0)
     for part, labels in LABELS.items():
         for i, label in enumerate(labels):
             pixels = random.normal(COLOURS[label], 20, (30, 40, 3)).clip(0, 255)
-            Image.fromarray(pixels.astype(np.uint8)).save(photos / f"{part}-{i}.png")
+            Image.fromarray(pixels.astype(np.uint8)).save(images / f"{part}-{i}.png")
     workspace = Workspace(folder / "workspace")
-    make_split(workspace, CATEGORIES, LABELS, images=photos)
+    make_split(workspace, CATEGORIES, LABELS, images=images)
     return workspace
 
 
@@ -132,8 +132,8 @@ def test_the_kept_weights_score_what_the_history_says(trained):
     """The last layer was trained on stored vectors; photos give the same loss."""
     workspace, _ = trained
     model = classifier.load(workspace.image_model.path)
-    photos = np.stack([model.read(path) for path in image_paths(workspace.split, "validation")])
-    probs = model.network.predict(photos, verbose=0)
+    images = np.stack([model.read(path) for path in image_paths(workspace.split, "validation")])
+    probs = model.network.predict(images, verbose=0)
     loss = -np.log(probs[np.arange(3), LABELS["validation"]]).mean()
     best = min(float(line["validation_loss"]) for line in history(workspace))
     assert loss == pytest.approx(best, rel=1e-2)

@@ -3,17 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcat.types import have, kinds_with, read_by
+from adcat.types import availabilities_with, have, read_by
 from adcat.workspace.models import OrPrior
 
-KINDS = np.array(["both", "text", "image", "none"])
+AVAILABILITIES = np.array(["both", "text", "image", "none"])
 
 
 def test_kinds_by_what_they_have():
-    assert kinds_with(["text"]) == ["both", "text"]
-    assert kinds_with(["text", "image"]) == ["both"]
-    assert kinds_with([]) == KINDS.tolist()
-    assert have(KINDS, ["image"]).tolist() == [True, False, True, False]
+    assert availabilities_with(["text"]) == ["both", "text"]
+    assert availabilities_with(["text", "image"]) == ["both"]
+    assert availabilities_with([]) == AVAILABILITIES.tolist()
+    assert have(AVAILABILITIES, ["image"]).tolist() == [True, False, True, False]
 
 
 def test_the_modalities_behind_arrays():
@@ -23,7 +23,7 @@ def test_the_modalities_behind_arrays():
 
 
 @pytest.fixture(scope="module")
-def answers():
+def predictions():
     """Three ads, of which the second cannot be read."""
     probs = np.array([[0.1, 0.9], [np.nan, np.nan], [0.3, 0.7]], np.float32)
     return OrPrior(probs, np.array([False, True, False]), np.array([0.4, 0.6], np.float32))
@@ -39,13 +39,13 @@ index = st.one_of(
 
 
 @given(rows=index)
-def test_an_ad_that_cannot_be_read_gets_the_prior_however_it_is_asked_for(answers, rows):
-    found = answers[rows]
+def test_an_ad_that_cannot_be_read_gets_the_prior_however_it_is_asked_for(predictions, rows):
+    found = predictions[rows]
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, EXPECTED[rows])
 
 
-def test_it_is_used_as_an_array(answers):
-    assert (len(answers), answers.shape) == (3, (3, 2))
-    np.testing.assert_array_equal(np.asarray(answers), EXPECTED)
-    assert np.asarray(answers, np.float64).dtype == np.float64
+def test_it_is_used_as_an_array(predictions):
+    assert (len(predictions), predictions.shape) == (3, (3, 2))
+    np.testing.assert_array_equal(np.asarray(predictions), EXPECTED)
+    assert np.asarray(predictions, np.float64).dtype == np.float64

@@ -20,8 +20,8 @@ def workspace(tmp_path):
 
 
 def write(artifact, text, inputs=(), choice=Choice(), file="a.txt"):
-    with artifact.write(choice, inputs) as draft:
-        (draft.folder / file).write_text(text)
+    with artifact.write(choice, inputs) as staging:
+        (staging.folder / file).write_text(text)
     return artifact.manifest()
 
 
@@ -44,9 +44,9 @@ def test_a_missing_artifact_names_the_command(workspace, tmp_path, monkeypatch):
 
 def test_the_manifest_tells_settings_inputs_files_and_notes(workspace):
     first = write(workspace.split, "one")
-    with workspace.text_model.write(Choice(3), [workspace.split]) as draft:
-        (draft.folder / "model.txt").write_text("weights")
-        draft.notes["fitted_on"] = "train"
+    with workspace.text_model.write(Choice(3), [workspace.split]) as staging:
+        (staging.folder / "model.txt").write_text("weights")
+        staging.notes["fitted_on"] = "train"
     manifest = workspace.text_model.check()
     assert manifest.settings == {"seed": 3}
     assert manifest.inputs == {"split": first.digest}
@@ -57,8 +57,8 @@ def test_the_manifest_tells_settings_inputs_files_and_notes(workspace):
 
 def test_a_failed_write_leaves_the_old_artifact_and_nothing_else(workspace):
     write(workspace.split, "old")
-    with pytest.raises(ZeroDivisionError), workspace.split.write(Choice()) as draft:
-        (draft.folder / "a.txt").write_text("new")
+    with pytest.raises(ZeroDivisionError), workspace.split.write(Choice()) as staging:
+        (staging.folder / "a.txt").write_text("new")
         raise ZeroDivisionError
     assert (workspace.split / "a.txt").read_text() == "old"
     workspace.split.check()
@@ -153,9 +153,9 @@ def test_two_writers_exclude_each_other(workspace):
 
 def test_an_interrupted_run_finds_its_work_again_and_another_run_does_not(workspace):
     def attempt(choice, fail):
-        with workspace.split.write(choice, resume=True) as draft:
-            found = [path.name for path in draft.checkpoints.iterdir()]
-            (draft.checkpoints / "half").write_text("work")
+        with workspace.split.write(choice, resume=True) as staging:
+            found = [path.name for path in staging.checkpoints.iterdir()]
+            (staging.checkpoints / "half").write_text("work")
             if fail:
                 raise KeyboardInterrupt
         return found
@@ -171,7 +171,7 @@ def test_an_interrupted_run_finds_its_work_again_and_another_run_does_not(worksp
 def test_a_kill_between_the_two_renames_is_mended(workspace):
     write(workspace.split, "one")
     workspace.split.path.rename(workspace.root / ".partial" / "split.old")
-    workspace.mend()
+    workspace.repair()
     workspace.split.check()
     assert (workspace.split / "a.txt").read_text() == "one"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from adcat.attention.config import AttentionConfig
 from adcat.attention.insertion import Cut, cut
 from adcat.attention.step import attention_step
-from adcat.data.images import Photos
+from adcat.data.images import Images
 from adcat.image import classifier, inception
 from adcat.image.classifier import ImageModel
 from adcat.image.inference import fold_batch_norm
@@ -28,7 +28,7 @@ TEXT = "text_vectors"
 STANDARDISED = "standardised_text"
 
 Weights: TypeAlias = NDArray[np.float32]  # α of some ads: [n, keys]
-Forward: TypeAlias = Callable[[Photos, Vectors], tuple[Probs, Weights]]
+Forward: TypeAlias = Callable[[Images, Vectors], tuple[Probs, Weights]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,17 +83,17 @@ def build(image: ImageModel, text_vectors: Vectors, config: AttentionConfig) -> 
     shape, dimension = below.output.shape[1:], text_vectors.shape[1]
     step = attention_step(shape, dimension, config.over, config.form, config.scale)
     mean, variance = moments(text_vectors) if config.standardise else (0.0, 1.0)
-    photos = keras.Input(image.network.input.shape[1:], name="photos")
+    images = keras.Input(image.network.input.shape[1:], name="photos")
     text = keras.Input([dimension], name=TEXT)
     t = keras.layers.Normalization(mean=mean, variance=variance, name=STANDARDISED)(text)
-    maps, alpha = step([below(photos), t])
+    maps, alpha = step([below(images), t])
     logits = image.last_layer(above(maps))
     if config.late_text:
         initializer = inception.truncated_normal()
         late = {"use_bias": False, "kernel_initializer": initializer, "name": LATE_TEXT}
         logits = logits + keras.layers.Dense(logits.shape[-1], **late)(t)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)
-    return AttentionModel(keras.Model([photos, text], [probs, alpha], name="attend"), image)
+    return AttentionModel(keras.Model([images, text], [probs, alpha], name="attend"), image)
 
 
 def save(model: AttentionModel, folder: Path) -> None:
@@ -115,16 +115,16 @@ def compiled(model: AttentionModel) -> Forward:
     """Compiles the network with its present weights, for prediction."""
     tf = import_tensorflow()
     below, above = map(fold_batch_norm, model.parts)
-    photos, text = (tf.TensorSpec(x.shape, x.dtype) for x in model.network.inputs)
+    images, text = (tf.TensorSpec(x.shape, x.dtype) for x in model.network.inputs)
 
-    @tf.function(input_signature=[photos, text])
-    def run(photos, text):
+    @tf.function(input_signature=[images, text])
+    def run(images, text):
         t = model.standardised(text)
-        maps, alpha = model.step([below(photos, training=False), t])
+        maps, alpha = model.step([below(images, training=False), t])
         return tf.nn.softmax(model.logits(above(maps, training=False), t)), alpha
 
-    def forward(photos: Photos, text: Vectors) -> tuple[Probs, Weights]:
-        probs, alpha = run(photos, np.asarray(text))
+    def forward(images: Images, text: Vectors) -> tuple[Probs, Weights]:
+        probs, alpha = run(images, np.asarray(text))
         return probs.numpy(), alpha.numpy()
 
     return forward

@@ -15,7 +15,7 @@ from adcat.data.thread_map import map_ahead
 from adcat.image import classifier, inception
 from adcat.image.frozen import Views, run_once
 from adcat.image.inference import Forward, compiled, fold_batch_norm
-from adcat.image.labelled_photos import LabelledPhotos, augmented_photos, central_photos
+from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.image.stages import DROPOUT
 from adcat.learning import training_loop
 from adcat.learning.examples import Examples, Inputs, Rows, stored
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 GIGABYTE = 1e9
 WATCHED: Watched = "validation_top1"  # a setting's score is its highest
 
-Ads: TypeAlias = tuple[LabelledPhotos, Vectors]  # text vectors [n, dimension] of the same ads
+Ads: TypeAlias = tuple[LabelledImages, Vectors]  # text vectors [n, dimension] of the same ads
 
 
 def train(
@@ -65,11 +65,11 @@ def train(
     if settings.stage == "attention":
         return model, _train_attention(model, settings, training, validation, run)
     network = training_network(model, settings.insert_at, _auxiliary(image_model, image))
-    augmented = augmented_photos(training[0], image.side, settings.seed)
+    augmented = augmented_images(training[0], image.side, settings.seed)
     return model, training_loop.train(
         network,
         with_text(augmented, training[1]),
-        with_text(central_photos(validation[0], image), validation[1]),
+        with_text(central_images(validation[0], image), validation[1]),
         run,
         "all layers",
     )
@@ -99,12 +99,12 @@ def training_network(
     """The network with dropout and the auxiliary head: photos, text -> logits, auxiliary logits."""
     keras = import_tensorflow().keras
     below, above = cut(model.image.network, point, with_auxiliary=True)
-    photos, text = (keras.Input(x.shape[1:], name=x.name) for x in model.network.inputs)
+    images, text = (keras.Input(x.shape[1:], name=x.name) for x in model.network.inputs)
     t = model.standardised(text)
-    maps, *mixed7 = below(photos)
+    maps, *mixed7 = below(images)
     vectors, *also = above(model.step([maps, t])[0])
     logits = model.logits(keras.layers.Dropout(DROPOUT)(vectors), t)
-    return keras.Model([photos, text], [logits, auxiliary(*mixed7, *also)])
+    return keras.Model([images, text], [logits, auxiliary(*mixed7, *also)])
 
 
 def _train_attention(
@@ -122,8 +122,8 @@ def _train_attention(
     below = model.parts.below
     shape, forward = below.output.shape[1:], compiled(below)
     all_views = [
-        Views(model.image, photos, count, settings.seed)
-        for (photos, _), count in ((training, settings.views), (validation, 1))
+        Views(model.image, images, count, settings.seed)
+        for (images, _), count in ((training, settings.views), (validation, 1))
     ]
     map_bytes = 4 * math.prod(shape) * sum(map(len, all_views))
     folder = run.checkpoint.with_name(f"maps-{settings.insert_at}")
@@ -133,7 +133,7 @@ def _train_attention(
         if map_bytes > settings.cache_limit * GIGABYTE:
             return with_text(computed(forward, views), text_vectors)
         maps = run_once(forward, views, shape, folder / f"{part}.maps", run)
-        return with_text(stored(maps, views.photos.labels), text_vectors)
+        return with_text(stored(maps, views.images.labels), text_vectors)
 
     return training_loop.train(
         frozen_network(model),
@@ -156,7 +156,7 @@ def frozen_network(model: AttentionModel) -> "keras.Model":
 
 def computed(forward: Forward, views: Views) -> Examples:
     """The outputs of a frozen network for views of photos, computed each time."""
-    n = len(views.photos)
+    n = len(views.images)
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
         first = epoch % views.count * n
@@ -166,4 +166,4 @@ def computed(forward: Forward, views: Views) -> Examples:
 
         return map_ahead(make, batches)
 
-    return Examples(views.photos.labels, stream)
+    return Examples(views.images.labels, stream)

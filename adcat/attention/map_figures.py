@@ -13,7 +13,7 @@ from adcat.attention.attention_model import AttentionModel, Weights
 from adcat.attention.maps import border, mean_by_category
 from adcat.attention.overlays import overlay, squares
 from adcat.attention.step import Over
-from adcat.data.images import central_box, open_photo
+from adcat.data.images import central_box, open_image
 from adcat.errors import expecting
 from adcat.evaluation.error_groups import (
     ADS,
@@ -27,7 +27,7 @@ from adcat.evaluation.error_groups import (
     in_words,
 )
 from adcat.plotting.charts import channel_heat_map
-from adcat.plotting.galleries import PHOTO_PIXELS, Example, gallery
+from adcat.plotting.galleries import IMAGE_PIXELS, Example, gallery
 from adcat.tables import Cell, Column, Table, percent, write_table
 from adcat.types import Labels, Probs
 
@@ -103,12 +103,12 @@ def _example_reader(ads: AttendedAds, model: AttentionModel, blur: float) -> Rea
         return {row: example(row, ad) for row, ad in zip(rows, ads.read(rows), strict=True)}
 
     def example(row: int, ad: Mapping[str, str]) -> Example:
-        photo = open_photo(ads.paths[row], max(PHOTO_PIXELS))
-        photo.thumbnail(PHOTO_PIXELS)
-        left, top, right, bottom = central_box(photo, model.image.central_fraction)
-        seen = photo.crop((round(left), round(top), round(right), round(bottom)))
+        image = open_image(ads.paths[row], max(IMAGE_PIXELS))
+        image.thumbnail(IMAGE_PIXELS)
+        left, top, right, bottom = central_box(image, model.image.central_fraction)
+        seen = image.crop((round(left), round(top), round(right), round(bottom)))
         weights = ads.maps[row].reshape(model.map_shape)
-        pictures = [photo, overlay(seen, weights, blur), squares(seen, weights)]
+        pictures = [image, overlay(seen, weights, blur), squares(seen, weights)]
         found = [(ads.categories[c], p) for c, p in best(ads.probs[row], PREDICTIONS)]
         return Example(pictures, ad["title"], ad["category"], {"answer": found})
 

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from adcat.attention.attention_model import AttentionModel, Forward, Weights
 from adcat.data.thread_map import THREADS, map_ahead
-from adcat.image.labelled_photos import LabelledPhotos
+from adcat.image.labelled_images import LabelledImages
 from adcat.types import Probs, Vectors
 
 Mask: TypeAlias = NDArray[np.bool_]  # [places]
 
 
-def stream_answers(
+def stream_predictions(
     model: AttentionModel,
     forward: Forward,
-    photos: LabelledPhotos,
+    images: LabelledImages,
     text_vectors: Vectors,
     batch_size: int,
     done: int = 0,
@@ -34,12 +34,12 @@ def stream_answers(
     """
     size = -(-batch_size // THREADS)
 
-    def answer(start: int) -> tuple[Probs, Weights]:
+    def prediction(start: int) -> tuple[Probs, Weights]:
         rows = slice(start, start + size)
-        batch = np.stack([model.image.read(path) for path in photos.paths[rows]])
+        batch = np.stack([model.image.read(path) for path in images.paths[rows]])
         return forward(batch, text_vectors[rows])
 
-    return map_ahead(answer, range(done, len(photos), size))
+    return map_ahead(prediction, range(done, len(images), size))
 
 
 def border(height: int, width: int) -> Mask:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Map = NDArray[np.floating]  # α of the places of a photo: [height, width]
 
-TOP_PLACES = 10
+TOP_POSITIONS = 10
 DARKEST = 0.15  # what is left of the light where attention is lowest
 FAINTEST, STRONGEST = 0.3, 0.95  # opacity of the squares
 
@@ -26,7 +26,7 @@ def scaled(weights: Map) -> Map:
     return (weights - low) / (high - low) if high > low else np.ones_like(weights)
 
 
-def overlay(photo: "Image", weights: Map, blur: float) -> "Image":
+def overlay(image: "Image", weights: Map, blur: float) -> "Image":
     """The photo under its attention as a transparent filter: the darker, the less of it.
 
     Args:
@@ -38,15 +38,15 @@ def overlay(photo: "Image", weights: Map, blur: float) -> "Image":
 
     height, width = weights.shape
     light = Image.fromarray((255 * scaled(weights)).round().astype(np.uint8))
-    light = light.resize(photo.size, Image.Resampling.NEAREST)
+    light = light.resize(image.size, Image.Resampling.NEAREST)
     light = light.filter(
-        ImageFilter.GaussianBlur((blur * photo.width / width, blur * photo.height / height))
+        ImageFilter.GaussianBlur((blur * image.width / width, blur * image.height / height))
     )
     light = light.point([round(255 * DARKEST + (1 - DARKEST) * value) for value in range(256)])
-    return Image.composite(photo, Image.new("RGB", photo.size), light)
+    return Image.composite(image, Image.new("RGB", image.size), light)
 
 
-def squares(photo: "Image", weights: Map) -> "Image":
+def squares(image: "Image", weights: Map) -> "Image":
     """The photo, darkened, with the places of highest attention as white squares.
 
     A brighter square is a place of higher attention.
@@ -58,14 +58,14 @@ def squares(photo: "Image", weights: Map) -> "Image":
     from PIL import Image, ImageDraw
 
     height, width = weights.shape
-    shown = Image.blend(photo, Image.new("RGB", photo.size), 0.4)
+    shown = Image.blend(image, Image.new("RGB", image.size), 0.4)
     drawing = ImageDraw.Draw(shown, "RGBA")
-    places = highest(weights.ravel(), TOP_PLACES)
-    strength = scaled(weights.ravel()[places])
-    for place, value in zip(places, strength, strict=True):
-        y, x = divmod(int(place), width)
-        left, right = x * photo.width / width, (x + 1) * photo.width / width
-        top, bottom = y * photo.height / height, (y + 1) * photo.height / height
+    positions = highest(weights.ravel(), TOP_POSITIONS)
+    strength = scaled(weights.ravel()[positions])
+    for position, value in zip(positions, strength, strict=True):
+        y, x = divmod(int(position), width)
+        left, right = x * image.width / width, (x + 1) * image.width / width
+        top, bottom = y * image.height / height, (y + 1) * image.height / height
         opacity = round(255 * (FAINTEST + (STRONGEST - FAINTEST) * value))
         drawing.rectangle((left + 1, top + 1, right - 1, bottom - 1), fill=(255, 255, 255, opacity))
     return shown

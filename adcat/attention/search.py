@@ -18,7 +18,7 @@ from adcat.attention.insertion import Point
 from adcat.attention.step import Over
 from adcat.errors import BadInputError, DivergedError
 from adcat.files import append_json_line, read_json_lines
-from adcat.image.labelled_photos import LabelledPhotos
+from adcat.image.labelled_images import LabelledImages
 from adcat.learning.schedule import Evaluation
 from adcat.progress import Progress
 from adcat.tables import Column, Table, percent
@@ -55,11 +55,11 @@ def grid(learning_rates: Sequence[float]) -> list[Setting]:
 
 def share(ads: Ads, fraction: float, seed: int) -> Ads:
     """A share of the ads, drawn at random, that every setting is trained on."""
-    photos, text_vectors = ads
-    count = max(1, round(fraction * len(photos)))
-    rows = np.sort(np.random.default_rng(seed).permutation(len(photos))[:count])
-    paths = [str(photos.paths[row]) for row in rows]
-    return LabelledPhotos(paths, photos.labels[rows]), text_vectors[rows]
+    images, text_vectors = ads
+    count = max(1, round(fraction * len(images)))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+    paths = [str(images.paths[row]) for row in rows]
+    return LabelledImages(paths, images.labels[rows]), text_vectors[rows]
 
 
 def search(

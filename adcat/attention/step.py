@@ -62,12 +62,12 @@ def _keys(maps: Any, shape: Shape, over: Over) -> Any:
     """Flattens maps [n, H, W, C] to places [n, HW, C] or to feature maps [n, C, HW]."""
     ops = import_tensorflow().keras.ops
     height, width, channels = shape
-    places = ops.reshape(maps, (-1, height * width, channels))
-    return places if over == "wh" else ops.transpose(places, (0, 2, 1))
+    positions = ops.reshape(maps, (-1, height * width, channels))
+    return positions if over == "wh" else ops.transpose(positions, (0, 2, 1))
 
 
 def _maps(keys: Any, shape: Shape, over: Over) -> Any:
     """Undoes `_keys`."""
     ops = import_tensorflow().keras.ops
-    places = keys if over == "wh" else ops.transpose(keys, (0, 2, 1))
-    return ops.reshape(places, (-1, *shape))
+    positions = keys if over == "wh" else ops.transpose(keys, (0, 2, 1))
+    return ops.reshape(positions, (-1, *shape))

@@ -85,7 +85,7 @@ def _add(name: str) -> None:
             if is_dry:
                 show(dry_run(step, ctx.obj, settings, Terminal()))
                 return
-            ctx.obj.mend()
+            ctx.obj.repair()
             if as_json:
                 typer.echo(json.dumps(document(ctx.obj, settings, Terminal()), indent=2))  # pyright: ignore[reportOptionalCall]
             else:

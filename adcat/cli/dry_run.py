@@ -99,8 +99,8 @@ def some_rows(labels: Labels, ads: int) -> NDArray[np.int64]:
     """So many ads of a part: half of them of different categories, the others from everywhere."""
     first = np.unique(labels, return_index=True)[1][: -(-ads // 2)]
     others = np.setdiff1d(np.arange(len(labels)), first)
-    places = np.linspace(0, len(others) - 1, min(ads - len(first), len(others))).astype(np.int64)
-    return np.sort(np.concatenate([first, others[places]]))
+    positions = np.linspace(0, len(others) - 1, min(ads - len(first), len(others))).astype(np.int64)
+    return np.sort(np.concatenate([first, others[positions]]))
 
 
 def _copy(finding: Finding, target: Artifact, rows: Rows) -> None:
@@ -108,14 +108,14 @@ def _copy(finding: Finding, target: Artifact, rows: Rows) -> None:
     source, is_cut = finding.artifact, bool(rows) and finding.state != "damaged"
     for path in source.path.rglob("*"):
         name = path.relative_to(source.path)
-        place = target / str(name)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        position = target / str(name)
+        position.parent.mkdir(parents=True, exist_ok=True)
         if is_cut and name.parts[0] in rows and path.suffix == ".npy":
-            _cut_array(path, place, rows[name.parts[0]])
+            _cut_array(path, position, rows[name.parts[0]])
         elif is_cut and name == PurePath(ADS):
-            _cut_ads(path, place, rows)
+            _cut_ads(path, position, rows)
         elif path.is_file():
-            place.symlink_to(path.resolve())
+            position.symlink_to(path.resolve())
 
 
 def _cut_array(source: Path, target: Path, rows: NDArray[np.int64]) -> None:

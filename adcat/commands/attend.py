@@ -14,24 +14,30 @@ from adcat.attention.attention_model import AttentionModel
 from adcat.attention.config import AttentionTraining
 from adcat.attention.fine_tuning import WATCHED, Ads, train
 from adcat.attention.map_figures import AttendedAds, show
-from adcat.attention.maps import stream_answers
+from adcat.attention.maps import stream_predictions
 from adcat.errors import AdcatError, BadInputError
 from adcat.evaluation.error_groups import assign
-from adcat.evaluation.metrics import outcomes
+from adcat.evaluation.metrics import ad_results
 from adcat.files import open_array
-from adcat.image.labelled_photos import LabelledPhotos
+from adcat.image.labelled_images import LabelledImages
 from adcat.learning.schedule import Evaluation, best
 from adcat.progress import Progress
 from adcat.settings import option
 from adcat.tables import Column, Report, Table, percent, write_records
 from adcat.types import MODALITIES, PARTS, Part, have
-from adcat.workspace.ads import image_paths, read_ads, read_categories, read_kinds, read_labels
+from adcat.workspace.ads import (
+    image_paths,
+    read_ads,
+    read_availabilities,
+    read_categories,
+    read_labels,
+)
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import STEERED_BY
+from adcat.workspace.manifest import TUNED_ON
 from adcat.workspace.resumable_arrays import fill
-from adcat.workspace.staging import Draft
+from adcat.workspace.staging import Staging
 
 PROBS, MAPS = "probs.npy", "maps.npy"
 PREDICTED: Sequence[Part] = ("validation", "test")
@@ -101,15 +107,15 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         tables.append(search.settings_table(trials))
         settings = dataclasses.replace(settings, **search.best_of(trials).setting)
     target = workspace.attention(settings.name or settings.variant)
-    with target.write(settings, inputs, resume=True) as draft:
-        folders = workspace.image_model.path, draft.checkpoints
+    with target.write(settings, inputs, resume=True) as staging:
+        folders = workspace.image_model.path, staging.checkpoints
         model, history = train(settings, ads["train"], ads["validation"], *folders, progress)
-        attention.save(model, draft.folder)
-        write_records(draft.folder / "history.csv", [dataclasses.asdict(e) for e in history])
-        _predict(workspace, model, ads, settings.batch_size, draft, progress)
-        shown = _attended(workspace, draft.folder)
-        tables += show(shown, model, draft.folder, settings.over, settings.blur, settings.seed)
-        draft.notes.update({"fitted_on": "train", STEERED_BY: "validation"})
+        attention.save(model, staging.folder)
+        write_records(staging.folder / "history.csv", [dataclasses.asdict(e) for e in history])
+        _predict(workspace, model, ads, settings.batch_size, staging, progress)
+        shown = _attended(workspace, staging.folder)
+        tables += show(shown, model, staging.folder, settings.over, settings.blur, settings.seed)
+        staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(target.path.name, history), *tables])
 
 
@@ -120,12 +126,12 @@ def _ads(workspace: Workspace, part: Part) -> Ads:
       BadInputError: no ad has.
     """
     split = workspace.split
-    whole = have(read_kinds(split, part), MODALITIES)
+    whole = have(read_availabilities(split, part), MODALITIES)
     if not whole.any():
         raise BadInputError(f"attention needs ads with text and photo; the {part} part has none")
     paths, labels = image_paths(split, part, MODALITIES), read_labels(split, part, MODALITIES)
     text_vectors = Features(workspace.features).vectors(part, "text")
-    return LabelledPhotos(paths, labels), _rows(text_vectors, whole)
+    return LabelledImages(paths, labels), _rows(text_vectors, whole)
 
 
 def _rows(array: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -145,18 +151,18 @@ def _trials(
     recorded = {k: v for k, v in dataclasses.asdict(settings).items() if k not in unread}
     if not _is_current(target, recorded):
         some = search.share(ads["train"], settings.search_fraction, settings.seed)
-        with target.write(recorded, inputs, resume=True) as draft:
-            folders = workspace.image_model.path, draft.checkpoints
+        with target.write(recorded, inputs, resume=True) as staging:
+            folders = workspace.image_model.path, staging.checkpoints
 
             def history(setting: search.Setting) -> Sequence[Evaluation]:
                 tried = dataclasses.replace(settings, **setting)
                 _, evaluations = train(tried, some, ads["validation"], *folders, progress)
-                for state in draft.checkpoints.glob("*.npz"):  # of past trials: 0.4 GB each
+                for state in staging.checkpoints.glob("*.npz"):  # of past trials: 0.4 GB each
                     state.unlink()
                 return evaluations
 
             grid = search.grid(settings.search_rate)
-            search.search(grid, history, draft.folder / search.LOG, progress)
+            search.search(grid, history, staging.folder / search.LOG, progress)
     return search.read_trials(target / search.LOG)
 
 
@@ -172,26 +178,26 @@ def _predict(
     model: AttentionModel,
     ads: Mapping[Part, Ads],
     batch_size: int,
-    draft: Draft,
+    staging: Staging,
     progress: Progress,
 ) -> None:
     """Writes the probabilities of validation and test ads, and the attention of complete ones."""
     forward, (probs, alpha) = attention.compiled(model), model.network.outputs
     for part in PREDICTED:
-        batches = functools.partial(stream_answers, model, forward, *ads[part], batch_size)
-        kinds, folder = read_kinds(workspace.split, part), draft.folder / part
+        batches = functools.partial(stream_predictions, model, forward, *ads[part], batch_size)
+        availabilities, folder = read_availabilities(workspace.split, part), staging.folder / part
         files = {folder / PROBS: probs.shape[1], folder / MAPS: alpha.shape[1]}
-        whole, count = have(kinds, MODALITIES), draft.checkpoints / f"{part}.rows"
+        whole, count = have(availabilities, MODALITIES), staging.checkpoints / f"{part}.rows"
         fill(files, whole, count, batches, progress, f"attention, {part}", "images")
         _predict_incomplete(workspace, part, folder / PROBS)
 
 
 def _predict_incomplete(workspace: Workspace, part: Part, path: Path) -> None:
     """Writes the probabilities of the other ads, which are those of the one classifier."""
-    kinds = read_kinds(workspace.split, part)
+    availabilities = read_availabilities(workspace.split, part)
     probs = np.load(path, mmap_mode="r+", allow_pickle=False)
     for modality in MODALITIES:
-        rows = np.flatnonzero(kinds == modality)
+        rows = np.flatnonzero(availabilities == modality)
         if len(rows):
             probs[rows] = Features(workspace.features).probs(part, modality)[rows]
 
@@ -200,9 +206,11 @@ def _attended(workspace: Workspace, folder: Path) -> AttendedAds:
     """The test ads with text and photo, and what the model in the folder predicted for them."""
     split, features = workspace.split, Features(workspace.features)
     labels, categories = read_labels(split, "test", MODALITIES), read_categories(split)
-    whole = have(read_kinds(split, "test"), MODALITIES)
+    whole = have(read_availabilities(split, "test"), MODALITIES)
     baselines = {m: _rows(features.probs("test", m), whole) for m in MODALITIES}
-    correct = {m: outcomes(p, labels, features.artifact.path).correct for m, p in baselines.items()}
+    correct = {
+        m: ad_results(p, labels, features.artifact.path).correct for m, p in baselines.items()
+    }
     return AttendedAds(
         maps=_rows(open_array(folder / "test" / MAPS, len(whole)), whole),
         probs=_rows(open_array(folder / "test" / PROBS, len(whole), len(categories)), whole),

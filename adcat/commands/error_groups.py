@@ -32,7 +32,7 @@ from adcat.evaluation.error_groups import (
     recovered,
     recovered_table,
 )
-from adcat.evaluation.metrics import Outcomes, outcomes
+from adcat.evaluation.metrics import AdResults, ad_results
 from adcat.files import write_json
 from adcat.plotting.galleries import gallery
 from adcat.progress import Progress
@@ -44,8 +44,8 @@ from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.types import MODALITIES, Labels, Part, Probs
 from adcat.workspace.ads import (
     iterate_ads,
+    read_availabilities,
     read_categories,
-    read_kinds,
     read_labels,
     read_modalities,
 )
@@ -82,7 +82,7 @@ class Analysis:
 
     part: Part
     labels: Labels  # [n]
-    baselines: Mapping[str, Outcomes]  # by modality
+    baselines: Mapping[str, AdResults]  # by modality
     groups: Groups  # [n]
     recovered: Mapping[str, Mapping[str, int]]  # model -> error group -> ads
 
@@ -102,16 +102,16 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
-    with workspace.error_groups.write(settings, read_for(workspace, models)) as draft:
+    with workspace.error_groups.write(settings, read_for(workspace, models)) as staging:
         analysis = _analyse(workspace, models, settings.part, progress)
-        write_json(draft.folder / "summary.json", _document(analysis))
-        _write_groups(draft.folder / "groups.parquet", workspace, analysis)
+        write_json(staging.folder / "summary.json", _document(analysis))
+        _write_groups(staging.folder / "groups.parquet", workspace, analysis)
         tables = _tables(analysis, models, read_categories(workspace.split))
-        (draft.folder / "tables").mkdir()
+        (staging.folder / "tables").mkdir()
         for name, table in tables.items():
-            write_table(draft.folder / "tables", name, table)
-        remarks = _draw(draft.folder, workspace, settings, analysis)
-        draft.notes["fitted_on"] = "nothing"
+            write_table(staging.folder / "tables", name, table)
+        remarks = _draw(staging.folder, workspace, settings, analysis)
+        staging.notes["fitted_on"] = "nothing"
     written = workspace.error_groups
     lines = [
         *_left_out(analysis),
@@ -140,14 +140,14 @@ def _analyse(
     units = len(labels) * (len(baselines) + len(models))
     with progress.task(f"error groups of {part}", units, "ads") as task:
 
-        def read(model: ModelProbs) -> Outcomes:
-            found = outcomes(model.probs(part), labels, model.path(part))
+        def read(model: ModelProbs) -> AdResults:
+            found = ad_results(model.probs(part), labels, model.path(part))
             task.advance(len(labels), model.name)
             return found
 
         right = {modality: read(model) for modality, model in baselines.items()}
         correct = {modality: of_all.correct for modality, of_all in right.items()}
-        groups = assign(correct, read_kinds(workspace.split, part))
+        groups = assign(correct, read_availabilities(workspace.split, part))
         found = {model.name: recovered(groups, read(model).correct) for model in models}
     return Analysis(part, labels, right, groups, found)
 

@@ -10,7 +10,7 @@ from adcat.progress import Progress
 from adcat.report.against_thesis import thesis_section
 from adcat.report.approaches import approach_section, best_section
 from adcat.report.attention import attention_section, best_over_places, sound_search
-from adcat.report.availability import kinds_section, top1_by_kind
+from adcat.report.availability import availability_section, top1_by_availability
 from adcat.report.categories import confusion_section, data_section, size_section
 from adcat.report.comparison import categories_table, models_section, pairs_section
 from adcat.report.items import items_section
@@ -62,11 +62,11 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
     settings = dataclasses.replace(settings, models=[model.name for model in models])
     search = sound_search(workspace, progress)
     inputs = [*read_for(workspace, models), *([search] if search else [])]
-    with workspace.evaluation.write(settings, inputs) as draft:
+    with workspace.evaluation.write(settings, inputs) as staging:
         evaluation = measure_models(workspace, models, settings.part, progress)
-        write_json(draft.folder / "metrics.json", _document(evaluation))
-        _write_page(draft.folder, evaluation, _sections(workspace, evaluation, search, settings))
-        draft.notes["fitted_on"] = "nothing; whatever is chosen is chosen on validation"
+        write_json(staging.folder / "metrics.json", _document(evaluation))
+        _write_page(staging.folder, evaluation, _sections(workspace, evaluation, search, settings))
+        staging.notes["fitted_on"] = "nothing; whatever is chosen is chosen on validation"
     return _report(evaluation, workspace)
 
 
@@ -94,11 +94,11 @@ def _document(evaluation: Evaluation) -> dict[str, Any]:
 
 def _kinds(evaluation: Evaluation, measured: Measured) -> dict[str, Any]:
     """The same numbers of each kind of ad, where some lack their text or their photo."""
-    kinds = {
-        kind: {"ads": evaluation.ads_by_kind[kind], **dataclasses.asdict(scores)}
-        for kind, scores in measured.by_kind.items()
+    availabilities = {
+        kind: {"ads": evaluation.ads_by_availability[kind], **dataclasses.asdict(scores)}
+        for kind, scores in measured.by_availability.items()
     }
-    return {"kinds": kinds} if kinds else {}
+    return {"kinds": availabilities} if availabilities else {}
 
 
 def _sections(
@@ -113,7 +113,7 @@ def _sections(
     ]
     return [
         models_section(evaluation),
-        *([kinds_section(evaluation)] if evaluation.ads_by_kind else []),
+        *([availability_section(evaluation)] if evaluation.ads_by_availability else []),
         pairs_section(evaluation),
         best_section(evaluation, compare),
         *([thesis_section(evaluation)] if compare else []),
@@ -159,8 +159,8 @@ def _report(evaluation: Evaluation, workspace: Workspace) -> Report:
         f"report: {workspace.evaluation / PAGE}",
     ]
     tables = [_overview(evaluation)]
-    if evaluation.ads_by_kind:
-        tables.append(top1_by_kind(evaluation))
+    if evaluation.ads_by_availability:
+        tables.append(top1_by_availability(evaluation))
     return Report(lines, tables)
 
 

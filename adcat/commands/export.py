@@ -47,16 +47,16 @@ def export(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     else:
         model = best_model(workspace, progress)
     classifiers = [Artifact(workspace.root, name) for name in workspace.features.check().inputs]
-    draft = settings.folder.with_name(f".{settings.folder.name}.partial")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    staging = settings.folder.with_name(f".{settings.folder.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
     try:
         with reading([*read_for(workspace, [model]), *classifiers]):
-            write_export(workspace, model, draft)
-            lines = _check(workspace, model, draft)
-        draft.rename(settings.folder)
+            write_export(workspace, model, staging)
+            lines = _check(workspace, model, staging)
+        staging.rename(settings.folder)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
     return Report([*lines, f"{model.name}: {settings.folder}"])
 
 

@@ -13,16 +13,16 @@ from adcat.types import MODALITIES, PARTS, Modality, Part, Probs, Vectors, have
 from adcat.workspace.ads import (
     image_paths,
     iterate_ads,
+    read_availabilities,
     read_categories,
-    read_kinds,
     read_modalities,
 )
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import STEERED_BY
+from adcat.workspace.manifest import TUNED_ON
 from adcat.workspace.resumable_arrays import fill
-from adcat.workspace.staging import Draft
+from adcat.workspace.staging import Staging
 
 if TYPE_CHECKING:
     from adcat.image.extraction import Extractor
@@ -59,15 +59,15 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
         raise BadInputError(f"no ad has what --modality {settings.modality} reads; leave it out")
     settings = dataclasses.replace(settings, modality="both" if len(made) == 2 else made[0])
     inputs = [workspace.split, *(_classifier(workspace, modality) for modality in made)]
-    with workspace.features.write(settings, inputs, resume=True) as draft:
+    with workspace.features.write(settings, inputs, resume=True) as staging:
         for modality in made:
             if modality in kept:
-                _keep(workspace.features, draft, modality)
+                _keep(workspace.features, staging, modality)
             else:
-                _extract(workspace, draft, modality, settings.batch_size, progress)
+                _extract(workspace, staging, modality, settings.batch_size, progress)
             notes = _classifier(workspace, modality).manifest().notes
-            draft.notes[f"{modality}_steered_by"] = notes.get(STEERED_BY)
-        draft.notes["fitted_on"] = "nothing"
+            staging.notes[f"{modality}_steered_by"] = notes.get(TUNED_ON)
+        staging.notes["fitted_on"] = "nothing"
     return _report(workspace, made, kept)
 
 
@@ -90,16 +90,16 @@ def _is_current(workspace: Workspace, modality: Modality) -> bool:
     return same and workspace.features.is_intact(manifest, _files(modality))
 
 
-def _keep(features: Artifact, draft: Draft, modality: Modality) -> None:
+def _keep(features: Artifact, staging: Staging, modality: Modality) -> None:
     for file in _files(modality):
-        target = draft.folder / file
+        target = staging.folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         target.hardlink_to(features / file)
 
 
 def _extract(
-    workspace: Workspace, draft: Draft, modality: Modality, batch_size: int, progress: Progress
+    workspace: Workspace, staging: Staging, modality: Modality, batch_size: int, progress: Progress
 ) -> None:
     """Fills this modality's arrays of every part, from the row where an earlier run stopped."""
     batches = {"text": _text_batches, "image": _image_batches}[modality]
@@ -110,8 +110,8 @@ def _extract(
         def remaining(done: int, part: Part = part) -> Batches:
             return batches(workspace.split, part, model, done, batch_size)
 
-        there = have(read_kinds(workspace.split, part), [modality])
-        folder, count = draft.folder / part, draft.checkpoints / f"{part}-{modality}.rows"
+        there = have(read_availabilities(workspace.split, part), [modality])
+        folder, count = staging.folder / part, staging.checkpoints / f"{part}-{modality}.rows"
         files = {folder / f"{modality}_{kind}.npy": columns[kind] for kind in ("vectors", "probs")}
         title = f"{modality} features, {part}"
         fill(files, there, count, remaining, progress, title, _UNITS[modality])
@@ -147,12 +147,12 @@ def _image_batches(
 
 def _report(workspace: Workspace, made: Sequence[Modality], kept: Sequence[Modality]) -> Report:
     features = Features(workspace.features)
-    kinds = {part: read_kinds(workspace.split, part) for part in PARTS}
+    availabilities = {part: read_availabilities(workspace.split, part) for part in PARTS}
     rows = [
         (
             part,
             modality,
-            int(have(kinds[part], [modality]).sum()),
+            int(have(availabilities[part], [modality]).sum()),
             features.vectors(part, modality).shape[1],
         )
         for part in PARTS

@@ -28,10 +28,10 @@ from adcat.progress import Progress, Silent
 from adcat.settings import option, seed_option
 from adcat.tables import Report, write_records
 from adcat.types import IN_WORDS, Part, Probs, have
-from adcat.workspace.ads import read_categories, read_kinds, read_labels, read_modalities
+from adcat.workspace.ads import read_availabilities, read_categories, read_labels, read_modalities
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import OUT_OF_FOLD, STEERED_BY, VALIDATION_PROBS
+from adcat.workspace.manifest import OUT_OF_FOLD, TUNED_ON, VALIDATION_PROBS
 from adcat.workspace.resumable_arrays import check_finite
 
 BLOCK = 8192  # ads at a time
@@ -91,19 +91,19 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
         raise BadInputError(f"{settings.policy} is no network: it has nothing to --tune")
     target = workspace.fused(settings.name or settings.policy)
     inputs = [workspace.split, workspace.features]
-    with target.write(settings, inputs, resume=settings.tune > 0) as draft:
+    with target.write(settings, inputs, resume=settings.tune > 0) as staging:
         material = _material(workspace)
         if settings.tune:
-            settings = _tuned(material, settings, draft.folder, progress)
-        learn = _learner(material, settings, draft.folder, progress)
+            settings = _tuned(material, settings, staging.folder, progress)
+        learn = _learner(material, settings, staging.folder, progress)
         model = learn(np.arange(len(material.validation.labels)))
-        model.save(draft.folder)
-        _write(draft.folder, "test", model, _read(workspace, "test"), material)
+        model.save(staging.folder)
+        _write(staging.folder, "test", model, _read(workspace, "test"), material)
         if _sees_validation(settings):
-            _write_out_of_fold(draft.folder, learn, material, settings.seed)
+            _write_out_of_fold(staging.folder, learn, material, settings.seed)
         else:
-            _write(draft.folder, "validation", model, material.validation, material)
-        draft.notes.update(_fitted_on(settings))
+            _write(staging.folder, "validation", model, material.validation, material)
+        staging.notes.update(_fitted_on(settings))
     return Report(_lines(target.path.name, settings, model))
 
 
@@ -114,14 +114,14 @@ def _material(workspace: Workspace) -> Material:
 
 def _read(workspace: Workspace, part: Part) -> PartArrays:
     split, features = workspace.split, Features(workspace.features)
-    kinds, arrays = read_kinds(split, part), {}
+    availabilities, arrays = read_availabilities(split, part), {}
     for modality in read_modalities(split):
         probs = features.probs(part, modality)
         path = workspace.features / f"{part}/{modality}_probs.npy"
-        check_distributions(probs, path, have(kinds, [modality]))
+        check_distributions(probs, path, have(availabilities, [modality]))
         arrays[f"{modality}_probs"] = probs
         arrays[f"{modality}_vectors"] = features.vectors(part, modality)
-    return PartArrays(arrays, read_labels(split, part), kinds)
+    return PartArrays(arrays, read_labels(split, part), availabilities)
 
 
 def _learner(
@@ -177,7 +177,7 @@ def _write(
     probs = create_array(folder / part / "probs.npy", len(ads.labels), material.categories)
     for start in range(0, len(probs), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(probs)))
-        probs[rows] = _answers(model, ads, rows, material)
+        probs[rows] = _predictions(model, ads, rows, material)
 
 
 def _write_out_of_fold(
@@ -192,11 +192,11 @@ def _write_out_of_fold(
         raise BadInputError(f"{n} validation ads are too few to fit on; {FOLDS} are needed")
     probs = create_array(folder / "validation" / "probs.npy", n, material.categories)
     for seen, left_out in KFold(FOLDS, shuffle=True, random_state=seed).split(np.arange(n)):
-        probs[left_out] = _answers(learn(seen), ads, left_out, material)
+        probs[left_out] = _predictions(learn(seen), ads, left_out, material)
 
 
-def _answers(model: FusedModel, ads: PartArrays, rows: Rows, material: Material) -> Probs:
-    found = model.answers(ads.arrays, ads.kinds, rows, material.prior)
+def _predictions(model: FusedModel, ads: PartArrays, rows: Rows, material: Material) -> Probs:
+    found = model.predictions(ads.arrays, ads.availabilities, rows, material.prior)
     check_finite(found, rows, model.policy)
     return found
 
@@ -213,7 +213,7 @@ def _fitted_on(settings: Settings) -> dict[str, str]:
         probs = f"{OUT_OF_FOLD}, with settings that were chosen on all of them"
     else:
         probs = OUT_OF_FOLD
-    return {"fitted_on": fitted, STEERED_BY: steered, VALIDATION_PROBS: probs}
+    return {"fitted_on": fitted, TUNED_ON: steered, VALIDATION_PROBS: probs}
 
 
 def _lines(name: str, settings: Settings, model: FusedModel) -> list[str]:

@@ -18,15 +18,15 @@ from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.prediction.loading import best_model, load_predictor
 from adcat.prediction.new_ads import NEEDED, Ad, Shard, arriving_ads, in_batches, table_ads
-from adcat.prediction.output_files import Record, check_format, is_done, write_answers
+from adcat.prediction.output_files import Record, check_format, is_done, write_predictions
 from adcat.prediction.predictor import Predictor
 from adcat.prediction.rules import Promise, Rule
 from adcat.prediction.temperature import with_temperature
 from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report
-from adcat.types import IN_WORDS, KINDS, have
-from adcat.workspace.ads import read_categories, read_kinds, read_labels
+from adcat.types import AVAILABILITIES, IN_WORDS, have
+from adcat.workspace.ads import read_availabilities, read_categories, read_labels
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import VALIDATION_PROBS, Manifest
 from adcat.workspace.models import ModelProbs, find_models
@@ -99,13 +99,17 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     categories = read_categories(workspace.split)
 
     def records(done: int = 0) -> Iterator[Record]:
-        kinds, problems = Counter[str](), Counter[str]()
+        availabilities, problems = Counter[str](), Counter[str]()
         batches = source.batches(done)
-        for answers in predictor.stream(batches, source.images, settings.top, source.ahead):
-            kinds.update(answer.kind for answer in answers)
-            problems.update(problem for answer in answers for problem in answer.problems)
-            yield from (answer.record(categories, settings.accept_above) for answer in answers)
-        progress.say(f"answers by what they rest on: {_listed(kinds)}")
+        for predictions in predictor.stream(batches, source.images, settings.top, source.ahead):
+            availabilities.update(prediction.availability for prediction in predictions)
+            problems.update(
+                problem for prediction in predictions for problem in prediction.problems
+            )
+            yield from (
+                prediction.record(categories, settings.accept_above) for prediction in predictions
+            )
+        progress.say(f"answers by what they rest on: {_listed(availabilities)}")
         if problems:
             progress.say(f"problems: {_listed(problems)}")
 
@@ -167,12 +171,12 @@ def _tell_calibration(
     progress: Progress,
 ) -> None:
     """Says what was found on the validation ads, for each rule that answers some of them."""
-    kinds = read_kinds(workspace.split, "validation")
-    read = have(kinds, predictor.model.modalities)
-    rests_on = np.where(read, KINDS[predictor.model.modalities], kinds)
+    availabilities = read_availabilities(workspace.split, "validation")
+    read = have(availabilities, predictor.model.modalities)
+    rests_on = np.where(read, AVAILABILITIES[predictor.model.modalities], availabilities)
     for kind in np.unique(rests_on).tolist():
         rule, ads = predictor.rules[kind], np.count_nonzero(rests_on == kind)
-        which = "" if ads == len(kinds) else f" answered by {IN_WORDS[kind]}"
+        which = "" if ads == len(availabilities) else f" answered by {IN_WORDS[kind]}"
         if settings.calibrate:
             of = f" of ads{which}" if which else ""
             on = _calibrated_on(model)
@@ -188,7 +192,7 @@ def _tell_accepted(
     workspace: Workspace, model: ModelProbs, rule: Rule, least: float, progress: Progress
 ) -> None:
     """Says how many of the validation ads that the model reads are accepted, and how rightly."""
-    read = have(read_kinds(workspace.split, "validation"), rule.modalities)
+    read = have(read_availabilities(workspace.split, "validation"), rule.modalities)
     if not read.any():
         return
     labels = read_labels(workspace.split, "validation")[read]
@@ -205,7 +209,7 @@ def _calibrated_on(model: ModelProbs) -> str:
     """Which probabilities temperature and threshold come from."""
     notes = model.artifact.manifest().notes
     found = f"validation ads, probabilities {notes.get(VALIDATION_PROBS, 'of the one model')}"
-    if model.is_flattered:
+    if model.is_tuned_on_validation:
         found += "; they steered its training"
     return found
 
@@ -250,5 +254,5 @@ def _listed(counts: Counter[str]) -> str:
 def _save(path: Path, about: Manifest, records: Callable[[int], Iterator[Record]]) -> Report:
     if is_done(path, about):
         return Report([f"{path} stands there already, from the same ads, model and settings"])
-    write_answers(path, about, records)
+    write_predictions(path, about, records)
     return Report([f"answers: {path}"])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.data.rejections import REASONS, Reason, Rejections
-from adcat.data.row_validation import Codes, Rows, Screened, read_rows, screen
+from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
 from adcat.data.splitting import (
     NO_KEY,
     class_counts,
@@ -27,8 +27,8 @@ from adcat.plotting.charts import category_distribution
 from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
-from adcat.types import PARTS, Kinds
-from adcat.workspace.ads import ADS, CATEGORIES, KIND, ads_schema
+from adcat.types import PARTS, Availabilities
+from adcat.workspace.ads import ADS, AVAILABILITY, CATEGORIES, ads_schema
 from adcat.workspace.layout import Workspace
 
 if TYPE_CHECKING:
@@ -93,12 +93,12 @@ class Settings:
 class _Deal:
     """What became of every row."""
 
-    found: Screened
+    found: ValidatedRows
     duplicates: int  # ads with the text or the photo of an earlier one
     categories: list[str]
     labels: NDArray[np.int32]  # places in `categories`: [rows]
     parts: NDArray[np.int8]  # places in PARTS, -1 for a rejected row: [rows]
-    kinds: Kinds | None  # what an ad has: [rows]; None where every ad has both
+    availabilities: Availabilities | None  # what an ad has: [rows]; None where every ad has both
 
     @property
     def rejections(self) -> Rejections:
@@ -120,24 +120,24 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         raise BadInputError(f"{images} is no folder; give the images' with --images DIR")
     # Under the digest stands what was read; where it lay is only recorded.
     portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
-    with workspace.split.write(portable) as draft:
-        rows = read_rows(table, draft.checkpoints / "rows.arrow", progress)
+    with workspace.split.write(portable) as staging:
+        rows = read_rows(table, staging.checkpoints / "rows.arrow", progress)
         check, keep = settings.image_check, settings.keep_incomplete
-        deal = _deal(rows, screen(rows, images, check, keep, progress), settings)
-        counts = _write(draft.folder, rows, deal, progress)
-        draft.record.update(images=str(images), table=str(settings.ads.resolve()))
-        draft.notes.update(
+        deal = _deal(rows, validate_rows(rows, images, check, keep, progress), settings)
+        counts = _write(staging.folder, rows, deal, progress)
+        staging.record.update(images=str(images), table=str(settings.ads.resolve()))
+        staging.notes.update(
             table_sha256=sha256(settings.ads),
             rows=len(rows.malformed),
             rejected=deal.rejections.counts(),
             duplicates=deal.duplicates,
         )
         if keep:
-            draft.notes["incomplete"] = deal.found.incomplete.counts()
+            staging.notes["incomplete"] = deal.found.incomplete.counts()
     return _report(deal, counts, settings, workspace.split.path)
 
 
-def _deal(rows: Rows, found: Screened, settings: Settings) -> _Deal:
+def _deal(rows: Rows, found: ValidatedRows, settings: Settings) -> _Deal:
     """Draws the parts of the ads that stay."""
     rejections = found.rejections
     groups = duplicate_groups((rows.text.codes, found.digests.codes), rejections.accepted)
@@ -156,8 +156,8 @@ def _deal(rows: Rows, found: Screened, settings: Settings) -> _Deal:
     parts[accepted] = draw_parts(
         groups[accepted], strata[accepted], settings.test, settings.validation, settings.seed
     )
-    kinds = found.kinds if settings.keep_incomplete else None
-    return _Deal(found, duplicates, categories, labels, parts, kinds)
+    availabilities = found.availabilities if settings.keep_incomplete else None
+    return _Deal(found, duplicates, categories, labels, parts, availabilities)
 
 
 def _number_categories(
@@ -194,9 +194,9 @@ def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> No
     import pyarrow.parquet as pq
 
     lists = {REJECTED: deal.rejections}
-    if deal.kinds is not None:
+    if deal.availabilities is not None:
         lists[INCOMPLETE] = deal.found.incomplete
-    schema = ads_schema(incomplete=deal.kinds is not None)
+    schema = ads_schema(incomplete=deal.availabilities is not None)
     with (
         pa.memory_map(str(rows.file)) as source,
         pq.ParquetWriter(folder / ADS, schema, compression="zstd") as ads,
@@ -226,18 +226,18 @@ def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.Recor
     """The accepted rows of a batch, with what was found out about them."""
     import pyarrow as pa
 
-    places = batch["row"].to_numpy() - 1
-    accepted = deal.rejections.accepted[places]
-    places, batch = places[accepted], batch.filter(pa.array(accepted))
-    digests = deal.found.digests.codes[places]
+    positions = batch["row"].to_numpy() - 1
+    accepted = deal.rejections.accepted[positions]
+    positions, batch = positions[accepted], batch.filter(pa.array(accepted))
+    digests = deal.found.digests.codes[positions]
     columns = {
         **{name: batch[name] for name in batch.schema.names},
-        "part": pa.array([PARTS[part] for part in deal.parts[places]], pa.string()),
-        "label": pa.array(deal.labels[places]),
+        "part": pa.array([PARTS[part] for part in deal.parts[positions]], pa.string()),
+        "label": pa.array(deal.labels[positions]),
         "image_digest": deal.found.digests.values.take(pa.array(digests, mask=digests == NO_KEY)),
     }
-    if deal.kinds is not None:
-        columns[KIND] = pa.array(deal.kinds[places].tolist(), pa.string())
+    if deal.availabilities is not None:
+        columns[AVAILABILITY] = pa.array(deal.availabilities[positions].tolist(), pa.string())
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
@@ -265,7 +265,7 @@ def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Rep
         f"{len(deal.categories):,} categories, {untrained:,} of them without a training ad; "
         f"the largest, {largest[1]}, has {largest[3]:.1f} % of the ads",
     ]
-    if deal.kinds is not None:
+    if deal.availabilities is not None:
         kept = _counted(deal.found.incomplete)
         lines.insert(1, f"kept though incomplete: {kept} ({folder / INCOMPLETE})")
     if accepted < rows:

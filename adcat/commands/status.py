@@ -47,7 +47,7 @@ def status(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         for size in ["" if one["state"] == "missing" else _size(one["bytes"])]
     ]
     columns = [Column(heading) for heading in ("artifact", "state", "size", "age", "why")]
-    lines = [_in_words(draft) for draft in found["unfinished"]]
+    lines = [_in_words(staging) for staging in found["unfinished"]]
     lines.append(f"next: {found['next']}" if found["next"] else "everything is current")
     return Report(lines, [Table("Artifacts", columns, rows)])
 
@@ -65,16 +65,18 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
             artifact.examine(known, every_byte=settings.verify)
             task.advance(1)
     findings = [known[artifact.name] for artifact in artifacts]
-    drafts = [
-        _described(artifact, draft, known)
+    staging_areas = [
+        _described(artifact, staging, known)
         for artifact in workspace.begun()
-        for draft in artifact.unfinished()
+        for staging in artifact.unfinished()
     ]
     return {
         "workspace": str(workspace.root),
         "artifacts": [_judged(finding) for finding in findings],
-        "unfinished": drafts,
-        "next": _next([f for f in findings if f.artifact != workspace.attention_search], drafts),
+        "unfinished": staging_areas,
+        "next": _next(
+            [f for f in findings if f.artifact != workspace.attention_search], staging_areas
+        ),
     }
 
 
@@ -102,41 +104,43 @@ def _judged(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _described(artifact: Artifact, draft: Unfinished, known: dict[str, Finding]) -> dict[str, Any]:
+def _described(
+    artifact: Artifact, staging: Unfinished, known: dict[str, Finding]
+) -> dict[str, Any]:
     """What an unfinished draft is good for: a run with other inputs never finds it."""
-    sources = {name: known.get(name) for name in draft.manifest.inputs}
+    sources = {name: known.get(name) for name in staging.manifest.inputs}
     fits = all(
         found and found.state == "current" and found.manifest and found.manifest.digest == digest
-        for found, digest in zip(sources.values(), draft.manifest.inputs.values(), strict=True)
+        for found, digest in zip(sources.values(), staging.manifest.inputs.values(), strict=True)
     )
     return {
         "artifact": artifact.name,
-        "state": "being written" if draft.is_being_written else "waiting" if fits else "outdated",
-        "folder": str(draft.folder),
-        "bytes": _bytes(draft.folder),
-        "seconds_old": _seconds_since(draft.manifest.record),
-        "command": command_lines.like(draft.manifest.record, artifact.root, artifact.name),
+        "state": "being written" if staging.is_being_written else "waiting" if fits else "outdated",
+        "folder": str(staging.folder),
+        "bytes": _bytes(staging.folder),
+        "seconds_old": _seconds_since(staging.manifest.record),
+        "command": command_lines.like(staging.manifest.record, artifact.root, artifact.name),
     }
 
 
-def _next(findings: Sequence[Finding], drafts: Sequence[dict[str, Any]]) -> str | None:
+def _next(findings: Sequence[Finding], staging_areas: Sequence[dict[str, Any]]) -> str | None:
     """What makes the first artifact that is not current: the inputs of each stand before it."""
     for finding in findings:
         if finding.state != "current":
             name = finding.artifact.name
-            waiting = [d for d in drafts if (d["artifact"], d["state"]) == (name, "waiting")]
+            waiting = [d for d in staging_areas if (d["artifact"], d["state"]) == (name, "waiting")]
             return waiting[-1]["command"] if waiting else finding.command
     return None
 
 
-def _in_words(draft: dict[str, Any]) -> str:
-    size, age = _size(draft["bytes"]), _age(draft["seconds_old"])
-    started = f"{draft['artifact']}, {size}, started {age} ago"
+def _in_words(staging: dict[str, Any]) -> str:
+    size, age = _size(staging["bytes"]), _age(staging["seconds_old"])
+    started = f"{staging['artifact']}, {size}, started {age} ago"
     return {
         "being written": f"being written now: {started}",
-        "waiting": f"unfinished: {started}; go on: {draft['command']}",
-        "outdated": f"unfinished: {started}, its inputs changed since; remove: {draft['folder']}",
-    }[draft["state"]]
+        "waiting": f"unfinished: {started}; go on: {staging['command']}",
+        "outdated": f"unfinished: {started}, its inputs changed since; remove: {staging['folder']}",
+    }[staging["state"]]
 
 
 def _why(finding: Finding) -> str:

@@ -9,7 +9,7 @@ from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.image import classifier, inception, stages
 from adcat.image.classifier import ImageModel
-from adcat.image.labelled_photos import LabelledPhotos
+from adcat.image.labelled_images import LabelledImages
 from adcat.learning.keras_files import save_network
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.schedule import Evaluation, TrainingOptions, best
@@ -21,8 +21,8 @@ from adcat.types import Part
 from adcat.workspace.ads import image_paths, read_categories, read_labels, read_modalities
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import STEERED_BY
-from adcat.workspace.staging import Draft
+from adcat.workspace.manifest import TUNED_ON
+from adcat.workspace.staging import Staging
 
 NOTHING = "no ad has a photo, so there is nothing to train, and no other command needs it"
 RANDOM = "none"
@@ -84,27 +84,27 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     split.check()
     if "image" not in read_modalities(split):
         return Report([NOTHING])
-    training, validation = (_photos(split, part) for part in ("train", "validation"))
+    training, validation = (_images(split, part) for part in ("train", "validation"))
     recorded = _recorded(settings)
-    with workspace.image_model.write(recorded, [split], resume=True) as draft:
+    with workspace.image_model.write(recorded, [split], resume=True) as staging:
         model = _build(settings, len(read_categories(split)))
-        histories = _train(model, settings, training, validation, draft, progress)
-        classifier.save(model, draft.folder)
-        write_table(draft.folder, "history", _history(histories))
-        draft.notes.update({"fitted_on": "train", STEERED_BY: "validation"})
+        histories = _train(model, settings, training, validation, staging, progress)
+        classifier.save(model, staging.folder)
+        write_table(staging.folder, "history", _history(histories))
+        staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(histories)])
 
 
-def _photos(split: Artifact, part: Part) -> LabelledPhotos:
+def _images(split: Artifact, part: Part) -> LabelledImages:
     """The photos of a part, read when they are needed."""
     having = ("image",)
-    photos = LabelledPhotos(image_paths(split, part, having), read_labels(split, part, having))
-    if not len(photos):
+    images = LabelledImages(image_paths(split, part, having), read_labels(split, part, having))
+    if not len(images):
         raise BadInputError(
             f"the {part} part of {split.path} has no ads with a photo; split again with larger "
             "fractions"
         )
-    return photos
+    return images
 
 
 def _recorded(settings: Settings) -> Settings:
@@ -124,9 +124,9 @@ def _build(settings: Settings, categories: int) -> ImageModel:
 def _train(
     model: ImageModel,
     settings: Settings,
-    training: LabelledPhotos,
-    validation: LabelledPhotos,
-    draft: Draft,
+    training: LabelledImages,
+    validation: LabelledImages,
+    staging: Staging,
     progress: Progress,
 ) -> dict[str, list[Evaluation]]:
     """Trains as the settings say; returns the history of each stage."""
@@ -134,12 +134,12 @@ def _train(
     is_random = settings.weights == RANDOM
     if settings.stage == "head" or not is_random:
         head = dataclasses.replace(schedule, epochs=HEAD_EPOCHS, patience=HEAD_PATIENCE, decays=0)
-        run = Run(head, draft.checkpoints / "last_layer.npz", progress)
+        run = Run(head, staging.checkpoints / "last_layer.npz", progress)
         histories["head"] = stages.train_last_layer(model, *parts, run, settings.views, is_random)
     if settings.stage == "all":
-        run = Run(schedule, draft.checkpoints / "all_layers.npz", progress)
+        run = Run(schedule, staging.checkpoints / "all_layers.npz", progress)
         histories["all"], auxiliary = stages.train_all_layers(model, *parts, run)
-        save_network(auxiliary, draft.folder / classifier.AUXILIARY)
+        save_network(auxiliary, staging.folder / classifier.AUXILIARY)
     return histories
 
 

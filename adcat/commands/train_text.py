@@ -27,8 +27,8 @@ from adcat.types import Labels
 from adcat.workspace.ads import iterate_ads, read_ads, read_categories, read_labels, read_modalities
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import STEERED_BY
-from adcat.workspace.staging import Draft
+from adcat.workspace.manifest import TUNED_ON
+from adcat.workspace.staging import Staging
 
 TEXT = ("title", "description")
 HAVING = ("text",)  # what an ad must have to be read
@@ -81,21 +81,21 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     _tell(corpus, given, settings, progress)
     recorded, notes = _recorded(settings)
     lines: list[str] = []
-    with workspace.text_model.write(recorded, [split], resume=settings.tune > 0) as draft:
+    with workspace.text_model.write(recorded, [split], resume=settings.tune > 0) as staging:
         if settings.tune:
-            best = _search(split, facts, settings, draft, progress)
+            best = _search(split, facts, settings, staging, progress)
             lines.append(f"best of {settings.tune} trials: {_options(best.settings)}")
             settings = module.resolve(dataclasses.replace(settings, **best.settings), facts)
             notes["tuned"] = best.settings
         started = time.monotonic()
         corpus = _noisy(corpus, facts, settings)
-        model = module.train(corpus, settings, settings.seed, draft.checkpoints)
+        model = module.train(corpus, settings, settings.seed, staging.checkpoints)
         lines.append(f"trained in {time.monotonic() - started:,.0f} s")
-        models.save(draft.folder, settings.model, model, read_categories(split))
+        models.save(staging.folder, settings.model, model, read_categories(split))
         table = _score(split, model, settings.seed)
-        write_table(draft.folder, "history", table)
+        write_table(staging.folder, "history", table)
         steered_by = "validation" if settings.tune else "nothing"
-        draft.notes.update({**notes, "fitted_on": "train", STEERED_BY: steered_by})
+        staging.notes.update({**notes, "fitted_on": "train", TUNED_ON: steered_by})
     return Report(lines, [table])
 
 
@@ -107,7 +107,7 @@ def _noisy(corpus: Corpus, facts: TextFacts, settings: Settings) -> Corpus:
 
 
 def _search(
-    split: Artifact, facts: TextFacts, settings: Settings, draft: Draft, progress: Progress
+    split: Artifact, facts: TextFacts, settings: Settings, staging: Staging, progress: Progress
 ) -> Trial:
     """Finds the settings that are best on the validation ads after training on a share of ads."""
     if not len(read_labels(split, "validation", HAVING)):
@@ -117,12 +117,12 @@ def _search(
 
     def score(point: Mapping[str, Any], seed: int) -> float:
         chosen = module.resolve(dataclasses.replace(settings, **point), facts)
-        model = module.train(corpus, chosen, seed, draft.checkpoints)
+        model = module.train(corpus, chosen, seed, staging.checkpoints)
         return float(_correct_validation(split, model).mean())
 
     return search(
         SPACES[settings.model](), score, settings.tune, settings.tune_algorithm, settings.seed,
-        draft.folder / "trials.jsonl", progress,
+        staging.folder / "trials.jsonl", progress,
     )  # fmt: skip
 
 

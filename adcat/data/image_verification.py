@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from adcat.data.images import open_photo, opened
+from adcat.data.images import open_image, opened
 from adcat.data.rejections import Reason
 from adcat.progress import Progress
 
@@ -92,7 +92,7 @@ def _verify(root: Path, image: str, check: Check) -> Verdict:
 def _read(path: Path, check: Check) -> Verdict:
     try:
         if check == "full":
-            open_photo(path)
+            open_image(path)
         else:
             with opened(path):
                 pass

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 from adcat.data.thread_map import Item, map_ahead
 
-Photos: TypeAlias = NDArray[np.float32]  # [n, height, width, 3] or one of them, in [-1, 1]
+Images: TypeAlias = NDArray[np.float32]  # [n, height, width, 3] or one of them, in [-1, 1]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 # What cameras and sites write. Pillow would try far more: an EPS, whatever its name, starts
 # Ghostscript, a WMF reads the system's fonts.
@@ -40,7 +40,7 @@ def opened(path: Path | str) -> "Iterator[Image]":
         yield image
 
 
-def open_photo(path: Path | str, side: int = 0) -> "Image":
+def open_image(path: Path | str, side: int = 0) -> "Image":
     """Decodes a photo as people see it: RGB, upright, its first frame, on white if transparent.
 
     Args:
@@ -79,7 +79,7 @@ def _on_white(image: "Image") -> "Image":
     return image.convert("RGB")
 
 
-def central_view(path: Path | str, side: int, fraction: float) -> Photos:
+def central_view(path: Path | str, side: int, fraction: float) -> Images:
     """Reads a photo as it is predicted from: its central part, resized: [side, side, 3].
 
     TF-Slim's preprocessing at test time; the thesis does not state its own.
@@ -89,7 +89,7 @@ def central_view(path: Path | str, side: int, fraction: float) -> Photos:
       side: height and width of the result in pixels.
       fraction: the share of the photo's height and width that is kept.
     """
-    image = open_photo(path, side)
+    image = open_image(path, side)
     pixels = resized(image, side, central_box(image, fraction))
     return pixels.astype(np.float32) / np.float32(127.5) - 1
 
@@ -108,8 +108,8 @@ def resized(image: "Image", side: int, box: Box) -> NDArray[np.uint8]:
 
 
 def stream_batches(
-    read: Callable[[Item], Photos], batches: Iterable[Iterable[Item]]
-) -> Iterator[Photos]:
+    read: Callable[[Item], Images], batches: Iterable[Iterable[Item]]
+) -> Iterator[Images]:
     """Reads batches of photos in threads, ahead of their use: [n, height, width, 3] each.
 
     Args:

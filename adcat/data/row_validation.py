@@ -18,7 +18,7 @@ from adcat.data.splitting import NO_KEY, is_repeated
 from adcat.data.table import InputTable, schema
 from adcat.data.text_cleaning import clean
 from adcat.progress import Progress
-from adcat.types import Kinds
+from adcat.types import Availabilities
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,38 +96,38 @@ def _encode(chunks: "list[pa.Array]") -> Codes:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Screened:
+class ValidatedRows:
     """What there is of every row."""
 
     rejections: Rejections
     texts: Rejections  # why a row has no text
-    photos: Rejections  # why a row has no photo; rejected rows are not looked at
+    images: Rejections  # why a row has no photo; rejected rows are not looked at
     digests: Codes  # of the images' bytes
 
     @property
-    def kinds(self) -> Kinds:
+    def availabilities(self) -> Availabilities:
         """What the accepted rows have; a rejected row is `none`: [rows]."""
-        text, photo = self.texts.accepted, self.photos.accepted
-        cases = [~self.rejections.accepted, text & photo, text, photo]
+        text, image = self.texts.accepted, self.images.accepted
+        cases = [~self.rejections.accepted, text & image, text, image]
         return np.select(cases, ["none", "both", "text", "image"], "none")
 
     @property
     def incomplete(self) -> Rejections:
         """Why an accepted row is no whole ad; the other rows have no reason."""
-        codes = np.where(self.texts.accepted, self.photos.codes, self.texts.codes)
+        codes = np.where(self.texts.accepted, self.images.codes, self.texts.codes)
         return Rejections(np.where(self.rejections.accepted, codes, -1).astype(np.int8))
 
 
-def screen(
-    rows: Rows, images: Path, check: Check, keep_incomplete: bool, progress: Progress
-) -> Screened:
+def validate_rows(
+    rows: Rows, folder: Path, check: Check, keep_incomplete: bool, progress: Progress
+) -> ValidatedRows:
     """Rejects rows that are no ad, and digests the images of the others.
 
     Of rows with the same id the first that is an ad is kept.
 
     Args:
       rows: the table's.
-      images: the folder that image paths are relative to.
+      folder: the one that image paths are relative to.
       check: how far images are looked into.
       keep_incomplete: whether a text or a photo is enough for an ad; otherwise it takes both.
       progress: is told of every image.
@@ -139,15 +139,15 @@ def screen(
     texts.add(Reason.EMPTY_TEXT, rows.text.codes == NO_KEY)
     if not keep_incomplete:
         rejections.add(Reason.EMPTY_TEXT, ~texts.accepted)
-    photos = Rejections(rejections.codes.copy())
-    photos.add(Reason.NO_IMAGE, rows.image.codes == NO_KEY)
-    digests = _check_images(rows.image, photos, images, check, progress)
+    images = Rejections(rejections.codes.copy())
+    images.add(Reason.NO_IMAGE, rows.image.codes == NO_KEY)
+    digests = _check_images(rows.image, images, folder, check, progress)
     if keep_incomplete:
-        rejections.add(Reason.EMPTY_TEXT, ~texts.accepted & ~photos.accepted)
+        rejections.add(Reason.EMPTY_TEXT, ~texts.accepted & ~images.accepted)
     else:
-        rejections = Rejections(photos.codes.copy())
+        rejections = Rejections(images.codes.copy())
     rejections.add(Reason.DUPLICATE_ID, is_repeated(rows.id.codes, rejections.accepted))
-    return Screened(rejections, texts, photos, digests)
+    return ValidatedRows(rejections, texts, images, digests)
 
 
 def _check_images(

@@ -142,11 +142,11 @@ def _fill(
 ) -> None:
     """Moves groups out of the training part where another takes their size, given its room."""
     for group in order[parts[order] == TRAIN].tolist():
-        size, place = int(sizes[group]), int(stratum[group])
+        size, position = int(sizes[group]), int(stratum[group])
         for part, left in room.items():
-            if takes(size, left[place]):
+            if takes(size, left[position]):
                 parts[group] = part
-                left[place] -= size
+                left[position] -= size
                 break
 
 

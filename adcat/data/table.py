@@ -55,7 +55,7 @@ class InputTable:
         """The header that a column has in this table."""
         return self.headers.get(column, column)
 
-    def places(self, headers: Sequence[str]) -> list[int | None]:
+    def positions(self, headers: Sequence[str]) -> list[int | None]:
         """Where each of `COLUMNS` stands among a table's headers; None where it may be missing.
 
         Raises:
@@ -146,11 +146,11 @@ def _text_batches(table: InputTable, progress: Progress) -> Iterator["pa.RecordB
 def _csv_records(table: InputTable, lines: Iterator[str]) -> Iterator[Record]:
     rows = split_rows(lines, DELIMITERS[table.path.suffix.lower()])
     _, headers = next(rows, (True, []))
-    places = table.places([header.strip() for header in headers])
+    positions = table.positions([header.strip() for header in headers])
     for broken, fields in rows:
         malformed = broken or len(fields) != len(headers)
         fields += [""] * (len(headers) - len(fields))
-        yield malformed, ["" if place is None else fields[place] for place in places]
+        yield malformed, ["" if position is None else fields[position] for position in positions]
 
 
 def _json_records(table: InputTable, lines: Iterator[str]) -> Iterator[Record]:
@@ -162,7 +162,7 @@ def _json_records(table: InputTable, lines: Iterator[str]) -> Iterator[Record]:
         yield not ad or None in values, [value or "" for value in values]
     if not seen:
         raise BadInputError(f"{table.path}: no line is a JSON object; expected one for each ad")
-    table.places(list(seen))
+    table.positions(list(seen))
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -199,8 +199,8 @@ def _parquet_batches(table: InputTable, progress: Progress) -> Iterator["pa.Reco
             progress.task(f"reading {table.path.name}", file.metadata.num_rows, "rows") as task,
         ):
             headers = file.schema_arrow.names
-            places = table.places(headers)
-            present = [headers[place] for place in places if place is not None]
+            positions = table.positions(headers)
+            present = [headers[position] for position in positions if position is not None]
             for batch in file.iter_batches(ROWS_PER_BATCH, columns=list(dict.fromkeys(present))):
                 yield _parquet_batch(table, batch)
                 task.advance(batch.num_rows)

@@ -36,11 +36,11 @@ class Reliability:
 
 def reliability(confidence: Confidence, correct: Correct, bins: int = BINS) -> Reliability:
     """Compares confidence with accuracy, bin by bin; a bin has its upper edge and not its lower."""
-    places = np.clip(np.ceil(confidence * np.float32(bins)).astype(np.int64) - 1, 0, bins - 1)
-    ads = np.bincount(places, minlength=bins)
+    positions = np.clip(np.ceil(confidence * np.float32(bins)).astype(np.int64) - 1, 0, bins - 1)
+    ads = np.bincount(positions, minlength=bins)
     here = ads > 0
-    sums = np.bincount(places, weights=confidence, minlength=bins)
-    right = np.bincount(places, weights=correct, minlength=bins)
+    sums = np.bincount(positions, weights=confidence, minlength=bins)
+    right = np.bincount(positions, weights=correct, minlength=bins)
     return Reliability(ads[here], sums[here] / ads[here], right[here] / ads[here])
 
 

@@ -31,11 +31,11 @@ def most_confused(
     wrong = wrong[highest(confidence[wrong])]
     y, p = labels[wrong], predicted[wrong]
     keys = np.stack([np.minimum(y, p), np.maximum(y, p)], axis=1)  # [mistakes, 2]
-    pairs, place, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    pairs, position, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
     found: list[ConfusedPair] = []
     for k in highest(counts, top):
         low, high = pairs[k].tolist()
-        here = place.ravel() == k
+        here = position.ravel() == k
         lost = int(np.count_nonzero(y[here] == low))
         won = int(counts[k]) - lost
         swapped = won > lost
@@ -60,6 +60,8 @@ class SizeClass:
 
 def size_classes(training_ads: NDArray[np.int64]) -> list[SizeClass]:
     """Puts the categories together by size, smallest first; classes without any are left out."""
-    places = np.searchsorted(SIZES, training_ads, side="right") - 1
+    positions = np.searchsorted(SIZES, training_ads, side="right") - 1
     ends = [*(size - 1 for size in SIZES[1:]), None]
-    return [SizeClass(SIZES[k], ends[k], np.flatnonzero(places == k)) for k in np.unique(places)]
+    return [
+        SizeClass(SIZES[k], ends[k], np.flatnonzero(positions == k)) for k in np.unique(positions)
+    ]

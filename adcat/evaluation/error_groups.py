@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from adcat.probabilities import highest
 from adcat.tables import Cell, Column, Table, percent
-from adcat.types import Kinds, Labels, Modality, Part, Probs
+from adcat.types import Availabilities, Labels, Modality, Part, Probs
 
 GROUPS = (
     "both_correct",
@@ -42,15 +42,15 @@ WRONG: Mapping[str, Sequence[Modality]] = {  # the classifiers that err in each 
 }
 
 
-def assign(correct: Mapping[str, NDArray[np.bool_]], kinds: Kinds) -> Groups:
+def assign(correct: Mapping[str, NDArray[np.bool_]], availabilities: Availabilities) -> Groups:
     """The group of each ad, as an index of `GROUPS`; an ad that is not whole has none: [n].
 
     Args:
       correct: by classifier, whether it is right: [n]. Without whole ads there may be only one.
       kinds: what the ads have: [n].
     """
-    groups = np.full(len(kinds), NO_GROUP, np.int8)
-    whole = kinds == "both"
+    groups = np.full(len(availabilities), NO_GROUP, np.int8)
+    whole = availabilities == "both"
     if whole.any():
         groups[whole] = 2 * (~correct["text"][whole]).astype(np.int8) + ~correct["image"][whole]
     return groups

@@ -18,7 +18,7 @@ BLOCK = 1024  # ads at a time: their probabilities of 193 categories stay in the
 TOLERANCE = 1e-3  # that a row of probabilities may differ from 1
 
 
-class Merit(NamedTuple):
+class SelectionScore(NamedTuple):
     """What a model is chosen by; the first difference counts, more is better."""
 
     top1: float
@@ -27,7 +27,7 @@ class Merit(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Outcomes:
+class AdResults:
     """What a model says of every ad of a part, and how far the true category is from the top."""
 
     labels: Labels  # [n], the true category
@@ -41,7 +41,7 @@ class Outcomes:
         """Whether the prediction is right: [n]."""
         return self.rank == 0
 
-    def merit(self, is_flattered: bool) -> Merit:
+    def selection_score(self, is_tuned_on_validation: bool) -> SelectionScore:
         """What models are chosen by, more is better.
 
         Args:
@@ -49,17 +49,17 @@ class Outcomes:
             them than it is: of equally right models, those it does not hold for come first.
         """
         if not len(self.labels):
-            return Merit(0, not is_flattered, 0)
+            return SelectionScore(0, not is_tuned_on_validation, 0)
         loss = self.loss.mean(dtype=np.float64)
-        return Merit(float(self.correct.mean()), not is_flattered, -float(loss))
+        return SelectionScore(float(self.correct.mean()), not is_tuned_on_validation, -float(loss))
 
-    def of(self, chosen: NDArray[np.bool_]) -> "Outcomes":
+    def of(self, chosen: NDArray[np.bool_]) -> "AdResults":
         """Those of some ads: `chosen` is [n]."""
         columns = (getattr(self, field.name) for field in dataclasses.fields(self))
-        return Outcomes(*(column[chosen] for column in columns))
+        return AdResults(*(column[chosen] for column in columns))
 
 
-def outcomes(probs: Probs, labels: Labels, source: Path) -> Outcomes:
+def ad_results(probs: Probs, labels: Labels, source: Path) -> AdResults:
     """Reads a model's probabilities and finds the place of the true category; ties: lowest index.
 
     Args:
@@ -73,7 +73,7 @@ def outcomes(probs: Probs, labels: Labels, source: Path) -> Outcomes:
     n = len(labels)
     if len(probs) != n:
         raise BadInputError(f"{source}: expected a row for each of {n} ads, found {len(probs)}")
-    made = Outcomes(
+    made = AdResults(
         labels,
         predicted=np.empty(n, np.int64),
         confidence=np.empty(n, np.float32),
@@ -151,12 +151,12 @@ class CategoryCounts:
         return self.correct / np.maximum(self.predicted, 1)
 
 
-def count_categories(outcomes: Outcomes, categories: int) -> CategoryCounts:
+def count_categories(ad_results: AdResults, categories: int) -> CategoryCounts:
     """Counts ads, predictions and correct predictions of each category."""
     return CategoryCounts(
-        ads=np.bincount(outcomes.labels, minlength=categories),
-        predicted=np.bincount(outcomes.predicted, minlength=categories),
-        correct=np.bincount(outcomes.labels[outcomes.correct], minlength=categories),
+        ads=np.bincount(ad_results.labels, minlength=categories),
+        predicted=np.bincount(ad_results.predicted, minlength=categories),
+        correct=np.bincount(ad_results.labels[ad_results.correct], minlength=categories),
     )
 
 
@@ -171,11 +171,11 @@ class Scores:
     categories_scored: int
 
 
-def score(outcomes: Outcomes, counts: CategoryCounts) -> Scores:
+def score(ad_results: AdResults, counts: CategoryCounts) -> Scores:
     """Top-1 and top-5 accuracy, mean recall and mean precision (thesis, chapter 5)."""
     return Scores(
-        top1=float(np.mean(outcomes.rank < 1)),
-        top5=float(np.mean(outcomes.rank < 5)),
+        top1=float(np.mean(ad_results.rank < 1)),
+        top5=float(np.mean(ad_results.rank < 5)),
         mean_recall=float(counts.recall[counts.scored].mean()),
         mean_precision=float(counts.precision[counts.scored].mean()),
         categories_scored=int(counts.scored.sum()),

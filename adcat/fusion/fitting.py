@@ -15,7 +15,16 @@ from adcat.fusion.samples import Sample, boost, boost_proportionally
 from adcat.fusion.training import Point, train
 from adcat.probabilities import prior
 from adcat.progress import Progress
-from adcat.types import MODALITIES, Kind, Kinds, Labels, Modality, Probs, have, read_by
+from adcat.types import (
+    MODALITIES,
+    Availabilities,
+    Availability,
+    Labels,
+    Modality,
+    Probs,
+    have,
+    read_by,
+)
 
 Rows: TypeAlias = NDArray[np.int64]
 
@@ -28,11 +37,11 @@ class PartArrays:
 
     arrays: Mapping[str, NDArray[np.float32]]  # by name, such as `image_probs`: [n, columns]
     labels: Labels  # [n]
-    kinds: Kinds  # what each ad has: [n]
+    availabilities: Availabilities  # what each ad has: [n]
 
-    def of(self, kind: Kind, rows: Rows) -> Rows:
+    def of(self, availability: Availability, rows: Rows) -> Rows:
         """Those of the ads that are of this kind."""
-        return rows[self.kinds[rows] == kind]
+        return rows[self.availabilities[rows] == availability]
 
     def probs(self, modality: Modality, rows: Rows, categories: int) -> Probs:
         """What a baseline says of some ads; of none where it does not exist."""
@@ -144,7 +153,7 @@ def samples(
 def _sample(policy: str, part: PartArrays, rows: Rows, settings: NetworkSettings) -> Sample:
     """Those of the ads that have all that the network reads."""
     reads = NETWORKS[policy].reads
-    rows = rows[have(part.kinds[rows], read_by(reads))]
+    rows = rows[have(part.availabilities[rows], read_by(reads))]
     if not len(rows):  # then there may be no such array either
         return Sample([], part.labels, np.ones(len(part.labels), np.float32), rows)
     inputs = [part.arrays[name] for name in reads]

@@ -14,7 +14,7 @@ from adcat.errors import expecting
 from adcat.files import write_json
 from adcat.fusion.policies import POLICIES, Parameters
 from adcat.learning.keras_files import load_network, save_network
-from adcat.types import Kinds, Modality, Probs, kinds_with, read_by
+from adcat.types import Availabilities, Modality, Probs, availabilities_with, read_by
 
 NETWORK = "model.keras"
 PARAMETERS = "params.json"
@@ -49,12 +49,12 @@ class FusedModel:
           o: its classifier's probabilities [n, categories].
         """
         rule = POLICIES[self.policy].alone if modality in self.lone else None
-        return np.asarray(rule.answer(o, **self.lone[modality]) if rule else o, np.float32)
+        return np.asarray(rule.prediction(o, **self.lone[modality]) if rule else o, np.float32)
 
-    def answers(
+    def predictions(
         self,
         arrays: Mapping[str, np.ndarray],
-        kinds: Kinds,
+        availabilities: Availabilities,
         rows: NDArray[np.integer],
         prior: NDArray[np.floating],
     ) -> Probs:
@@ -69,13 +69,13 @@ class FusedModel:
           prior: [categories].
         """
         probs = np.tile(np.asarray(prior, np.float32), (len(rows), 1))
-        for kind in np.unique(kinds[rows]).tolist():
-            places = np.flatnonzero(kinds[rows] == kind)
-            here = rows[places]
-            if kind in kinds_with(self.modalities):
-                probs[places] = self.probs([arrays[name][here] for name in self.reads])
-            elif kind in self.modalities:
-                probs[places] = self.alone(kind, arrays[f"{kind}_probs"][here])
+        for availability in np.unique(availabilities[rows]).tolist():
+            positions = np.flatnonzero(availabilities[rows] == availability)
+            here = rows[positions]
+            if availability in availabilities_with(self.modalities):
+                probs[positions] = self.probs([arrays[name][here] for name in self.reads])
+            elif availability in self.modalities:
+                probs[positions] = self.alone(availability, arrays[f"{availability}_probs"][here])
         return probs
 
     def save(self, folder: Path) -> None:

@@ -17,7 +17,7 @@ from adcat.types import Labels, Probs
 
 
 def pool(
-    answers: Sequence[Probs], prior: NDArray[np.float64], weights: NDArray[np.float64]
+    predictions: Sequence[Probs], prior: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The mixture of classifiers' answers: [n, categories].
 
@@ -27,7 +27,7 @@ def pool(
       weights: one w for each classifier, then γ.
     """
     *w, gamma = weights
-    z = sum(w_i * log(o) for w_i, o in zip(w, answers, strict=True))
+    z = sum(w_i * log(o) for w_i, o in zip(w, predictions, strict=True))
     return softmax(z + gamma * log(prior))
 
 
@@ -62,7 +62,7 @@ def loss(
 
 
 def fit(
-    answers: Sequence[Probs],
+    predictions: Sequence[Probs],
     labels: Labels,
     prior: NDArray[np.float64],
     regularisation: float,
@@ -74,8 +74,8 @@ def fit(
     """
     from scipy.optimize import minimize
 
-    logs = np.stack([*map(log, answers), np.broadcast_to(log(prior), answers[0].shape)])
-    start, data = product(len(answers)), (logs, labels, regularisation)
+    logs = np.stack([*map(log, predictions), np.broadcast_to(log(prior), predictions[0].shape)])
+    start, data = product(len(predictions)), (logs, labels, regularisation)
     found = minimize(loss, start, data, "L-BFGS-B", jac=True)
     if not np.isfinite(found.x).all():
         raise DivergedError(f"log-linear found no weights: {found.message}")

@@ -41,7 +41,7 @@ class LoneEvidence(NamedTuple):
 class Alone(NamedTuple):
     """How to answer an ad that has one modality only, and how to find the parameters of that."""
 
-    answer: Callable[..., NDArray[np.floating]]
+    prediction: Callable[..., NDArray[np.floating]]
     fit: Callable[[LoneEvidence], Parameters]
 
 

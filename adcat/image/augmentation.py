@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from adcat.data.images import Box, Photos, open_photo, resized
+from adcat.data.images import Box, Images, open_image, resized
 
 CROP_AREA = (0.1, 1.0)  # share of the photo that the crop covers
 CROP_ASPECT = (0.75, 1.33)  # width / height
@@ -20,7 +20,7 @@ SATURATION = (0.5, 1.5)  # factor; the thesis prints "offset", TensorFlow multip
 CROP_ATTEMPTS = 100
 
 
-def augmented_view(path: Path | str, side: int, seed: tuple[int, ...]) -> Photos:
+def augmented_view(path: Path | str, side: int, seed: tuple[int, ...]) -> Images:
     """Reads one random view of a photo for training: [side, side, 3] in [-1, 1].
 
     Args:
@@ -30,7 +30,7 @@ def augmented_view(path: Path | str, side: int, seed: tuple[int, ...]) -> Photos
         views; such as the run's seed, the epoch and the ad's row.
     """
     random = np.random.default_rng(seed)
-    image = open_photo(path, side)
+    image = open_image(path, side)
     pixels = resized(image, side, random_crop(image.width, image.height, random))
     pixels = pixels.astype(np.float32) / np.float32(255)
     if random.random() < FLIP_PROBABILITY:
@@ -59,7 +59,7 @@ def random_crop(width: int, height: int, random: Generator) -> Box:
     return 0, 0, width, height
 
 
-def with_saturation(pixels: Photos, factor: float) -> NDArray[np.float32]:
+def with_saturation(pixels: Images, factor: float) -> NDArray[np.float32]:
     """Multiplies S in HSV and clips it at 1, with H and V kept: [height, width, 3].
 
     With V = max(rgb) and S = (V - min(rgb)) / V, scaling S by k moves every channel to

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adcat.data.images import Photos, central_view
+from adcat.data.images import Images, central_view
 from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.files import write_json
 from adcat.image import inception
@@ -48,7 +48,7 @@ class ImageModel:
         """The length of an image vector."""
         return self.network.get_layer(inception.VECTORS).output.shape[-1]
 
-    def read(self, path: Path | str) -> Photos:
+    def read(self, path: Path | str) -> Images:
         """Reads a photo as the network expects it: [side, side, 3]."""
         return central_view(path, self.side, self.central_fraction)
 
@@ -94,10 +94,10 @@ def load(folder: Path) -> ImageModel:
         if not 0 < fraction <= 1:
             raise ValueError(f"a central part of {fraction}")
     network = load_network(folder / NETWORK)
-    photos = network.inputs[0].shape[1:]
-    if photos != (side, side, 3):
+    images = network.inputs[0].shape[1:]
+    if images != (side, side, 3):
         raise BadInputError(
-            f"{folder / NETWORK} reads photos of shape {photos}, "
+            f"{folder / NETWORK} reads photos of shape {images}, "
             f"{path.name} says {(side, side, 3)}; {AGAIN}"
         )
     return ImageModel(network, side, fraction)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.data.images import Photos
+from adcat.data.images import Images
 from adcat.data.thread_map import THREADS, Item, map_ahead
 from adcat.image import classifier
 from adcat.image.classifier import ImageModel
@@ -61,7 +61,7 @@ def stream_features(
 
 
 def run(
-    forward: Forward, read: Callable[[Item], Photos], items: Sequence[Item], batch_size: int
+    forward: Forward, read: Callable[[Item], Images], items: Sequence[Item], batch_size: int
 ) -> Iterator[list[NDArray[np.float32]]]:
     """Streams what a network makes of photos, in their order: [b, ...] each.
 

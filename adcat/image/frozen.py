@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.data.images import Photos
+from adcat.data.images import Images
 from adcat.image.augmentation import augmented_view
 from adcat.image.classifier import ImageModel
 from adcat.image.extraction import append_rows, run
 from adcat.image.inference import Forward
-from adcat.image.labelled_photos import LabelledPhotos
+from adcat.image.labelled_images import LabelledImages
 from adcat.learning.training_loop import Run
 
 
@@ -22,19 +22,19 @@ class Views:
     """Several views of every photo: the central one, then random ones."""
 
     model: ImageModel
-    photos: LabelledPhotos
+    images: LabelledImages
     count: int
     seed: int
 
     def __len__(self) -> int:
-        return self.count * len(self.photos)
+        return self.count * len(self.images)
 
-    def read(self, k: int) -> Photos:
+    def read(self, k: int) -> Images:
         """Reads view k // n of photo k % n: [side, side, 3]."""
-        view, row = divmod(k, len(self.photos))
+        view, row = divmod(k, len(self.images))
         if view == 0:
-            return self.model.read(self.photos.paths[row])
-        return augmented_view(self.photos.paths[row], self.model.side, (self.seed, view, row))
+            return self.model.read(self.images.paths[row])
+        return augmented_view(self.images.paths[row], self.model.side, (self.seed, view, row))
 
 
 def run_once(

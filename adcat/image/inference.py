@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.data.images import Photos
+from adcat.data.images import Images
 from adcat.learning.runtime import import_tensorflow
 
 if TYPE_CHECKING:
     import keras
 
-Forward: TypeAlias = Callable[[Photos], list[NDArray[np.float32]]]
+Forward: TypeAlias = Callable[[Images], list[NDArray[np.float32]]]
 
 
 def compiled(network: "keras.Model", *layers: str) -> Forward:
@@ -24,8 +24,8 @@ def compiled(network: "keras.Model", *layers: str) -> Forward:
     folded = fold_batch_norm(network)
     outputs = [folded.get_layer(name).output for name in layers] or folded.outputs
     part = tf.keras.Model(folded.input, outputs)
-    photos = tf.TensorSpec(network.input.shape, tf.float32)
-    function = tf.function(lambda x: part(x, training=False), input_signature=[photos])
+    images = tf.TensorSpec(network.input.shape, tf.float32)
+    function = tf.function(lambda x: part(x, training=False), input_signature=[images])
     return lambda batch: [output.numpy() for output in tf.nest.flatten(function(batch))]
 
 

@@ -12,7 +12,7 @@ from adcat.image import inception
 from adcat.image.classifier import ImageModel
 from adcat.image.frozen import Views, run_once
 from adcat.image.inference import compiled
-from adcat.image.labelled_photos import LabelledPhotos, augmented_photos, central_photos
+from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.learning.examples import stored
 from adcat.learning.runtime import import_tensorflow
 from adcat.learning.schedule import Evaluation
@@ -31,8 +31,8 @@ DROPOUT = 0.2  # before the last layer while all layers are trained, as in TF-Sl
 
 def train_last_layer(
     model: ImageModel,
-    training: LabelledPhotos,
-    validation: LabelledPhotos,
+    training: LabelledImages,
+    validation: LabelledImages,
     run: Run,
     views: int,
     scaled: bool,
@@ -50,9 +50,9 @@ def train_last_layer(
     """
     forward = compiled(model.network, inception.VECTORS)
 
-    def vectors(part: str, photos: LabelledPhotos, views: int) -> Vectors:
+    def vectors(part: str, images: LabelledImages, views: int) -> Vectors:
         path = run.checkpoint.with_name(f"{part}.vectors")
-        views_of = Views(model, photos, views, run.schedule.seed)
+        views_of = Views(model, images, views, run.schedule.seed)
         return run_once(forward, views_of, [model.dimension], path, run)
 
     made = vectors("train", training, views)
@@ -122,8 +122,8 @@ def folded(layer: "keras.Layer", scale: "keras.Layer") -> list[np.ndarray]:
 
 def train_all_layers(
     model: ImageModel,
-    training: LabelledPhotos,
-    validation: LabelledPhotos,
+    training: LabelledImages,
+    validation: LabelledImages,
     run: Run,
 ) -> "tuple[list[Evaluation], keras.Model]":
     """Stage (b): trains all layers on the photos, another random view of each in every epoch.
@@ -140,8 +140,8 @@ def train_all_layers(
     auxiliary = inception.auxiliary_head(model.backbone, model.last_layer.units)
     history = train(
         training_network(model, auxiliary),
-        augmented_photos(training, model.side, run.schedule.seed),
-        central_photos(validation, model),
+        augmented_images(training, model.side, run.schedule.seed),
+        central_images(validation, model),
         run,
         "all layers",
     )

@@ -101,8 +101,8 @@ def decays(history: Sequence[Evaluation], schedule: Schedule) -> int:
     """
     best, waited, stalls = (-math.inf,), 0, 0
     for evaluation in history[1:]:
-        if merit(evaluation, schedule.watched) > best:
-            best, waited = merit(evaluation, schedule.watched), 0
+        if selection_score(evaluation, schedule.watched) > best:
+            best, waited = selection_score(evaluation, schedule.watched), 0
         else:
             waited += 1
         if waited == schedule.patience:
@@ -112,10 +112,10 @@ def decays(history: Sequence[Evaluation], schedule: Schedule) -> int:
 
 def best(history: Sequence[Evaluation], watched: Watched) -> Evaluation:
     """The evaluation whose weights are kept; the first of equals."""
-    return max(history, key=lambda evaluation: merit(evaluation, watched))
+    return max(history, key=lambda evaluation: selection_score(evaluation, watched))
 
 
-def merit(evaluation: Evaluation, watched: Watched) -> tuple[float, ...]:
+def selection_score(evaluation: Evaluation, watched: Watched) -> tuple[float, ...]:
     """What is watched, such that more is better; of equal top-1 the lower loss is better."""
     if watched == "validation_loss":
         return (-evaluation.validation_loss,)

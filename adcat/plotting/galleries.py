@@ -14,11 +14,11 @@ from adcat.plotting.lettering import FONT, drawable, shortened
 DOTS_PER_INCH = 120
 
 # A gallery's cells, in inches and characters.
-PHOTO_WIDTH, PHOTO_HEIGHT = 4.4, 2.4  # at most
-PHOTO_PIXELS = (round(PHOTO_WIDTH * DOTS_PER_INCH), round(PHOTO_HEIGHT * DOTS_PER_INCH))
+IMAGE_WIDTH, IMAGE_HEIGHT = 4.4, 2.4  # at most
+IMAGE_PIXELS = (round(IMAGE_WIDTH * DOTS_PER_INCH), round(IMAGE_HEIGHT * DOTS_PER_INCH))
 ONE_OF_SEVERAL = 2.5  # width of a picture where several stand beside one another
 BETWEEN_CELLS = 0.2
-LEAST_WIDTH = 2 * (PHOTO_WIDTH + BETWEEN_CELLS)  # so that headings have room
+LEAST_WIDTH = 2 * (IMAGE_WIDTH + BETWEEN_CELLS)  # so that headings have room
 LINE_HEIGHT = 0.18
 GAP = 0.15
 TITLE_LINES, TITLE_LENGTH = 2, 50
@@ -52,12 +52,12 @@ def gallery(
     from matplotlib.figure import Figure
 
     pictures = max(len(example.pictures) for _, examples in rows for example in examples)
-    inner = max(PHOTO_WIDTH, pictures * ONE_OF_SEVERAL if pictures > 1 else 0)
+    inner = max(IMAGE_WIDTH, pictures * ONE_OF_SEVERAL if pictures > 1 else 0)
     cell = inner + BETWEEN_CELLS
     columns = max(len(examples) for _, examples in rows)
     predictions = sum(len(best) for best in rows[0][1][0].predictions.values())
     lines = 1 + TITLE_LINES + 1 + predictions  # the row's heading, title, true category
-    row_height = PHOTO_HEIGHT + lines * LINE_HEIGHT + 5 * GAP
+    row_height = IMAGE_HEIGHT + lines * LINE_HEIGHT + 5 * GAP
     width = max(columns * cell, LEAST_WIDTH) + GAP
     height = len(rows) * row_height + 5 * GAP
     with style.context(["default", {"svg.hashsalt": path.stem}]):  # by default a random one
@@ -83,7 +83,7 @@ def _draw_example(axes: "Axes", x: float, y: float, inner: float, example: Examp
         _draw_picture(axes, x + i * share, y, share, picture)
     if not example.pictures:
         _draw_absence(axes, x, y, inner)
-    y += PHOTO_HEIGHT + GAP / 2
+    y += IMAGE_HEIGHT + GAP / 2
     title = " ".join(example.title.split()) or "(no title)"
     lines = textwrap.wrap(title, TITLE_LENGTH, max_lines=TITLE_LINES, placeholder=" …")
     for i, line in enumerate(lines):
@@ -101,7 +101,7 @@ def _draw_example(axes: "Axes", x: float, y: float, inner: float, example: Examp
 
 
 def _draw_picture(axes: "Axes", x: float, y: float, width: float, picture: "Image") -> None:
-    scale = min((width - GAP / 2) / picture.width, PHOTO_HEIGHT / picture.height)
+    scale = min((width - GAP / 2) / picture.width, IMAGE_HEIGHT / picture.height)
     right, bottom = x + picture.width * scale, y + picture.height * scale
     axes.imshow(picture, extent=(x, right, bottom, y), aspect="auto")
 
@@ -109,7 +109,7 @@ def _draw_picture(axes: "Axes", x: float, y: float, width: float, picture: "Imag
 def _draw_absence(axes: "Axes", x: float, y: float, width: float) -> None:
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle((x, y), width, PHOTO_HEIGHT, color="0.92"))
+    axes.add_patch(Rectangle((x, y), width, IMAGE_HEIGHT, color="0.92"))
     _write(axes, (x + GAP, y + GAP), "the photo cannot be opened", width)
 
 

@@ -29,8 +29,8 @@ def scores(probs: Probs, labels: Labels) -> NDArray[np.float64]:
 
 def threshold(scores: NDArray[np.float64], coverage: float) -> float:
     """The ⌈(n + 1) coverage⌉-th smallest score; infinite where n ads are too few to promise it."""
-    place = math.ceil((len(scores) + 1) * coverage - 1e-9)  # 20 · 0.95 is a little above 19
-    return float(np.sort(scores)[place - 1]) if place <= len(scores) else math.inf
+    position = math.ceil((len(scores) + 1) * coverage - 1e-9)  # 20 · 0.95 is a little above 19
+    return float(np.sort(scores)[position - 1]) if position <= len(scores) else math.inf
 
 
 def set_sizes(probs: Probs, threshold: float) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ from adcat.prediction.predictor import Predictor, once
 from adcat.prediction.rules import Rule, baselines
 from adcat.text.registry import files as text_model_files
 from adcat.text.registry import load as load_text_model
-from adcat.types import KINDS, Kind, Probs
+from adcat.types import AVAILABILITIES, Availability, Probs
 from adcat.workspace.ads import read_categories, read_modalities, read_prior
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs
@@ -102,10 +102,10 @@ def load_exported(folder: Path, runtime: Runtime) -> Predictor:
     prior = np.array(definition["prior"], np.float32)
     if (folder / "fusion").exists():
         main, found = stored_rules(folder / "fusion")
-        own = KINDS[main.modalities]
+        own = AVAILABILITIES[main.modalities]
     else:
         own, found = definition["model"], baselines()
-    rules: dict[Kind, Rule] = {"none": Rule((), lambda _: prior)}
+    rules: dict[Availability, Rule] = {"none": Rule((), lambda _: prior)}
     rules |= {k: rule for k, rule in found.items() if k == own or (folder / k).exists()}
     image = once(lambda: load_image_model(folder / "image"))
     return Predictor(
@@ -128,10 +128,10 @@ def _write_onnx(model: "ImageModel", path: Path) -> None:
     both = keras.Model(network.input, outputs)
     shape = (None, model.side, model.side, 3)
     both(np.zeros((1, *shape[1:]), np.float32))  # Keras exports what was called once
-    photos = keras.InputSpec(shape=shape, dtype="float32", name="photos")
+    images = keras.InputSpec(shape=shape, dtype="float32", name="photos")
     # Keras asks NumPy for names that it dropped; TensorFlow tells of GPUs that are not there.
     with warnings.catch_warnings(action="ignore"), silenced_stderr():
-        both.export(path, format="onnx", verbose=False, input_signature=[photos])
+        both.export(path, format="onnx", verbose=False, input_signature=[images])
 
 
 def onnx_forward(folder: Path) -> "Forward":
@@ -139,7 +139,7 @@ def onnx_forward(folder: Path) -> "Forward":
     import onnxruntime  # pyright: ignore[reportMissingImports]
 
     session = onnxruntime.InferenceSession(folder / ONNX, providers=["CPUExecutionProvider"])
-    return lambda photos: session.run(list(OUTPUTS), {"photos": photos})
+    return lambda images: session.run(list(OUTPUTS), {"photos": images})
 
 
 def largest_difference(
@@ -155,6 +155,6 @@ def largest_difference(
     """
     found = np.zeros_like(expected)
     batches = predictor.stream(in_batches(ads, BATCH), images, expected.shape[1], 0)
-    for answer in (answer for answers in batches for answer in answers):
-        found[answer.ad.row - 1, answer.categories] = answer.probabilities
+    for prediction in (prediction for predictions in batches for prediction in predictions):
+        found[prediction.ad.row - 1, prediction.categories] = prediction.probabilities
     return float(np.abs(found - expected).max())

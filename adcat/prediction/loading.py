@@ -9,13 +9,22 @@ import numpy as np
 
 from adcat.attention import attention_model as attention
 from adcat.errors import AdcatError, StaleArtifactError
-from adcat.evaluation.metrics import Merit, check_distributions, outcomes
+from adcat.evaluation.metrics import SelectionScore, ad_results, check_distributions
 from adcat.fusion import fused_model as fusion
 from adcat.prediction.predictor import PIXELS, Predictor, once
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
 from adcat.progress import Progress
-from adcat.types import KINDS, MODALITIES, Kind, Kinds, Labels, Modality, Probs, have
-from adcat.workspace.ads import read_kinds, read_labels, read_prior
+from adcat.types import (
+    AVAILABILITIES,
+    MODALITIES,
+    Availabilities,
+    Availability,
+    Labels,
+    Modality,
+    Probs,
+    have,
+)
+from adcat.workspace.ads import read_availabilities, read_labels, read_prior
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs, all_models
@@ -39,23 +48,25 @@ def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
     if not models:
         workspace.features.check()  # raises
     labels = read_labels(workspace.split, "validation")
-    merits: dict[str, Merit] = {}
+    selection_scores: dict[str, SelectionScore] = {}
     for model in models:
         try:
             model.artifact.check()
         except AdcatError as error:
             progress.say(f"warning: left out {model.name}: {error}")
             continue
-        found = outcomes(model.probs("validation"), labels, model.path("validation"))
-        merits[model.name] = found.merit(model.is_flattered)
-    if not merits:
+        found = ad_results(model.probs("validation"), labels, model.path("validation"))
+        selection_scores[model.name] = found.selection_score(model.is_tuned_on_validation)
+    if not selection_scores:
         models[0].artifact.check()  # raises
-    name = max(merits, key=merits.__getitem__)
-    progress.say(f"model {name}: the best on the validation ads, top-1 {merits[name].top1:.2%}")
+    name = max(selection_scores, key=selection_scores.__getitem__)
+    progress.say(
+        f"model {name}: the best on the validation ads, top-1 {selection_scores[name].top1:.2%}"
+    )
     return next(model for model in models if model.name == name)
 
 
-def load_rules(model: ModelProbs) -> tuple[Rule, dict[Kind, Rule]]:
+def load_rules(model: ModelProbs) -> tuple[Rule, dict[Availability, Rule]]:
     """Reads how a model combines what the classifiers say, and what answers where it cannot.
 
     Returns:
@@ -63,11 +74,11 @@ def load_rules(model: ModelProbs) -> tuple[Rule, dict[Kind, Rule]]:
     """
     if model.is_baseline:
         rules = baselines()
-        return rules[cast(Kind, model.name)], rules
+        return rules[cast(Availability, model.name)], rules
     return stored_rules(model.artifact.path)
 
 
-def stored_rules(folder: Path) -> tuple[Rule, dict[Kind, Rule]]:
+def stored_rules(folder: Path) -> tuple[Rule, dict[Availability, Rule]]:
     """The same of a fused or an attention model, from the folder that it was saved in.
 
     Raises:
@@ -76,10 +87,10 @@ def stored_rules(folder: Path) -> tuple[Rule, dict[Kind, Rule]]:
     if (folder / fusion.PARAMETERS).exists():
         fused = fusion.load(folder)
         rules = fused_rules(fused)
-        return rules[KINDS[fused.modalities]], rules
+        return rules[AVAILABILITIES[fused.modalities]], rules
     forward = attention.compiled(attention.load(folder))
     main = Rule((PIXELS, attention.TEXT), lambda arrays: forward(*arrays)[0])
-    return main, {**baselines(), KINDS[main.modalities]: main}
+    return main, {**baselines(), AVAILABILITIES[main.modalities]: main}
 
 
 def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) -> Predictor:
@@ -100,8 +111,8 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
 
     main, rules = load_rules(model)
     seen = _Validation.read(workspace, model)
-    own, nothing = KINDS[main.modalities], Rule((), lambda _: seen.prior)
-    kept: dict[Kind, Rule] = {
+    own, nothing = AVAILABILITIES[main.modalities], Rule((), lambda _: seen.prior)
+    kept: dict[Availability, Rule] = {
         "none": promise.keep(nothing, *seen.nothing()),
         own: promise.keep(main, *seen.whole(main)),
     }
@@ -120,7 +131,7 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
     )
 
 
-Answered: TypeAlias = tuple[Probs, Labels]  # [n, categories] and [n]
+Predicted: TypeAlias = tuple[Probs, Labels]  # [n, categories] and [n]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,40 +141,43 @@ class _Validation:
     model: ModelProbs
     classifiers: Mapping[str, ModelProbs]
     labels: Labels  # [n]
-    kinds: Kinds  # [n]
+    availabilities: Availabilities  # [n]
     prior: Probs  # [categories]
 
     @classmethod
     def read(cls, workspace: Workspace, model: ModelProbs) -> "_Validation":
         split = workspace.split
         classifiers = {m.name: m for m in all_models(workspace) if m.is_baseline}
-        labels, kinds = read_labels(split, "validation"), read_kinds(split, "validation")
-        return cls(model, classifiers, labels, kinds, read_prior(split))
+        labels, availabilities = (
+            read_labels(split, "validation"),
+            read_availabilities(split, "validation"),
+        )
+        return cls(model, classifiers, labels, availabilities, read_prior(split))
 
-    def nothing(self) -> Answered:
+    def nothing(self) -> Predicted:
         """What is said of an ad of which nothing is known."""
         return np.broadcast_to(self.prior, (len(self.labels), len(self.prior))), self.labels
 
-    def whole(self, main: Rule) -> Answered:
+    def whole(self, main: Rule) -> Predicted:
         """The model's answers to ads that have all that it reads."""
-        rows = have(self.kinds, main.modalities)
-        return _answers(self.model)[rows], self.labels[rows]
+        rows = have(self.availabilities, main.modalities)
+        return _predictions(self.model)[rows], self.labels[rows]
 
-    def lone(self, kind: Modality, rule: Rule, main: Rule) -> Answered:
+    def lone(self, availability: Modality, rule: Rule, main: Rule) -> Predicted:
         """The answers to ads that have one modality only and that the model cannot read.
 
         Where such ads are few, the rule answers all that have the modality.
         """
-        classifier = self.classifiers[kind]
-        rows = self.kinds == kind
+        classifier = self.classifiers[availability]
+        rows = self.availabilities == availability
         if np.count_nonzero(rows) >= ENOUGH:
-            source = self.model if kind in main.modalities else classifier
-            return _answers(source)[rows], self.labels[rows]
-        rows = have(self.kinds, [kind])
-        return rule.combine([_answers(classifier)[rows]]), self.labels[rows]
+            source = self.model if availability in main.modalities else classifier
+            return _predictions(source)[rows], self.labels[rows]
+        rows = have(self.availabilities, [availability])
+        return rule.combine([_predictions(classifier)[rows]]), self.labels[rows]
 
 
-def _answers(model: ModelProbs) -> Probs:
+def _predictions(model: ModelProbs) -> Probs:
     probs = model.probs("validation")
     check_distributions(probs, model.path("validation"))
     return probs

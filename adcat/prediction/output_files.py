@@ -44,7 +44,9 @@ def is_done(path: Path, about: Manifest) -> bool:
         return False
 
 
-def write_answers(path: Path, about: Manifest, answers: Callable[[int], Iterable[Record]]) -> None:
+def write_predictions(
+    path: Path, about: Manifest, predictions: Callable[[int], Iterable[Record]]
+) -> None:
     """Writes the answers and, beside them, the manifest of how they were made.
 
     Args:
@@ -59,7 +61,7 @@ def write_answers(path: Path, about: Manifest, answers: Callable[[int], Iterable
     partial = path.with_name(f".{path.name}.{about.digest[:16]}.jsonl")
     with partial.open("a+b") as file:
         _lock(file, path)
-        for record in answers(repair_json_lines(partial)):
+        for record in predictions(repair_json_lines(partial)):
             file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
             file.flush()
         with replacing(path) as whole:

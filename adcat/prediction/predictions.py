@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from adcat.data.rejections import Reason
 from adcat.prediction.new_ads import Ad
 from adcat.probabilities import highest, log
-from adcat.types import Kind, Probs
+from adcat.types import Availability, Probs
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class Prediction:
     """The categories suggested for an ad."""
 
     ad: Ad
     categories: Sequence[int]  # best first
     probabilities: Sequence[float]
-    kind: Kind  # of modalities that the answer rests on
+    availability: Availability  # of modalities that the answer rests on
     contributions: Mapping[str, float]  # of each modality to the first category
     problems: Sequence[Reason]
 
@@ -33,25 +33,25 @@ class Answer:
                 {"category": categories[c], "probability": _short(p)}
                 for c, p in zip(self.categories, self.probabilities, strict=True)
             ],
-            "modality": self.kind,
+            "modality": self.availability,
             "contributions": {name: _short(value) for name, value in self.contributions.items()},
             "problems": list(self.problems),
         }
         if accept_above is not None:
             is_sure = self.probabilities[0] >= accept_above
-            record["accepted"] = is_sure and self.kind != "none"
+            record["accepted"] = is_sure and self.availability != "none"
         return record
 
 
-def answers(
+def predictions(
     ads: Sequence[Ad],
     probs: Probs,
     sizes: NDArray[np.int64],
-    kinds: Sequence[Kind],
+    availabilities: Sequence[Availability],
     problems: Sequence[Sequence[Reason]],
     alone: Mapping[str, Probs],
     prior: Probs,
-) -> list[Answer]:
+) -> list[Prediction]:
     """Ranks the categories of some ads; of equal ones the first is better.
 
     Args:
@@ -69,11 +69,11 @@ def answers(
     best = order[:, 0]
     shares = contributions(probs, alone["text"], alone["image"], prior, best)
     return [
-        Answer(
+        Prediction(
             ad,
             order[i, : sizes[i]].tolist(),
             ranked[i, : sizes[i]].tolist(),
-            kinds[i],
+            availabilities[i],
             {modality: float(share[i]) for modality, share in shares.items()},
             problems[i],
         )

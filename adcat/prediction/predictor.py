@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.data.image_verification import locate
-from adcat.data.images import Photos
+from adcat.data.images import Images
 from adcat.data.rejections import Reason
 from adcat.data.thread_map import map_ahead
 from adcat.errors import BadInputError
 from adcat.prediction.new_ads import Ad
-from adcat.prediction.predictions import Answer, answers
+from adcat.prediction.predictions import Prediction, predictions
 from adcat.prediction.rules import Rule
-from adcat.types import KINDS, MODALITIES, Kind, Modality, Probs
+from adcat.types import AVAILABILITIES, MODALITIES, Availability, Modality, Probs
 
 if TYPE_CHECKING:
     from adcat.image.classifier import ImageModel
@@ -34,13 +34,13 @@ class Seen:
     """An ad, its photo if it is needed and can be decoded, and what is wrong with the ad."""
 
     ad: Ad
-    photo: Photos | None  # [side, side, 3]
+    image: Images | None  # [side, side, 3]
     problems: Sequence[Reason]
 
     @property
     def modalities(self) -> frozenset[Modality]:
         """What the ad has."""
-        found: dict[Modality, bool] = {"text": bool(self.ad.text), "image": self.photo is not None}
+        found: dict[Modality, bool] = {"text": bool(self.ad.text), "image": self.image is not None}
         return frozenset(modality for modality, there in found.items() if there)
 
 
@@ -49,7 +49,7 @@ class Predictor:
     """A model, the classifiers that stand in for it, and the prior where an ad has nothing."""
 
     model: Rule
-    rules: Mapping[Kind, Rule]  # the model's own among them
+    rules: Mapping[Availability, Rule]  # the model's own among them
     prior: Probs  # [categories]
     text: "Callable[[], TextModel]"
     image: "Callable[[], ImageModel]"
@@ -67,7 +67,7 @@ class Predictor:
 
     def stream(
         self, batches: Iterable[Sequence[Ad]], images: Path, top: int, ahead: int
-    ) -> Iterator[list[Answer]]:
+    ) -> Iterator[list[Prediction]]:
         """Answers every ad, in order.
 
         Args:
@@ -77,33 +77,33 @@ class Predictor:
           ahead: batches whose photos are worked on before an answer is given.
         """
         for seen, image_arrays in map_ahead(lambda b: self._see(b, images), batches, ahead):
-            yield self._answer(seen, image_arrays, top)
+            yield self._predict(seen, image_arrays, top)
 
-    def _see(self, batch: Sequence[Ad], images: Path) -> tuple[list[Seen], Arrays]:
+    def _see(self, batch: Sequence[Ad], folder: Path) -> tuple[list[Seen], Arrays]:
         """Looks at ads and runs the image network over the photos that are used."""
-        seen = [self._look(ad, images) for ad in batch]
+        seen = [self._look(ad, folder) for ad in batch]
         rows = [i for i, ad in enumerate(seen) if "image" in self._used(ad)]
         if not rows:
             return seen, {}
-        photos = np.stack([seen[i].photo for i in rows])  # pyright: ignore[reportArgumentType, reportCallIssue]
-        arrays = dict(_spread("image", self.forward()(photos), rows, len(seen)))
+        images = np.stack([seen[i].image for i in rows])  # pyright: ignore[reportArgumentType, reportCallIssue]
+        arrays = dict(_spread("image", self.forward()(images), rows, len(seen)))
         if PIXELS in self.model.reads:
-            arrays[PIXELS] = _in_rows(photos, rows, len(seen))
+            arrays[PIXELS] = _in_rows(images, rows, len(seen))
         return seen, arrays
 
     def _look(self, ad: Ad, images: Path) -> Seen:
         if ad.is_malformed:
             return Seen(ad, None, [Reason.MALFORMED_ROW])
         problems = [] if ad.text or "text" not in self.model.modalities else [Reason.EMPTY_TEXT]
-        photo = None
+        image = None
         is_used = "image" in self.model.modalities or not ad.text
         if is_used and "image" in self.modalities:
-            photo = self._photo(ad.image, images)
-        if isinstance(photo, Reason):
-            return Seen(ad, None, [*problems, photo])
-        return Seen(ad, photo, problems)
+            image = self._photo(ad.image, images)
+        if isinstance(image, Reason):
+            return Seen(ad, None, [*problems, image])
+        return Seen(ad, image, problems)
 
-    def _photo(self, image: str, images: Path) -> Photos | Reason:
+    def _photo(self, image: str, images: Path) -> Images | Reason:
         """Decodes a photo as for extraction, or says what is wrong with it."""
         if not image:
             return Reason.NO_IMAGE
@@ -116,22 +116,25 @@ class Predictor:
         except BadInputError:
             return Reason.IMAGE_UNREADABLE
 
-    def _answer(self, batch: Sequence[Seen], image_arrays: Arrays, top: int) -> list[Answer]:
+    def _predict(self, batch: Sequence[Seen], image_arrays: Arrays, top: int) -> list[Prediction]:
         used = [self._used(seen) for seen in batch]
-        kinds = np.array([KINDS[modalities] for modalities in used])
+        availabilities = np.array([AVAILABILITIES[modalities] for modalities in used])
         arrays = {**image_arrays, **self._text_arrays(batch, used)}
         probs = np.tile(self.prior, (len(batch), 1))
         sizes = self.rules["none"].sizes(probs, top)
         alone = {modality: probs.copy() for modality in MODALITIES}
         for modalities in set(used) - {frozenset()}:
-            rule, rows = self.rules[KINDS[modalities]], np.flatnonzero(kinds == KINDS[modalities])
+            rule, rows = (
+                self.rules[AVAILABILITIES[modalities]],
+                np.flatnonzero(availabilities == AVAILABILITIES[modalities]),
+            )
             probs[rows] = rule.probs(arrays, rows)
             sizes[rows] = rule.sizes(probs[rows], top)
             for modality in modalities:
                 alone[modality][rows] = self.rules[modality].probs(arrays, rows)
         problems = [seen.problems for seen in batch]
         ads = [seen.ad for seen in batch]
-        return answers(ads, probs, sizes, kinds.tolist(), problems, alone, self.prior)
+        return predictions(ads, probs, sizes, availabilities.tolist(), problems, alone, self.prior)
 
     def _used(self, seen: Seen) -> frozenset[Modality]:
         """What the answer rests on: all that the model reads, or else what there is of it."""
@@ -150,8 +153,8 @@ def _spread(
     modality: str, found: Sequence[NDArray[np.float32]], rows: Sequence[int], ads: int
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """The vectors and probabilities of these rows; not a number in the other ads' rows."""
-    for kind, values in zip(("vectors", "probs"), found, strict=True):
-        yield f"{modality}_{kind}", _in_rows(values, rows, ads)
+    for availability, values in zip(("vectors", "probs"), found, strict=True):
+        yield f"{modality}_{availability}", _in_rows(values, rows, ads)
 
 
 def _in_rows(values: NDArray[np.float32], rows: Sequence[int], ads: int) -> NDArray[np.float32]:

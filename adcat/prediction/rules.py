@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from adcat.fusion.fused_model import FusedModel
 from adcat.prediction.conformal import scores, set_sizes, threshold
 from adcat.prediction.temperature import fit_temperature, with_temperature
-from adcat.types import KINDS, MODALITIES, Kind, Labels, Modality, Probs, read_by
+from adcat.types import AVAILABILITIES, MODALITIES, Availability, Labels, Modality, Probs, read_by
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,21 +39,21 @@ class Rule:
         return set_sizes(probs, self.threshold)
 
 
-def baselines() -> dict[Kind, Rule]:
+def baselines() -> dict[Availability, Rule]:
     """The rules of both classifiers alone."""
     return {
         modality: Rule((f"{modality}_probs",), lambda arrays: arrays[0]) for modality in MODALITIES
     }
 
 
-def fused_rules(model: FusedModel) -> dict[Kind, Rule]:
+def fused_rules(model: FusedModel) -> dict[Availability, Rule]:
     """A fused model's rule for the ads that it reads, and for those that lack a modality."""
 
     def alone(modality: Modality) -> Rule:
         return Rule((f"{modality}_probs",), lambda arrays: model.alone(modality, arrays[0]))
 
-    rules: dict[Kind, Rule] = {modality: alone(modality) for modality in MODALITIES}
-    return {**rules, KINDS[model.modalities]: Rule(model.reads, model.combine)}
+    rules: dict[Availability, Rule] = {modality: alone(modality) for modality in MODALITIES}
+    return {**rules, AVAILABILITIES[model.modalities]: Rule(model.reads, model.combine)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

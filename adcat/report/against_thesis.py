@@ -94,7 +94,7 @@ def _over_groups(evaluation: Evaluation, models: dict[str, Measured]) -> list[Ef
     sizes = count(groups)
 
     def share(policy: str, group: str) -> float:
-        return recovered(groups, models[policy].outcomes.correct)[group] / sizes[group]
+        return recovered(groups, models[policy].ad_results.correct)[group] / sizes[group]
 
     wanted = [
         ("nn-validation", "nn", IMAGE_GROUP, "Table 5.2"),

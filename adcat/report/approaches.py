@@ -193,6 +193,6 @@ def best_section(evaluation: Evaluation, compare: bool) -> Section:
 
 
 _CRITERIA: Sequence[Callable[[Measured], Any]] = (
-    lambda model: model.merit,
+    lambda model: model.selection_score,
     lambda model: model.validation_top5,
 )

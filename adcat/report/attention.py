@@ -15,13 +15,13 @@ from adcat.files import open_array
 from adcat.plotting.charts import Chart, Panel, Series
 from adcat.progress import Progress
 from adcat.report.approaches import HISTORY, approach_section
+from adcat.report.embedded_images import LEGIBLE, embedded
 from adcat.report.measuring import Evaluation, Measured, best
 from adcat.report.page import Block, Drawing, Picture, Remark, Section, Shown
-from adcat.report.photos import LEGIBLE, embedded
 from adcat.report.words import share
 from adcat.tables import Column, Table, percent
 from adcat.types import MODALITIES, have
-from adcat.workspace.ads import read_kinds
+from adcat.workspace.ads import read_availabilities
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
 
@@ -173,9 +173,9 @@ _BORDER = (
 
 def _peak(workspace: Workspace, looking: Measured) -> float:
     """The weight of the place that a model looks at most, in weights of flat attention; mean."""
-    kinds = read_kinds(workspace.split, "test")
-    maps = open_array(looking.source.artifact / "test/maps.npy", len(kinds))
-    highest = maps.max(axis=1)[have(kinds, MODALITIES)]
+    availabilities = read_availabilities(workspace.split, "test")
+    maps = open_array(looking.source.artifact / "test/maps.npy", len(availabilities))
+    highest = maps.max(axis=1)[have(availabilities, MODALITIES)]
     return float(highest.mean(dtype=np.float64)) * maps.shape[1]
 
 

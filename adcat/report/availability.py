@@ -7,18 +7,19 @@ from adcat.tables import Column, Table, percent
 from adcat.types import IN_WORDS
 
 
-def kinds_section(evaluation: Evaluation) -> Section:
+def availability_section(evaluation: Evaluation) -> Section:
     """Every model's numbers by what an ad has."""
     chosen = evaluation.chosen
     found = [
-        f"{share(chosen.by_kind[kind].top1)} of the {many(ads, 'ad')} with {IN_WORDS[kind]}"
-        for kind, ads in evaluation.ads_by_kind.items()
+        f"{share(chosen.by_availability[availability].top1)} of the "
+        f"{many(ads, 'ad')} with {IN_WORDS[availability]}"
+        for availability, ads in evaluation.ads_by_availability.items()
     ]
     return Section(
         "kinds",
         "What if text or photo is missing?",
         f"{chosen.name} is right for {', for '.join(found)}.",
-        [Shown(top1_by_kind(evaluation)), Shown(kinds_table(evaluation), "kinds", _NOTE)],
+        [Shown(top1_by_availability(evaluation)), Shown(kinds_table(evaluation), "kinds", _NOTE)],
     )
 
 
@@ -29,17 +30,23 @@ _NOTE = (
 )
 
 
-def top1_by_kind(evaluation: Evaluation) -> Table:
+def top1_by_availability(evaluation: Evaluation) -> Table:
     """Top-1 of every model, with a column for each kind of ad."""
-    kinds = evaluation.ads_by_kind
+    availabilities = evaluation.ads_by_availability
     return Table(
         f"Top-1 by what an ad has, {evaluation.part} part",
         [
             Column("model"),
-            *(percent(f"{IN_WORDS[kind]} ({many(ads, 'ad')})") for kind, ads in kinds.items()),
+            *(
+                percent(f"{IN_WORDS[availability]} ({many(ads, 'ad')})")
+                for availability, ads in availabilities.items()
+            ),
         ],
         [
-            [model.name, *(model.by_kind[kind].top1 for kind in kinds)]
+            [
+                model.name,
+                *(model.by_availability[availability].top1 for availability in availabilities),
+            ]
             for model in evaluation.models
         ],
     )
@@ -49,12 +56,12 @@ def kinds_table(evaluation: Evaluation) -> Table:
     """Every number of every model for each kind of ad."""
     rows = [
         [
-            *(IN_WORDS[kind], ads, model.name, scores.top1, scores.top5),
+            *(IN_WORDS[availability], ads, model.name, scores.top1, scores.top5),
             *(scores.mean_recall, scores.mean_precision, scores.categories_scored),
         ]
-        for kind, ads in evaluation.ads_by_kind.items()
+        for availability, ads in evaluation.ads_by_availability.items()
         for model in evaluation.models
-        for scores in [model.by_kind[kind]]
+        for scores in [model.by_availability[availability]]
     ]
     return Table(
         f"Models by what an ad has, {evaluation.part} part",

@@ -8,9 +8,9 @@ from adcat.data.splitting import class_counts
 from adcat.evaluation.confusion import ConfusedPair, SizeClass, most_confused, size_classes
 from adcat.evaluation.significance import fisher
 from adcat.report.comparison import category_rows
+from adcat.report.embedded_images import cards
 from adcat.report.measuring import Evaluation
 from adcat.report.page import Block, Gallery, Picture, Section, Shown, drawn
-from adcat.report.photos import cards
 from adcat.report.words import CHANCE, many, share
 from adcat.tables import Cell, Column, Table, percent
 from adcat.types import PARTS
@@ -81,7 +81,7 @@ def _size_conclusion(evaluation: Evaluation, classes: list[SizeClass]) -> str:
 
 def confusion_section(workspace: Workspace, evaluation: Evaluation) -> Section:
     """The pairs of categories that the chosen model takes for each other, with ads."""
-    found = evaluation.chosen.outcomes
+    found = evaluation.chosen.ad_results
     pairs = most_confused(found.labels, found.predicted, found.confidence, PAIRS)
     wrong = int((~found.correct).sum())
     names = evaluation.categories

@@ -115,8 +115,8 @@ def pairs_table(evaluation: Evaluation) -> Table:
     for one, other in itertools.combinations(evaluation.models, 2):
         if one.scores.top1 < other.scores.top1:
             one, other = other, one
-        gained = int(np.count_nonzero(one.outcomes.correct & ~other.outcomes.correct))
-        lost = int(np.count_nonzero(other.outcomes.correct & ~one.outcomes.correct))
+        gained = int(np.count_nonzero(one.ad_results.correct & ~other.ad_results.correct))
+        lost = int(np.count_nonzero(other.ad_results.correct & ~one.ad_results.correct))
         difference = (gained - lost) / evaluation.ads
         rows.append([one.name, other.name, gained, lost, difference, mcnemar(gained, lost)])
     corrected = holm([float(row[-1] or 0) for row in rows])

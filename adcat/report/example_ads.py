@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from adcat.data.images import open_photo
+from adcat.data.images import open_image
 from adcat.errors import BadInputError
 from adcat.evaluation.error_groups import PREDICTIONS, Drawn, best
-from adcat.plotting.galleries import PHOTO_PIXELS, Example
+from adcat.plotting.galleries import IMAGE_PIXELS, Example
 from adcat.types import Part, Probs
 from adcat.workspace.ads import image_paths, read_ads, read_categories
 from adcat.workspace.layout import Workspace
@@ -60,8 +60,8 @@ def read_examples(
 
 def _pictures(path: str) -> "list[Image]":
     try:
-        photo = open_photo(path, max(PHOTO_PIXELS))
+        image = open_image(path, max(IMAGE_PIXELS))
     except BadInputError:
         return []
-    photo.thumbnail(PHOTO_PIXELS)
-    return [photo]
+    image.thumbnail(IMAGE_PIXELS)
+    return [image]

@@ -28,8 +28,8 @@ class Item:
 
 
 def _evaluated(number: str, shows: str, needs: str = "") -> Item:
-    kind, _, place = number.partition(" ")
-    file = f"evaluate/{kind.lower()}s/{kind.lower()}-{place}"
+    kind, _, position = number.partition(" ")
+    file = f"evaluate/{kind.lower()}s/{kind.lower()}-{position}"
     return Item(number, shows, EVALUATE, file, needs)
 
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from adcat.errors import BadInputError
 from adcat.evaluation.error_groups import Groups, assign
 from adcat.evaluation.metrics import (
+    AdResults,
     CategoryCounts,
-    Merit,
-    Outcomes,
     Scores,
+    SelectionScore,
+    ad_results,
     count_categories,
-    outcomes,
     score,
 )
 from adcat.evaluation.significance import (
@@ -24,10 +24,10 @@ from adcat.evaluation.significance import (
     paired_difference,
 )
 from adcat.progress import Progress
-from adcat.report.model_kinds import APPROACHES, Approach, Kind, kind_of
-from adcat.types import IN_WORDS, MODALITIES, Kinds, Labels, Modality, Part
-from adcat.types import Kind as AdKind
-from adcat.workspace.ads import read_categories, read_kinds, read_labels
+from adcat.report.model_kinds import APPROACHES, Approach, Availability, kind_of
+from adcat.types import IN_WORDS, MODALITIES, Availabilities, Labels, Modality, Part
+from adcat.types import Availability as AdKind
+from adcat.workspace.ads import read_availabilities, read_categories, read_labels
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs, all_models
 
@@ -37,14 +37,16 @@ class Measured:
     """One model's answers and metrics."""
 
     source: ModelProbs
-    kind: Kind
-    outcomes: Outcomes
-    on_validation: Outcomes  # out-of-fold where the model was fitted on validation ads
+    kind: Availability
+    ad_results: AdResults
+    on_validation: AdResults  # out-of-fold where the model was fitted on validation ads
     scores: Scores
     interval: Interval  # of top-1
     over_baseline: PairedDifference | None  # of top-1; None for the baseline itself
     counts: CategoryCounts
-    by_kind: Mapping[AdKind, Scores]  # of ads; only where some lack their text or their photo
+    by_availability: Mapping[
+        AdKind, Scores
+    ]  # of ads; only where some lack their text or their photo
 
     @property
     def name(self) -> str:
@@ -52,9 +54,9 @@ class Measured:
         return self.source.name
 
     @property
-    def merit(self) -> Merit:
+    def selection_score(self) -> SelectionScore:
         """What models are chosen by, on the validation ads."""
-        return self.on_validation.merit(self.source.is_flattered)
+        return self.on_validation.selection_score(self.source.is_tuned_on_validation)
 
     @property
     def validation_top5(self) -> float:
@@ -68,13 +70,13 @@ class Evaluation:
 
     part: Part
     labels: Labels  # [n]
-    kinds: Kinds  # what each ad has: [n]
+    availabilities: Availabilities  # what each ad has: [n]
     categories: Sequence[str]
     training_ads: Labels  # [categories]
     baseline: str  # that the others are compared with
     reason: str  # why it is that one
     models: Sequence[Measured]
-    baselines: Mapping[Modality, Outcomes]  # that exist, whether they are to be reported or not
+    baselines: Mapping[Modality, AdResults]  # that exist, whether they are to be reported or not
 
     @property
     def ads(self) -> int:
@@ -89,15 +91,17 @@ class Evaluation:
     @property
     def groups(self) -> Groups | None:
         """Each ad's error group: [n]; None unless both baselines exist and ads for both."""
-        if len(self.baselines) < len(MODALITIES) or "both" not in self.kinds:
+        if len(self.baselines) < len(MODALITIES) or "both" not in self.availabilities:
             return None
         correct = {modality: found.correct for modality, found in self.baselines.items()}
-        return assign(correct, self.kinds)
+        return assign(correct, self.availabilities)
 
     @property
-    def ads_by_kind(self) -> dict[AdKind, int]:
+    def ads_by_availability(self) -> dict[AdKind, int]:
         """How many ads there are of each kind; empty where all have text and photo."""
-        return {kind: int(of_kind.sum()) for kind, of_kind in _of_kinds(self.kinds).items()}
+        return {
+            kind: int(of_kind.sum()) for kind, of_kind in _of_kinds(self.availabilities).items()
+        }
 
     def of(self, *approaches: Approach) -> list[Measured]:
         """The models of some approaches that learned from all of their ads."""
@@ -116,7 +120,7 @@ class Evaluation:
 
 def best(models: Sequence[Measured]) -> Measured:
     """The model with the greatest merit on the validation ads."""
-    return max(models, key=lambda model: model.merit)
+    return max(models, key=lambda model: model.selection_score)
 
 
 def measure_models(
@@ -133,23 +137,26 @@ def measure_models(
     known = [model for model in all_models(workspace) if model.is_baseline]
     every = [*known, *(model for model in models if not model.is_baseline)]
     of_validation = read_labels(workspace.split, "validation")
-    found: dict[str, Outcomes] = {}
+    found: dict[str, AdResults] = {}
     with progress.task(f"evaluate {part}", len(labels) * len(every), "ads") as task:
         for model in every:
-            found[model.name] = outcomes(model.probs(part), labels, model.path(part))
+            found[model.name] = ad_results(model.probs(part), labels, model.path(part))
             task.advance(len(labels), model.name)
     on_validation = {
         model.name: found[model.name]
         if part == "validation"
-        else outcomes(model.probs("validation"), of_validation, model.path("validation"))
+        else ad_results(model.probs("validation"), of_validation, model.path("validation"))
         for model in every
     }
-    categories, kinds = read_categories(workspace.split), read_kinds(workspace.split, part)
+    categories, availabilities = (
+        read_categories(workspace.split),
+        read_availabilities(workspace.split, part),
+    )
     baseline, reason = _choose_baseline(known, on_validation)
     return Evaluation(
         part=part,
         labels=labels,
-        kinds=kinds,
+        availabilities=availabilities,
         categories=categories,
         training_ads=np.bincount(read_labels(workspace.split, "train"), minlength=len(categories)),
         baseline=baseline,
@@ -159,7 +166,7 @@ def measure_models(
                 model,
                 found[model.name],
                 on_validation[model.name],
-                kinds,
+                availabilities,
                 len(categories),
                 None if model.name == baseline else found[baseline],
             )
@@ -170,7 +177,7 @@ def measure_models(
 
 
 def _choose_baseline(
-    baselines: Sequence[ModelProbs], on_validation: Mapping[str, Outcomes]
+    baselines: Sequence[ModelProbs], on_validation: Mapping[str, AdResults]
 ) -> tuple[str, str]:
     """The baseline that the others are compared with, and why; the test part has no say."""
     first = baselines[0].name
@@ -178,37 +185,40 @@ def _choose_baseline(
         return first, "the only baseline"
     if not len(on_validation[first].labels):
         return first, "the baseline named first: no validation ads tell the better one"
-    better = max(baselines, key=lambda model: on_validation[model.name].merit(model.is_flattered))
+    better = max(
+        baselines,
+        key=lambda model: on_validation[model.name].selection_score(model.is_tuned_on_validation),
+    )
     return better.name, "the better baseline on the validation part"
 
 
 def _measure(
     model: ModelProbs,
-    found: Outcomes,
-    on_validation: Outcomes,
-    kinds: Kinds,
+    found: AdResults,
+    on_validation: AdResults,
+    availabilities: Availabilities,
     categories: int,
-    reference: Outcomes | None,
+    reference: AdResults | None,
 ) -> Measured:
     counts = count_categories(found, categories)
     return Measured(
         source=model,
         kind=kind_of(model),
-        outcomes=found,
+        ad_results=found,
         on_validation=on_validation,
         scores=score(found, counts),
         interval=accuracy_interval(found.correct),
         over_baseline=reference and paired_difference(found.correct, reference.correct),
         counts=counts,
-        by_kind={
+        by_availability={
             kind: score(found.of(ads), count_categories(found.of(ads), categories))
-            for kind, ads in _of_kinds(kinds).items()
+            for kind, ads in _of_kinds(availabilities).items()
         },
     )
 
 
-def _of_kinds(kinds: Kinds) -> dict[AdKind, NDArray[np.bool_]]:
+def _of_kinds(availabilities: Availabilities) -> dict[AdKind, NDArray[np.bool_]]:
     """Which ads are of each kind that there is: [n]; empty where all have text and photo."""
-    if (kinds == "both").all():
+    if (availabilities == "both").all():
         return {}
-    return {kind: kinds == kind for kind in IN_WORDS if (kinds == kind).any()}
+    return {kind: availabilities == kind for kind in IN_WORDS if (availabilities == kind).any()}

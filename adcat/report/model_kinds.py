@@ -39,7 +39,7 @@ ATTENDING: Mapping[str, str] = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Kind:
+class Availability:
     """What a model is."""
 
     approach: Approach
@@ -70,13 +70,15 @@ class Kind:
         return EXPLAINED.get(self.policy, "")
 
 
-def kind_of(model: ModelProbs) -> Kind:
+def kind_of(model: ModelProbs) -> Availability:
     """Reads what a model is from its artifact."""
     if model.is_baseline:
-        return Kind("baseline", model.name, {})
+        return Availability("baseline", model.name, {})
     settings = model.artifact.manifest().settings
     if model.artifact.name.startswith("attend/"):
-        return Kind("attention", f"attend-{settings['insert_at']}-{settings['over']}", settings)
+        return Availability(
+            "attention", f"attend-{settings['insert_at']}-{settings['over']}", settings
+        )
     fused = read_definition(model.artifact.path)
     is_early = any(name.endswith("_vectors") for name in fused.reads)
-    return Kind("early fusion" if is_early else "late fusion", fused.policy, settings)
+    return Availability("early fusion" if is_early else "late fusion", fused.policy, settings)

@@ -67,7 +67,7 @@ class Picture:
 class Card:
     """An ad."""
 
-    photo: str  # a data URI; empty where the photo cannot be opened
+    image: str  # a data URI; empty where the photo cannot be opened
     title: str
     category: str  # the true one
     predictions: Mapping[str, Sequence[tuple[str, float]]]  # classifier -> confidences, best first

@@ -19,10 +19,10 @@ from adcat.evaluation.error_groups import (
     recovered,
     recovered_table,
 )
+from adcat.report.embedded_images import cards
 from adcat.report.measuring import Evaluation, Measured
 from adcat.report.model_kinds import Approach
 from adcat.report.page import Block, Gallery, Remark, Section, Shown
-from adcat.report.photos import cards
 from adcat.report.words import share
 from adcat.tables import Cell, Column, Table, percent
 from adcat.types import Part
@@ -89,7 +89,7 @@ def _conclusion(evaluation: Evaluation, groups: Groups) -> str:
     chosen = evaluation.chosen
     if chosen.kind.approach == "baseline":
         return text
-    won = recovered(groups, chosen.outcomes.correct)
+    won = recovered(groups, chosen.ad_results.correct)
     return (
         f"{text} {chosen.name} gets {share_of(won, counts, 'image_correct_text_incorrect')} of the "
         "ads that only the image gets right, keeps "
@@ -107,7 +107,7 @@ def share_of(ads: Mapping[str, int], counts: Mapping[str, int], group: str) -> s
 def _recovered(evaluation: Evaluation, groups: Groups, compare: bool) -> list[Shown]:
     found: dict[Approach, dict[str, Mapping[str, int]]] = {
         approach: {
-            model.name: recovered(groups, model.outcomes.correct)
+            model.name: recovered(groups, model.ad_results.correct)
             for model in evaluation.of(approach)
         }
         for approach in RECOVERED

@@ -22,12 +22,12 @@ ASKED = 0.95  # of them, the one that the conclusion is about
 def reliability_section(evaluation: Evaluation) -> Section:
     """How far confidence and accuracy are apart."""
     found = {
-        model.name: reliability(model.outcomes.confidence, model.outcomes.correct)
+        model.name: reliability(model.ad_results.confidence, model.ad_results.correct)
         for model in evaluation.models
     }
     rows: list[list[Cell]] = []
     for model in evaluation.models:
-        confidence = float(model.outcomes.confidence.mean())
+        confidence = float(model.ad_results.confidence.mean())
         error = found[model.name].expected_calibration_error
         rows.append([model.name, confidence, model.scores.top1, confidence - model.scores.top1,
                      error])  # fmt: skip
@@ -41,7 +41,7 @@ def reliability_section(evaluation: Evaluation) -> Section:
         rows,
     )
     chosen = evaluation.chosen
-    gap = float(chosen.outcomes.confidence.mean()) - chosen.scores.top1
+    gap = float(chosen.ad_results.confidence.mean()) - chosen.scores.top1
     error = found[chosen.name].expected_calibration_error
     too = "too sure of itself" if gap > 0 else "less sure of itself than it could be"
     return Section(
@@ -126,7 +126,7 @@ def _conclusion(model: Measured) -> str:
 
 def at_precision(model: Measured, precision: float) -> Automation | None:
     """What the threshold brings that validation ads call for; None where none reaches it."""
-    seen, judged = model.on_validation, model.outcomes
+    seen, judged = model.on_validation, model.ad_results
     if not len(seen.labels):
         return None
     threshold = threshold_for(seen.confidence, seen.correct, precision)
@@ -160,7 +160,9 @@ def automation_table(evaluation: Evaluation) -> Table:
 def _automation_chart(evaluation: Evaluation) -> Drawing:
     series: list[Series] = []
     for model in evaluation.headline:
-        accepted, precision = automation_curve(model.outcomes.confidence, model.outcomes.correct)
+        accepted, precision = automation_curve(
+            model.ad_results.confidence, model.ad_results.correct
+        )
         steady = accepted * evaluation.ads >= min(DRAWN, evaluation.ads) - 0.5
         shares, right = 100 * accepted[steady], 100 * precision[steady]
         series.append(Series(model.name, shares.tolist(), right.tolist()))

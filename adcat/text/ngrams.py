@@ -25,20 +25,22 @@ def ngram_buckets(
     starts = np.flatnonzero((octets & 0xC0) != 0x80)  # of the characters: [characters]
     widths = np.diff(starts, append=len(octets))
     lengths = np.array([len(word) + 2 for word in words], np.int64)
-    place = np.repeat(np.arange(len(words)), lengths)
-    left = np.cumsum(lengths)[place] - np.arange(len(place))  # characters to the end of the word
-    first = np.arange(len(place))  # an n-gram for every character that it can begin with
-    hashes = np.full(len(place), FNV_OFFSET)
-    places, buckets = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    position = np.repeat(np.arange(len(words)), lengths)
+    left = np.cumsum(lengths)[position] - np.arange(
+        len(position)
+    )  # characters to the end of the word
+    first = np.arange(len(position))  # an n-gram for every character that it can begin with
+    hashes = np.full(len(position), FNV_OFFSET)
+    positions, buckets = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for n in range(1, maxn + 1):
         long = left >= n
-        place, left, first, hashes = place[long], left[long], first[long], hashes[long]
+        position, left, first, hashes = position[long], left[long], first[long], hashes[long]
         last = first + n - 1
         for i in range(widths.max(initial=0)):
             here = np.flatnonzero(widths[last] > i)
             hashes[here] = (hashes[here] ^ octets[starts[last[here]] + i]) * FNV_PRIME
         if n >= minn:
-            real = (left > 1) & (left < lengths[place]) if n == 1 else slice(None)
-            places.append(place[real])
+            real = (left > 1) & (left < lengths[position]) if n == 1 else slice(None)
+            positions.append(position[real])
             buckets.append((hashes[real] % np.uint32(bucket)).astype(np.int64))
-    return np.concatenate(places), np.concatenate(buckets)
+    return np.concatenate(positions), np.concatenate(buckets)

@@ -64,9 +64,9 @@ class WordSums:
         args = self._args
         ids = np.array([self._word_id(word) for word in words], np.int64)
         known = np.flatnonzero(ids >= 0)
-        places, buckets = ngram_buckets(words, args.minn, args.maxn, args.bucket)
+        positions, buckets = ngram_buckets(words, args.minn, args.maxn, args.bucket)
         cells = (
-            np.concatenate([known, places]),
+            np.concatenate([known, positions]),
             np.concatenate([ids[known], rows - args.bucket + buckets]),
         )
         ones = np.ones(len(cells[0]), np.float32)

@@ -17,7 +17,7 @@ from adcat.errors import (
     BadInputError,
     expecting,
 )
-from adcat.types import MODALITIES, Kinds, Modality, have, kinds_with
+from adcat.types import MODALITIES, Availabilities, Modality, availabilities_with, have
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.manifest import MANIFEST
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 ADS = "ads.parquet"
-KIND = "modality"  # the column that says what an ad has; absent where all have both
+AVAILABILITY = "modality"  # the column that says what an ad has; absent where all have both
 DIGEST = "image_digest"  # empty where the image was not read
 CATEGORIES = "categories.json"
 
@@ -72,7 +72,10 @@ def iterate_ads(
 
     needed, wanted = ["part"], pc.field("part") == part
     if having and has_incomplete(split):
-        needed, wanted = [*needed, KIND], wanted & pc.field(KIND).isin(kinds_with(having))
+        needed, wanted = (
+            [*needed, AVAILABILITY],
+            wanted & pc.field(AVAILABILITY).isin(availabilities_with(having)),
+        )
     for chunk in stream_ads(split / ADS, [*needed, *columns], batch):
         here = chunk.filter(wanted).select(list(columns))
         passed = min(skip, here.num_rows)
@@ -127,21 +130,23 @@ def count_ads(split: Artifact, part: Part) -> int:
 
 def has_incomplete(split: Artifact) -> bool:
     """Whether ads may lack their text or their photo."""
-    return has_kinds(split / ADS)
+    return has_availability(split / ADS)
 
 
-def read_kinds(split: Artifact, part: Part) -> Kinds:
+def read_availabilities(split: Artifact, part: Part) -> Availabilities:
     """Reads which modalities every ad of a part has: [n]."""
     if not has_incomplete(split):
         return np.full(count_ads(split, part), "both")
-    chunks = [chunk[KIND].to_pylist() for chunk in iterate_ads(split, part, [KIND], 65536)]
-    return np.array([kind for chunk in chunks for kind in chunk], np.str_)
+    chunks = [
+        chunk[AVAILABILITY].to_pylist() for chunk in iterate_ads(split, part, [AVAILABILITY], 65536)
+    ]
+    return np.array([availability for chunk in chunks for availability in chunk], np.str_)
 
 
 def read_modalities(split: Artifact) -> list[Modality]:
     """The modalities that any ad has, whatever its part."""
-    kinds = np.concatenate([np.unique(read_kinds(split, part)) for part in PARTS])
-    return [modality for modality in MODALITIES if have(kinds, [modality]).any()]
+    availabilities = np.concatenate([np.unique(read_availabilities(split, part)) for part in PARTS])
+    return [modality for modality in MODALITIES if have(availabilities, [modality]).any()]
 
 
 def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) -> list[str]:
@@ -152,10 +157,10 @@ def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) ->
     folder = images_folder(split)
     chunks = iterate_ads(split, part, ["image"], having=having)
     images = (image for chunk in chunks for image in chunk["image"].to_pylist())
-    kinds = read_kinds(split, part)
-    has_photo = have(kinds[have(kinds, having)], ["image"])
+    availabilities = read_availabilities(split, part)
+    has_image = have(availabilities[have(availabilities, having)], ["image"])
     return [
-        str(folder / image) if there else "" for image, there in zip(images, has_photo, strict=True)
+        str(folder / image) if there else "" for image, there in zip(images, has_image, strict=True)
     ]
 
 
@@ -180,11 +185,11 @@ def ads_schema(incomplete: bool = False) -> "pa.Schema":
 
     names = ["id", "part", "row", "title", "description", "category", "label", "image", DIGEST]
     types = {"row": pa.int64(), "label": pa.int32()}
-    columns = [*names, *([KIND] if incomplete else [])]
+    columns = [*names, *([AVAILABILITY] if incomplete else [])]
     return pa.schema({name: types.get(name, pa.string()) for name in columns})
 
 
-def has_kinds(path: Path) -> bool:
+def has_availability(path: Path) -> bool:
     """Whether ads may lack their text or their photo.
 
     Raises:
@@ -193,7 +198,7 @@ def has_kinds(path: Path) -> bool:
     import pyarrow.parquet as pq
 
     with expecting(path, "table of ads"):
-        return KIND in pq.read_schema(path).names
+        return AVAILABILITY in pq.read_schema(path).names
 
 
 def stream_ads(path: Path, columns: Sequence[str], batch: int) -> Iterator["pa.RecordBatch"]:

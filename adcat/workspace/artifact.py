@@ -17,7 +17,7 @@ from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
 from adcat.workspace import command_lines
 from adcat.workspace.digests import FileDigests
 from adcat.workspace.manifest import MANIFEST, Manifest
-from adcat.workspace.staging import Draft, Drafts, Unfinished
+from adcat.workspace.staging import Staging, StagingArea, Unfinished
 
 State: TypeAlias = Literal["missing", "damaged", "stale", "current"]
 
@@ -138,13 +138,13 @@ class Artifact:
         return self.root / ".cache" / f"{self.name}.json"
 
     @property
-    def _drafts(self) -> Drafts:
-        return Drafts(self.path, self.root / ".partial" / self.name, self._cache)
+    def _staging_area(self) -> StagingArea:
+        return StagingArea(self.path, self.root / ".partial" / self.name, self._cache)
 
     @contextlib.contextmanager
     def write(
         self, settings: Any, inputs: Iterable["Artifact"] = (), *, resume: bool = False
-    ) -> Iterator[Draft]:
+    ) -> Iterator[Staging]:
         """Yields a draft that becomes this artifact when the block ends without an error.
 
         Args:
@@ -163,16 +163,16 @@ class Artifact:
                 inputs={name: source.digest for name, source in sources.items()},
                 record={"made_from": {name: source.settings for name, source in sources.items()}},
             )
-            with self._drafts.write(manifest, resume=resume) as draft:
-                yield draft
+            with self._staging_area.write(manifest, resume=resume) as staging:
+                yield staging
 
     def unfinished(self) -> list[Unfinished]:
         """The drafts that wait for another run, or are being written."""
-        return self._drafts.unfinished()
+        return self._staging_area.unfinished()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Ends what a killed process left."""
-        self._drafts.mend()
+        self._staging_area.repair()
 
 
 @contextlib.contextmanager
@@ -189,7 +189,7 @@ def reading(artifacts: Iterable[Artifact]) -> Iterator[dict[str, Manifest]]:
     with contextlib.ExitStack() as stack:
         sources = list(artifacts)
         for source in sources:
-            stack.enter_context(source._drafts.reading())
+            stack.enter_context(source._staging_area.reading())
         yield {source.name: source.check() for source in sources}
 
 

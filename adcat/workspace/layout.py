@@ -78,10 +78,10 @@ class Workspace:
         """The artifacts that may have a draft, or whatever else a process leaves."""
         return self._of_all_steps(self.root / ".partial")
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Ends what killed processes left."""
         for artifact in self.begun():
-            artifact.mend()
+            artifact.repair()
 
     def _of_all_steps(self, folder: Path) -> list[Artifact]:
         several = {step: self._listed(step, folder) for step in STEPS_WITH_VARIANTS}

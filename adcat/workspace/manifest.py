@@ -22,7 +22,7 @@ RECORDED_PACKAGES = (
     "scipy", "tensorflow",
 )  # fmt: skip
 # Among a manifest's notes:
-STEERED_BY = "training_steered_by"  # which ads said when to stop, or which settings are best
+TUNED_ON = "training_steered_by"  # which ads said when to stop, or which settings are best
 VALIDATION_PROBS = "validation_probs"
 OUT_OF_FOLD = "out-of-fold"  # each ad's from a model that was fitted without it
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
 from adcat.progress import Progress
 from adcat.types import MODALITIES, Modality, Part, Probs, have
-from adcat.workspace.ads import has_incomplete, read_kinds, read_prior
+from adcat.workspace.ads import has_incomplete, read_availabilities, read_prior
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import open_probs
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import OUT_OF_FOLD, STEERED_BY, VALIDATION_PROBS
+from adcat.workspace.manifest import OUT_OF_FOLD, TUNED_ON, VALIDATION_PROBS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class ModelProbs:
         return self.name in MODALITIES
 
     @property
-    def is_flattered(self) -> bool:
+    def is_tuned_on_validation(self) -> bool:
         """Whether it knows the validation ads better than others, as they steered its training."""
         notes = self.artifact.manifest().notes
-        steered_by = notes.get(f"{self.name}_steered_by" if self.is_baseline else STEERED_BY)
+        steered_by = notes.get(f"{self.name}_steered_by" if self.is_baseline else TUNED_ON)
         return steered_by == "validation" and notes.get(VALIDATION_PROBS) != OUT_OF_FOLD
 
     def path(self, part: Part) -> Path:
@@ -51,7 +51,7 @@ class ModelProbs:
         probs = open_probs(self.artifact, part, self.file)
         if not self.is_baseline or not has_incomplete(split):
             return probs
-        unread = ~have(read_kinds(split, part), [cast(Modality, self.name)])
+        unread = ~have(read_availabilities(split, part), [cast(Modality, self.name)])
         return cast(Probs, OrPrior(probs, unread, read_prior(split)))
 
 

@@ -38,10 +38,10 @@ def fill(
     """
     rows = _Rows(count)
     arrays = [_open(path, there, columns, rows.done) for path, columns in files.items()]
-    places = np.flatnonzero(there)
-    with progress.task(title, len(places), unit, rows.done) as task:
+    positions = np.flatnonzero(there)
+    with progress.task(title, len(positions), unit, rows.done) as task:
         for batch in batches(rows.done):
-            here = places[rows.done : rows.done + len(batch[0])]
+            here = positions[rows.done : rows.done + len(batch[0])]
             for array, values in zip(arrays, batch, strict=True):
                 check_finite(values, here, title)
                 array[here] = values

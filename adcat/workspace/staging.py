@@ -21,13 +21,13 @@ from adcat.files import replacing, write_json
 from adcat.workspace.digests import FileDigests
 from adcat.workspace.manifest import MANIFEST, Manifest, record
 
-FLEETING = "draft"  # the folder of a draft that no later run goes on with
+TEMPORARY = "draft"  # the folder of a draft that no later run goes on with
 CHECKPOINTS = ".checkpoints"
 GLANCE = 1  # second; `status` holds a writer's lock for far less than that
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Draft:
+class Staging:
     """An artifact while it is being made."""
 
     folder: Path
@@ -52,7 +52,7 @@ class Unfinished:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Drafts:
+class StagingArea:
     """The drafts of one artifact, and their way into its place."""
 
     target: Path  # the artifact's folder
@@ -60,7 +60,7 @@ class Drafts:
     digests: Path  # the side cache of the artifact's files
 
     @contextlib.contextmanager
-    def write(self, manifest: Manifest, *, resume: bool) -> Iterator[Draft]:
+    def write(self, manifest: Manifest, *, resume: bool) -> Iterator[Staging]:
         """Yields a draft that takes the artifact's place when the block ends without an error.
 
         Args:
@@ -74,15 +74,15 @@ class Drafts:
         with self._writers_lock():
             self._check_unread()
             self._recover()
-            folder = self.folder / (manifest.digest[:16] if resume else FLEETING)
+            folder = self.folder / (manifest.digest[:16] if resume else TEMPORARY)
             if folder.exists() and not resume:
                 shutil.rmtree(folder)
             folder.mkdir(parents=True, exist_ok=True)
-            draft = Draft(folder, {}, dict(manifest.record))
+            staging = Staging(folder, {}, dict(manifest.record))
             try:
                 self._describe(folder, manifest, started)
-                yield draft
-                self._seal(draft, manifest, started)
+                yield staging
+                self._seal(staging, manifest, started)
             except BaseException as error:
                 self._recover()
                 if not resume:
@@ -104,13 +104,13 @@ class Drafts:
                     fcntl.flock(file, fcntl.LOCK_SH)
             yield
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Ends what a killed process left, unless another process is writing the artifact."""
-        fleeting = self.folder / FLEETING
-        if self._aside.exists() or fleeting.exists():
+        temporary = self.folder / TEMPORARY
+        if self._aside.exists() or temporary.exists():
             with contextlib.suppress(BusyError, OSError), self._writers_lock():
                 self._recover()
-                shutil.rmtree(fleeting, ignore_errors=True)
+                shutil.rmtree(temporary, ignore_errors=True)
                 self._sweep()
 
     def unfinished(self) -> list[Unfinished]:
@@ -119,10 +119,14 @@ class Drafts:
         for folder in self.folder.iterdir() if self.folder.is_dir() else []:
             with contextlib.suppress(OSError, BadInputError):
                 found.append(Unfinished(folder, Manifest.read(folder / MANIFEST)))
-        found.sort(key=lambda draft: (draft.folder / MANIFEST).stat().st_mtime_ns)
+        found.sort(key=lambda staging: (staging.folder / MANIFEST).stat().st_mtime_ns)
         if found and self._is_being_written():
             found[-1] = dataclasses.replace(found[-1], is_being_written=True)
-        return [draft for draft in found if draft.is_being_written or draft.folder.name != FLEETING]
+        return [
+            staging
+            for staging in found
+            if staging.is_being_written or staging.folder.name != TEMPORARY
+        ]
 
     def _describe(self, folder: Path, manifest: Manifest, started: float) -> None:
         """Lets `status` know what the draft will be."""
@@ -130,15 +134,15 @@ class Drafts:
         with replacing(folder / MANIFEST) as new:
             write_json(new, dataclasses.asdict(begun))
 
-    def _seal(self, draft: Draft, manifest: Manifest, started: float) -> None:
+    def _seal(self, staging: Staging, manifest: Manifest, started: float) -> None:
         """Writes the manifest into the draft and moves the draft into place."""
-        folder = draft.folder
+        folder = staging.folder
         (folder / MANIFEST).unlink()
         sealed = dataclasses.replace(
             manifest,
             files=FileDigests(folder, self.digests).compute(),
-            notes=draft.notes,
-            record={**record(started), **draft.record},
+            notes=staging.notes,
+            record={**record(started), **staging.record},
         )
         write_json(folder / MANIFEST, dataclasses.asdict(sealed))
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # last: digests take their time

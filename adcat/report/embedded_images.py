@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 
-from adcat.data.images import open_photo
+from adcat.data.images import open_image
 from adcat.errors import BadInputError
 from adcat.evaluation.error_groups import PREDICTIONS, best
 from adcat.report.page import Card, data_uri
@@ -57,8 +57,8 @@ def embedded(path: str, size: tuple[int, int], quality: int) -> str:
     Raises:
       BadInputError: it cannot be opened.
     """
-    photo = open_photo(path, max(size))
-    photo.thumbnail(size)
+    image = open_image(path, max(size))
+    image.thumbnail(size)
     content = io.BytesIO()
-    photo.save(content, "JPEG", quality=quality, optimize=True)
+    image.save(content, "JPEG", quality=quality, optimize=True)
     return data_uri("image/jpeg", content.getvalue())

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from adcat.data.images import Photos, stream_batches
+from adcat.data.images import Images, stream_batches
 from adcat.image.augmentation import augmented_view
 from adcat.image.classifier import ImageModel
 from adcat.learning.examples import Examples, Inputs, Rows
@@ -11,7 +11,7 @@ from adcat.types import Labels
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class LabelledPhotos:
+class LabelledImages:
     """Where photos lie, and the categories of their ads."""
 
     paths: Sequence[str]  # [n]
@@ -21,27 +21,27 @@ class LabelledPhotos:
         return len(self.labels)
 
 
-def augmented_photos(photos: LabelledPhotos, side: int, seed: int) -> Examples:
+def augmented_images(images: LabelledImages, side: int, seed: int) -> Examples:
     """Photos in another random view each epoch, for training."""
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
-        def read(row: int) -> Photos:
-            return augmented_view(photos.paths[row], side, (seed, epoch, row))
+        def read(row: int) -> Images:
+            return augmented_view(images.paths[row], side, (seed, epoch, row))
 
         return ((batch,) for batch in stream_batches(read, batches))
 
-    return Examples(photos.labels, stream)
+    return Examples(images.labels, stream)
 
 
-def central_photos(photos: LabelledPhotos, model: ImageModel) -> Examples:
+def central_images(images: LabelledImages, model: ImageModel) -> Examples:
     """Photos as they are predicted from, for validation."""
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
         del epoch  # there is one such view
 
-        def read(row: int) -> Photos:
-            return model.read(photos.paths[row])
+        def read(row: int) -> Images:
+            return model.read(images.paths[row])
 
         return ((batch,) for batch in stream_batches(read, batches))
 
-    return Examples(photos.labels, stream)
+    return Examples(images.labels, stream)
