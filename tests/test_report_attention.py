@@ -17,8 +17,7 @@ from reading import names, read_page, read_table, run
 from sealed import seal
 from typer.testing import CliRunner
 
-from adcat.attention.config import Setting
-from adcat.attention.search import Trial, best_of_each
+from adcat.attention.search import Trial, best_of_each, grid
 from adcat.cli.app import app
 from adcat.report.items import ITEMS, items_of
 from adcat.workspace.layout import Workspace
@@ -182,7 +181,7 @@ def test_items_name_the_files_of_the_model_that_is_shown():
 
 
 def test_the_best_of_each_setting_is_the_first_of_equals():
-    trials = [Trial(Setting("a", "wh", rate), []) for rate in (0.1, 0.01)]
+    trials = [Trial(setting, []) for setting in grid([0.1, 0.01])[:2]]
     assert best_of_each(trials) == {"a-wh": trials[0]}
 
 

@@ -106,10 +106,10 @@ def _searched(workspace: Workspace, search: Artifact | None, compare: bool) -> l
 
 def _search_curves(trials: Sequence[Trial], over: Over) -> Drawing:
     """Every insertion point at its best learning rate; none that failed."""
-    best = [trial for trial in best_of_each(trials).values() if trial.setting.over == over]
+    best = [trial for trial in best_of_each(trials).values() if trial.setting["over"] == over]
     series = [
         Series(
-            f"{trial.setting.insert_at}, learning rate {trial.setting.learning_rate:g}",
+            "{insert_at}, learning rate {learning_rate:g}".format(**trial.setting),
             [point.epoch for point in trial.history],
             [100 * point.validation_top1 for point in trial.history],
         )
