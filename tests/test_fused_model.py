@@ -74,12 +74,12 @@ def test_log_linear_fits_its_weights_per_kind_and_keeps_them(tmp_path):
     seen = PartArrays({"text_probs": o}, labels, availabilities)
     material = Material(dataclasses.replace(seen, labels=np.array([0, 1, 2])), seen, 3)
     model = fit_closed_form(POLICIES["log-linear"], material, np.arange(3000), regularisation=1.0)
-    assert model.lone["text"]["w"] == pytest.approx(1 / 3, abs=0.05)
-    assert set(model.lone) == {"text"}
+    assert model.single["text"]["w"] == pytest.approx(1 / 3, abs=0.05)
+    assert set(model.single) == {"text"}
     model.save(tmp_path)
     again = load(tmp_path)
     found = again.predictions(seen.arrays, availabilities, np.arange(5), PRIOR)
-    np.testing.assert_allclose(found, model.alone("text", o[:5]), rtol=1e-6)
+    np.testing.assert_allclose(found, model.single_modality_probs("text", o[:5]), rtol=1e-6)
     assert np.abs(found - o[:5]).max() > 0.01
 
 

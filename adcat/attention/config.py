@@ -11,7 +11,7 @@ from adcat.settings import option
 
 @dataclasses.dataclass(frozen=True)
 class AttentionConfig:
-    """Where and how the text steers the network."""
+    """Where attention is inserted, over what, and its form."""
 
     panel: ClassVar = "Attention"
 

@@ -51,7 +51,7 @@ def train(
       validation: what says when to slow down and to stop.
       image_model: the folder of the image classifier.
       checkpoints: where state and feature maps are kept, and found again by a later call.
-      progress: hears of every photo.
+      progress: counts the images.
 
     Returns:
       The model with its best validation weights, and the history of its training.

@@ -1,4 +1,4 @@
-"""What an attention model says of ads: probabilities, and where it looked."""
+"""Predictions and attention maps of an attention model."""
 
 from collections.abc import Iterator
 from typing import TypeAlias

@@ -74,7 +74,7 @@ def search(
       settings: what to try.
       train: returns the history of a setting; one that diverges is a failed trial.
       log: JSON lines, one per trial.
-      progress: told the best so far.
+      progress: shows the best so far.
 
     Raises:
       BadInputError: every trial failed.

@@ -42,7 +42,7 @@ def dry_run(
     """Runs a step on one batch of ads of each part, and writes nothing to the workspace.
 
     Raises:
-      AdcatError: what the step raises, told of the workspace instead of the copy.
+      AdcatError: what the command raises, with the workspace's path instead of the copy's.
     """
     started, ads = time.monotonic(), _ads(settings)
     with tempfile.TemporaryDirectory(prefix="adcat-dry-run-") as folder:
@@ -162,7 +162,7 @@ def _digest(finding: Finding | None) -> str | None:
 
 
 class _Renaming:
-    """A `Progress` whose lines are told in other words."""
+    """A `Progress` with renamed paths."""
 
     def __init__(self, progress: Progress, renamed: Callable[[str], str]) -> None:
         self._progress, self._renamed = progress, renamed

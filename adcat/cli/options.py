@@ -119,7 +119,7 @@ def _typer_info(settings: type[Any], field: dataclasses.Field[Any], hint: Any) -
 
 
 def _metavar(hint: Any) -> tuple[str | None, tuple[str, ...]]:
-    """What stands for an option's value, and the choices that this does not tell."""
+    """The placeholder of an option's value, and the choices that it leaves out."""
     if get_origin(hint) in (Union, UnionType, list):
         hint = get_args(hint)[0]
     if get_origin(hint) is not Literal:

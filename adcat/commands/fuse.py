@@ -191,7 +191,7 @@ def _fitted_on(policy: Policy, settings: Settings) -> dict[str, str]:
         probs = f"{OUT_OF_FOLD}, with settings that were chosen on all of them"
     else:
         probs = OUT_OF_FOLD
-    return {"fitted_on": fitted, TUNED_ON: policy.steered_by, VALIDATION_PROBS: probs}
+    return {"fitted_on": fitted, TUNED_ON: policy.tuned_on, VALIDATION_PROBS: probs}
 
 
 def _lines(name: str, settings: Settings, model: FusedModel) -> list[str]:
@@ -202,7 +202,7 @@ def _lines(name: str, settings: Settings, model: FusedModel) -> list[str]:
     if model.network is None:
         of = {
             "weights": found,
-            **{f"weights of ads with {IN_WORDS[m]}": v for m, v in model.lone.items()},
+            **{f"weights of ads with {IN_WORDS[m]}": v for m, v in model.single.items()},
         }
         in_words = {whose: _weights(values) for whose, values in of.items()}
         return lines + [f"{whose}: {weights}" for whose, weights in in_words.items() if weights]
@@ -212,7 +212,7 @@ def _lines(name: str, settings: Settings, model: FusedModel) -> list[str]:
     )
     if fitted == "train":
         lines.append(
-            "learned from the baselines' answers to ads that they were trained on, as in the "
+            "learned from the baselines' predictions of their own training ads, as in the "
             "thesis; --fit-on validation avoids that"
         )
     return lines

@@ -144,7 +144,7 @@ class Source:
 
     batches: Callable[[int], Iterator[list[Ad]]]  # called with the number of ads to pass over
     images: Path  # the folder that photos' names are relative to, resolved
-    ahead: int = 0  # batches whose photos are decoded before one is answered
+    ahead: int = 0  # batches whose images are decoded ahead
 
 
 def _source(settings: Settings, progress: Progress) -> Source:

@@ -71,7 +71,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     ]
     return {
         "workspace": str(workspace.root),
-        "artifacts": [_judged(finding) for finding in findings],
+        "artifacts": [_described_state(finding) for finding in findings],
         "unfinished": staging_areas,
         "next": _next(
             [f for f in findings if f.artifact != workspace.attention_search], staging_areas
@@ -90,7 +90,7 @@ def _needless(workspace: Workspace) -> list[Artifact]:
     return [artifact for modality, artifact in classifiers.items() if modality not in there]
 
 
-def _judged(finding: Finding) -> dict[str, Any]:
+def _described_state(finding: Finding) -> dict[str, Any]:
     path, manifest = finding.artifact.path, finding.manifest
     return {
         "artifact": finding.artifact.name,

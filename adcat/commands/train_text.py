@@ -115,8 +115,8 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
         models.save(staging.folder, settings.model, model, read_categories(split))
         table = _score(split, model, settings.seed)
         write_table(staging.folder, "history", table)
-        steered_by = "validation" if settings.tune else "nothing"
-        staging.notes.update({**notes, "fitted_on": "train", TUNED_ON: steered_by})
+        tuned_on = "validation" if settings.tune else "nothing"
+        staging.notes.update({**notes, "fitted_on": "train", TUNED_ON: tuned_on})
     return Report(lines, [table])
 
 

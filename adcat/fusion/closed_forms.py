@@ -28,8 +28,8 @@ class Evidence(NamedTuple):
     regularisation: float
 
 
-class LoneEvidence(NamedTuple):
-    """What the answer to ads that have one modality only may be fitted on."""
+class SingleModalityEvidence(NamedTuple):
+    """What the prediction of ads with a single modality may be fitted on."""
 
     o: Probs  # of such validation ads [n, categories], by the one classifier that can read them
     labels: Labels  # [n]
@@ -37,11 +37,11 @@ class LoneEvidence(NamedTuple):
     regularisation: float
 
 
-class Alone(NamedTuple):
-    """How to answer an ad that has one modality only, and how to find the parameters of that."""
+class SingleModality(NamedTuple):
+    """How to predict an ad with a single modality, and how to fit the parameters of that."""
 
     prediction: Callable[..., NDArray[np.floating]]
-    fit: Callable[[LoneEvidence], Parameters]
+    fit: Callable[[SingleModalityEvidence], Parameters]
 
 
 def max_policy(o_img: Probs, o_txt: Probs) -> NDArray[np.floating]:
@@ -82,12 +82,12 @@ def fit_log_linear(evidence: Evidence) -> Parameters:
     return {"prior": prior.tolist(), **dict(zip(names, weights.tolist(), strict=True))}
 
 
-def log_linear_alone(o: Probs, prior: list[float], w: float, gamma: float) -> NDArray[np.floating]:
+def log_linear_single(o: Probs, prior: list[float], w: float, gamma: float) -> NDArray[np.floating]:
     """log p(c) = w log o(c) + γ log prior(c) - log Z."""
     return pooling.pool([o], np.asarray(prior), np.array([w, gamma]))
 
 
-def fit_log_linear_alone(evidence: LoneEvidence) -> Parameters:
+def fit_log_linear_single(evidence: SingleModalityEvidence) -> Parameters:
     """Finds the two weights on validation ads that have that modality only."""
     o, labels, prior, regularisation = evidence
     w, gamma = pooling.fit([o], labels, prior, regularisation).tolist()

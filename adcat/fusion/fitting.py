@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import BadInputError
-from adcat.fusion.closed_forms import Evidence, LoneEvidence, Parameters
+from adcat.fusion.closed_forms import Evidence, Parameters, SingleModalityEvidence
 from adcat.fusion.fused_model import FusedModel, closed_form, network
 from adcat.fusion.policy import ClosedForm, NetworkPolicy, Policy
 from adcat.fusion.policy_settings import PolicySettings
@@ -97,14 +97,16 @@ def fit_closed_form(
         prior=material.prior,
         regularisation=regularisation,
     )
-    lone: dict[Modality, Parameters] = {}
+    single: dict[Modality, Parameters] = {}
     for modality in MODALITIES:
         here = seen.of(modality, rows)
-        if policy.alone and len(here):
+        if policy.single_modality and len(here):
             o = seen.probs(modality, here, material.categories)
-            lone_evidence = LoneEvidence(o, seen.labels[here], material.prior, regularisation)
-            lone[modality] = policy.alone.fit(lone_evidence)
-    return closed_form(policy, policy.fit(evidence), lone)
+            single_evidence = SingleModalityEvidence(
+                o, seen.labels[here], material.prior, regularisation
+            )
+            single[modality] = policy.single_modality.fit(single_evidence)
+    return closed_form(policy, policy.fit(evidence), single)
 
 
 def fit_network(
@@ -119,9 +121,9 @@ def fit_network(
     Returns:
       The model, and the history of its training.
     """
-    sample, judge = samples(policy, material, rows, settings)
+    sample, validation = samples(policy, material, rows, settings)
     with progress.task(f"train {policy.name}", settings.max_epochs, "epochs") as task:
-        trained = train(policy, sample, judge, material.categories, settings, task)
+        trained = train(policy, sample, validation, material.categories, settings, task)
     parameters = {
         "settings": policy.values(settings),
         "ads": len(sample),
@@ -136,25 +138,25 @@ def fit_network(
 def samples(
     policy: NetworkPolicy, material: Material, rows: Rows, settings: PolicySettings
 ) -> tuple[Sample, Sample]:
-    """The ads that a network learns from, and those that steer its training.
+    """The ads that a network learns from, and the validation set of its training.
 
     Raises:
       BadInputError: one of them is empty.
     """
-    judge = _sample(policy, material.validation, rows, settings)
+    validation = _sample(policy, material.validation, rows, settings)
     if settings.fit_on == "train":
         everything = np.arange(len(material.train.labels))
         sample = _sample(policy, material.train, everything, settings)
     else:
-        sample, judge = judge.split(POLICY_TRAINING_SHARE, settings.seed)
+        sample, validation = validation.split(POLICY_TRAINING_SHARE, settings.seed)
     sample, _ = sample.split(settings.fraction, settings.seed)
-    if not len(sample) or not len(judge):
+    if not len(sample) or not len(validation):
         needed = " and ".join(sorted(read_by(policy.reads)))
         raise BadInputError(
-            f"{policy.name} has {len(sample)} ads to learn from and {len(judge)} to steer by; "
-            f"it needs both, and ads with {needed}: take more, or a larger --fraction"
+            f"{policy.name} has {len(sample)} ads to learn from and {len(validation)} to validate "
+            f"on; it needs both, with {needed}: use more ads, or a larger --fraction"
         )
-    return sample, judge
+    return sample, validation
 
 
 def _sample(

@@ -32,7 +32,9 @@ class FusedModel:
     combine: Callable[[Sequence[np.ndarray]], np.ndarray]  # to probabilities [n, categories]
     parameters: dict[str, Any]
     network: Any = None  # keras.Model, for a policy that is a network
-    lone: Mapping[Modality, Parameters] = dataclasses.field(default_factory=dict)  # of `alone`
+    single: Mapping[Modality, Parameters] = dataclasses.field(
+        default_factory=dict
+    )  # of `single_modality`
 
     @property
     def modalities(self) -> frozenset[Modality]:
@@ -43,15 +45,19 @@ class FusedModel:
         """The probabilities of some ads, from the arrays that the model reads: [n, categories]."""
         return np.asarray(self.combine(inputs), np.float32)
 
-    def alone(self, modality: Modality, o: Probs) -> Probs:
+    def single_modality_probs(self, modality: Modality, o: Probs) -> Probs:
         """The probabilities of ads that have this modality only: [n, categories].
 
         Args:
           modality: one of several that the model reads.
           o: its classifier's probabilities [n, categories].
         """
-        if isinstance(self.policy, ClosedForm) and self.policy.alone and modality in self.lone:
-            o = self.policy.alone.prediction(o, **self.lone[modality])
+        if (
+            isinstance(self.policy, ClosedForm)
+            and self.policy.single_modality
+            and modality in self.single
+        ):
+            o = self.policy.single_modality.prediction(o, **self.single[modality])
         return np.asarray(o, np.float32)
 
     def predictions(
@@ -78,21 +84,23 @@ class FusedModel:
             if availability in availabilities_with(self.modalities):
                 probs[positions] = self.probs([arrays[name][here] for name in self.reads])
             elif availability in self.modalities:
-                probs[positions] = self.alone(availability, arrays[f"{availability}_probs"][here])
+                probs[positions] = self.single_modality_probs(
+                    availability, arrays[f"{availability}_probs"][here]
+                )
         return probs
 
     def save(self, folder: Path) -> None:
         """Writes `params.json`, and `model.keras` for a network."""
         content = {"policy": self.policy.name, "reads": self.reads, "parameters": self.parameters}
-        if self.lone:
-            content["alone"] = self.lone
+        if self.single:
+            content["alone"] = self.single
         write_json(folder / PARAMETERS, content)
         if self.network is not None:
             save_network(self.network, folder / NETWORK)
 
 
 def closed_form(
-    policy: ClosedForm, parameters: Parameters, lone: Mapping[Modality, Parameters] | None = None
+    policy: ClosedForm, parameters: Parameters, single: Mapping[Modality, Parameters] | None = None
 ) -> FusedModel:
     """Makes a model of a closed form with its parameters.
 
@@ -106,7 +114,7 @@ def closed_form(
         PROBS,
         lambda inputs: policy.combine(*inputs, **parameters),
         parameters,
-        lone=lone or {},
+        single=single or {},
     )
 
 

@@ -47,7 +47,7 @@ def top3(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) ->
     """Learns which baseline to believe from the three highest probabilities of each.
 
     After Zahavy et al., 2016 (Is a picture worth a thousand words?), section 3.3: dense layers on
-    both top-3 vectors give the weight of each baseline, and the weighted baselines are the answer.
+    both top-3 vectors give the weight of each baseline, and their weighted sum is the prediction.
     """
     from keras import layers, ops
 

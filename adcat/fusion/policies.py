@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adcat.fusion import closed_forms, networks
-from adcat.fusion.closed_forms import Alone
+from adcat.fusion.closed_forms import SingleModality
 from adcat.fusion.policy import VECTORS, Build, ClosedForm, Factors, NetworkPolicy, Policy
 from adcat.fusion.policy_settings import TrainingSettings
 from adcat.fusion.samples import boost, boost_proportionally, evenly
@@ -90,11 +90,13 @@ _ALL: Sequence[Policy] = (
         combine=closed_forms.log_linear,
         fit=closed_forms.fit_log_linear,
         fitted_on="validation",
-        alone=Alone(closed_forms.log_linear_alone, closed_forms.fit_log_linear_alone),
+        single_modality=SingleModality(
+            closed_forms.log_linear_single, closed_forms.fit_log_linear_single
+        ),
     ),
     _late(
         "nn",
-        "a small network that weighs both answers, learned from the training ads",
+        "a small network on both probability vectors, trained on the training ads",
         {
             "learning_rate": 0.003413452607698474,
             "hidden_units": 100,
@@ -104,8 +106,8 @@ _ALL: Sequence[Policy] = (
     ),
     _late(
         "nn-validation",
-        "a small network that weighs both answers, learned from validation ads that text and image "
-        "never saw",
+        "a small network on both probability vectors, trained on validation ads, which text "
+        "and image never saw",
         {
             "fit_on": "validation",
             "learning_rate": 0.00037065703854188836,
@@ -143,7 +145,7 @@ _ALL: Sequence[Policy] = (
     ),
     _late(
         "temperature",
-        "a small network that weighs both answers, each sharpened or smoothed first",
+        "a small network on both probability vectors, each sharpened or smoothed first",
         {
             "learning_rate": 0.0036476039763680915,
             "hidden_units": 100,
@@ -157,7 +159,7 @@ _ALL: Sequence[Policy] = (
     ),
     _late(
         "top3",
-        "a network that only chooses between the answers of text and image",
+        "a network that weighs the text classifier against the image classifier",
         {  # Zahavy et al.'s policy learns from validation data; its settings are adcat's
             "fit_on": "validation",
             "hidden_layers": 2,
@@ -169,7 +171,7 @@ _ALL: Sequence[Policy] = (
     ),
     _early(
         "image-only",
-        "a network on the photo's features: what early fusion makes of the photo alone",
+        "a network on the image vectors: early fusion without the text",
         {
             "learning_rate": 0.00031216820530251304,
             "hidden_units": 100,
@@ -184,7 +186,7 @@ _ALL: Sequence[Policy] = (
     ),
     _early(
         "text-only",
-        "a network on the text's features: what early fusion makes of the text alone",
+        "a network on the text vectors: early fusion without the image",
         {
             "learning_rate": 0.00021746815335412414,
             "hidden_units": 200,

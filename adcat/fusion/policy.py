@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.fusion.closed_forms import Alone, Evidence, Parameters
+from adcat.fusion.closed_forms import Evidence, Parameters, SingleModality
 from adcat.fusion.networks import Network, Tensor
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.samples import evenly
@@ -45,18 +45,18 @@ class _Shared:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClosedForm(_Shared):
-    """A function of the two probability arrays, and how its parameters are found.
+    """A function of the two probability arrays, and how its parameters are fitted.
 
-    Without `alone` an ad that has one modality only is answered by the one classifier that can
-    read it: what is left of every rule here where the other one says nothing.
+    Without `single_modality` an ad with a single modality gets the prediction of its classifier,
+    which every rule here reduces to without the other one.
     """
 
-    steered_by: ClassVar[str] = "nothing"
+    tuned_on: ClassVar[str] = "nothing"
 
     combine: Callable[..., NDArray[np.floating]]
     fit: Callable[[Evidence], Parameters] = lambda evidence: {}
     fitted_on: str = "nothing"
-    alone: Alone | None = None
+    single_modality: SingleModality | None = None
 
     @property
     def form(self) -> str:
@@ -72,7 +72,7 @@ class ClosedForm(_Shared):
 class NetworkPolicy(_Shared):
     """A network that is built from Keras tensors of the arrays that it reads."""
 
-    steered_by: ClassVar[str] = "validation"
+    tuned_on: ClassVar[str] = "validation"
 
     build: Build
     factors: Factors = evenly  # B_n of its loss

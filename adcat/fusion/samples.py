@@ -1,4 +1,4 @@
-"""The ads that a network learns from or is judged on, as memory-mapped arrays."""
+"""The ads that a network is trained or evaluated on, as memory-mapped arrays."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence

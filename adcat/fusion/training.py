@@ -118,7 +118,7 @@ class Machine:
         self._variables = [v.value for v in self._training.trainable_variables]
         self._update = OPTIMIZERS[settings.optimizer](self._variables)
         self._steps = tf.function(self._steps_on_pool, reduce_retracing=True)
-        self._judge = tf.function(self._judge_block, reduce_retracing=True)
+        self._evaluate = tf.function(self._evaluate_block, reduce_retracing=True)
         self._step = 0
 
     def epoch(
@@ -145,7 +145,7 @@ class Machine:
 
     def measure(self, sample: Sample) -> tuple[float, float]:
         """Top-1 accuracy and mean cross entropy on a sample."""
-        sums = [self._judge(*self._tensors(block)[:2]) for block in sample.blocks()]
+        sums = [self._evaluate(*self._tensors(block)[:2]) for block in sample.blocks()]
         right, loss = np.sum([[float(value) for value in pair] for pair in sums], axis=0)
         return float(right / len(sample)), float(loss / len(sample))
 
@@ -185,7 +185,7 @@ class Machine:
             )
         return loss
 
-    def _judge_block(self, inputs: Any, labels: Any) -> tuple[Any, Any]:
+    def _evaluate_block(self, inputs: Any, labels: Any) -> tuple[Any, Any]:
         tf = self._tf
         logits = self._training(inputs, training=False)["logits"]
         right = tf.equal(tf.argmax(logits, axis=-1, output_type=labels.dtype), labels)

@@ -38,7 +38,7 @@ Step: TypeAlias = Callable[[Inputs, Labels], tuple[Any, Any]]  # -> mean loss, h
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """One training: how it proceeds, where it keeps its state, and who hears of it."""
+    """One training: its schedule, its checkpoint and its progress."""
 
     schedule: Schedule
     checkpoint: Path  # `.npz`, written after every evaluation; a later call resumes from it

@@ -49,7 +49,7 @@ def predictions(
     sizes: NDArray[np.int64],
     availabilities: Sequence[Availability],
     problems: Sequence[Sequence[Reason]],
-    alone: Mapping[str, Probs],
+    single: Mapping[str, Probs],
     prior: Probs,
 ) -> list[Prediction]:
     """Ranks the categories of ads; ties: lowest index.
@@ -60,14 +60,14 @@ def predictions(
       sizes: how many categories to suggest: [n].
       availabilities: of the modalities that the probabilities are based on: [n].
       problems: of each ad: [n].
-      alone: by modality the classifier's own probabilities, the prior where an ad lacks it or it
+      single: by modality the classifier's own probabilities, the prior where an ad lacks it or it
         was not asked: [n, categories].
       prior: [categories].
     """
     order = highest(probs, sizes.max(initial=1))
     ranked = np.take_along_axis(probs, order, axis=1)
     best = order[:, 0]
-    shares = contributions(probs, alone["text"], alone["image"], prior, best)
+    shares = contributions(probs, single["text"], single["image"], prior, best)
     return [
         Prediction(
             ad,

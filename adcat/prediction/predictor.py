@@ -122,7 +122,7 @@ class Predictor:
         arrays = {**image_arrays, **self._text_arrays(batch, used)}
         probs = np.tile(self.prior, (len(batch), 1))
         sizes = self.rules["none"].sizes(probs, top)
-        alone = {modality: probs.copy() for modality in MODALITIES}
+        single = {modality: probs.copy() for modality in MODALITIES}
         for modalities in set(used) - {frozenset()}:
             rule, rows = (
                 self.rules[AVAILABILITIES[modalities]],
@@ -131,10 +131,10 @@ class Predictor:
             probs[rows] = rule.probs(arrays, rows)
             sizes[rows] = rule.sizes(probs[rows], top)
             for modality in modalities:
-                alone[modality][rows] = self.rules[modality].probs(arrays, rows)
+                single[modality][rows] = self.rules[modality].probs(arrays, rows)
         problems = [seen.problems for seen in batch]
         ads = [seen.ad for seen in batch]
-        return predictions(ads, probs, sizes, availabilities.tolist(), problems, alone, self.prior)
+        return predictions(ads, probs, sizes, availabilities.tolist(), problems, single, self.prior)
 
     def _used(self, seen: Seen) -> frozenset[Modality]:
         """The modalities predicted from: all that the model reads, or those of them the ad has."""

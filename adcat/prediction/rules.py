@@ -49,10 +49,12 @@ def baselines() -> dict[Availability, Rule]:
 def fused_rules(model: FusedModel) -> dict[Availability, Rule]:
     """A fused model's rule for the ads that it reads, and for those that lack a modality."""
 
-    def alone(modality: Modality) -> Rule:
-        return Rule((f"{modality}_probs",), lambda arrays: model.alone(modality, arrays[0]))
+    def single(modality: Modality) -> Rule:
+        return Rule(
+            (f"{modality}_probs",), lambda arrays: model.single_modality_probs(modality, arrays[0])
+        )
 
-    rules: dict[Availability, Rule] = {modality: alone(modality) for modality in MODALITIES}
+    rules: dict[Availability, Rule] = {modality: single(modality) for modality in MODALITIES}
     return {**rules, AVAILABILITIES[model.modalities]: Rule(model.reads, model.combine)}
 
 

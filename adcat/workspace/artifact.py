@@ -148,14 +148,14 @@ class Artifact:
     def write(
         self, settings: Any, inputs: Iterable["Artifact"] = (), *, resume: bool = False
     ) -> Iterator[Staging]:
-        """Yields a draft that becomes this artifact when the block ends without an error.
+        """Yields a staging folder that becomes this artifact when the block ends without an error.
 
         Args:
           settings: every choice that the content depends on, as a dataclass instance or by name.
           inputs: the artifacts that the content is made from; checked here, and not replaced
             until the block ends.
-          resume: whether the draft is kept when the block fails and found again by a run with
-            the same settings and inputs. What such a block writes must be sound at any moment.
+          resume: whether the folder is kept when the block fails, and resumed by a run with the
+            same settings and inputs. What such a block writes must be valid at any moment.
 
         Raises:
           BusyError: another process is writing or reading this artifact.
@@ -170,7 +170,7 @@ class Artifact:
                 yield staging
 
     def unfinished(self) -> list[Unfinished]:
-        """The drafts that wait for another run, or are being written."""
+        """The staging folders to be resumed, or being written."""
         return self._staging_area.unfinished()
 
     def repair(self) -> None:
