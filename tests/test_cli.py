@@ -57,7 +57,7 @@ def test_every_command_explains_itself_and_its_options(command):
 def test_help_fits_80_columns_whole_and_has_no_control_codes(words):
     output = run(*words, "--help").output
     assert max(map(len, output.splitlines())) <= 80
-    assert "..." not in re.sub(r"ARGS\]\.\.\.|models\]?\.\.\.", "", output)
+    assert "..." not in re.sub(r"ARGS\]\.\.\.|MODELS\]?\.\.\.", "", output)
     assert "\x1b" not in output
 
 

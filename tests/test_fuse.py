@@ -97,7 +97,7 @@ def test_validation_probabilities_of_what_saw_validation_are_out_of_fold(made, p
 
 
 def test_fitting_on_answers_to_training_ads_is_said(made):
-    assert "ads that they were trained on" in fuse(made, "--policy", "nn", *QUICK).stdout
+    assert "predictions of their own training ads" in fuse(made, "--policy", "nn", *QUICK).stdout
     assert made.fused("nn").manifest().notes["fitted_on"] == "train"
     fuse(made, "--policy", "image-boost", "--fit-on", "validation", *QUICK)
     assert made.fused("image-boost").manifest().notes["fitted_on"] == "validation"

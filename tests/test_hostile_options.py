@@ -14,7 +14,7 @@ USAGE = [  # exit 2, and what stands behind `Error: `
     (["split", "a.csv", "b.csv"], "Got unexpected extra argument(s) (b.csv)"),
     (["split", "a.csv", "--nonsense"], "No such option: --nonsense (Possible options: --seed)"),
     (["split", "a.csv", "--seed"], "Option '--seed' requires an argument."),
-    (["split", "nul\0.csv"], "Invalid value for 'ads': Value error, embedded null byte"),
+    (["split", "nul\0.csv"], "Invalid value for 'ADS': Value error, embedded null byte"),
     (["split", "a.csv", "--test", "0"], "Invalid value for '--test': Input should be greater than or equal to 0.0001"),
     (["split", "a.csv", "--test", "1"], "Invalid value for '--test': Input should be less than or equal to 0.9999"),
     (["split", "a.csv", "--test", "half"], "Invalid value for '--test': Input should be a valid number, unable to parse string as a number"),

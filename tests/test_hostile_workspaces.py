@@ -142,7 +142,7 @@ SEALED = [
     ("one category is left", put(NAMES, b'["a"]'), EVALUATE, "{root}/split/categories.json is not a valid list of categories: expected two names at least, each once; run the command that makes it"),
     ("a category is missing", put(NAMES, b'["a", "b"]'), EVALUATE, "{root}/split/ads.parquet has labels of other than 2 categories; run the command that makes it"),
     ("a category is too many", put(NAMES, b'["a", "b", "c", "d"]'), EVALUATE, "{root}/extract-features/test/text_probs.npy: expected a row for each of 4 ads, 4 columns, found (4, 3); run the command that makes it"),
-    ("a fused model is a list", put("fuse/max/params.json", b"[]"), EVALUATE, "{root}/fuse/max/params.json is not a valid fused model: list indices must be integers or slices, not str; run the command that makes it"),
+    ("a fused model is a list", put("fuse/max/params.json", b"[]"), EVALUATE, "{root}/fuse/max/params.json is not a valid fused model: 'list' object is not a mapping; run the command that makes it"),
     ("a fused model of an unknown kind", put("fuse/max/params.json", b'{"policy": [], "reads": [], "parameters": {}}'), EVALUATE, "{root}/fuse/max/params.json is not a valid fused model: unhashable type: 'list'; run the command that makes it"),
     ("a fused model with unknown parameters", put("fuse/max/params.json", b'{"policy": "max", "reads": [], "parameters": {"x": 1}}'), PREDICT, "{root}/fuse/max/params.json is not a valid fused model: got an unexpected keyword argument 'x'; run the command that makes it"),
 ]  # fmt: skip

@@ -83,7 +83,7 @@ def test_damaged_metadata_does_not_spoil_a_photo(tmp_path):
     ("content", "found"),
     [
         (b"", "is not a readable photo"),
-        (b"no picture", "is no readable photo"),
+        (b"no picture", "is not a readable photo"),
         (None, "is missing"),
     ],
 )

@@ -103,7 +103,7 @@ def test_the_payload_would_leave_a_trace(tmp_path):
 @pytest.mark.parametrize("name", READ_BY)
 def test_a_pickle_in_disguise_is_not_unpickled(folder, root, tmp_path, name):
     (root / name).write_bytes(pickled(tmp_path / "trace"))
-    check(folder, root, name, " is no ")
+    check(folder, root, name, " is not a valid ")
     assert not (tmp_path / "trace").exists()
 
 
