@@ -95,7 +95,7 @@ def test_parameters_for_incomplete_ads_are_fitted_on_those_only():
         return fit_closed_form(POLICIES["log-linear"], material, np.arange(40), 1.0)
 
     model = fitted(labels)
-    for row, same, changed in ((0, "lone", "parameters"), (1, "parameters", "lone")):
+    for row, same, changed in ((0, "single", "parameters"), (1, "parameters", "single")):
         other = labels.copy()
         other[row] = (other[row] + 1) % 3
         assert getattr(fitted(other), same) == getattr(model, same)
