@@ -135,7 +135,7 @@ SEALED = [
     ("a label is no category's", ads(label=pa.array([3] * COUNT)), EVALUATE, "{root}/split/ads.parquet has labels of other than 3 categories; run the command that makes it"),
     ("a label is negative", ads(label=pa.array([-1] * COUNT)), EVALUATE, "{root}/split/ads.parquet has labels of other than 3 categories; run the command that makes it"),
     ("labels are text", ads(label=pa.array(["a"] * COUNT)), EVALUATE, "{root}/split/ads.parquet is not a valid table of ads: Failed to parse string: 'a' as a scalar of type int32; run the command that makes it"),
-    ("titles are no UTF-8", ads(title=pa.array([b"\xe5"] * COUNT).cast(pa.string(), safe=False)), TRAIN, "{root}/split/ads.parquet is not a valid table of ads: In column 1: Invalid: Invalid UTF8 sequence at string index 0; run the command that makes it"),
+    ("titles are no UTF-8", ads(title=pa.array([b"\xe5"] * COUNT).cast(pa.string(), safe=False)), TRAIN, "{root}/split/ads.parquet is not a valid table of ads: In column 2: Invalid: Invalid UTF8 sequence at string index 0; run the command that makes it"),
     ("categories are an object", put(NAMES, b"{}"), EVALUATE, "{root}/split/categories.json is not a valid list of categories: expected two names at least, each once; run the command that makes it"),
     ("categories are numbers", put(NAMES, b"[1, 2, 3]"), EVALUATE, "{root}/split/categories.json is not a valid list of categories: expected two names at least, each once; run the command that makes it"),
     ("a category stands twice", put(NAMES, b'["a", "b", "b"]'), EVALUATE, "{root}/split/categories.json is not a valid list of categories: expected two names at least, each once; run the command that makes it"),

@@ -23,7 +23,8 @@ from adcat.files import save_array, write_json
 from adcat.progress import Progress, Task
 from adcat.tables import Report
 from adcat.types import PARTS, Labels
-from adcat.workspace.ads import ADS, read_labels
+from adcat.workspace.ads import read_labels
+from adcat.workspace.ads_table import ADS
 from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import MANIFEST

@@ -28,7 +28,8 @@ from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.types import PARTS, Availabilities
-from adcat.workspace.ads import ADS, AVAILABILITY, CATEGORIES, ads_schema
+from adcat.workspace.ads import CATEGORIES
+from adcat.workspace.ads_table import ADS, AVAILABILITY, ads_schema
 from adcat.workspace.layout import Workspace
 
 if TYPE_CHECKING:

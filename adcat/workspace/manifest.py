@@ -1,6 +1,7 @@
 """What an artifact records about itself: settings, inputs, files and their digests."""
 
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import platform
@@ -13,6 +14,7 @@ from typing import Any
 
 from adcat import __version__
 from adcat.errors import BadInputError
+from adcat.files import signature
 from adcat.workspace.digests import digest_of
 
 MANIFEST = "manifest.json"
@@ -48,12 +50,18 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
-        """Reads `manifest.json`.
+        """Reads `manifest.json`; again only when the file has changed.
 
         Raises:
           FileNotFoundError: there is none.
           BadInputError: it is not a manifest, or a newer adcat wrote it.
         """
+        return cls._parse(path, signature(path))
+
+    @classmethod
+    @functools.lru_cache(maxsize=1024)
+    def _parse(cls, path: Path, version: tuple[int, int, int]) -> "Manifest":
+        del version  # of the file: part of the cache's key
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             schema, writer = content["schema"], content["adcat"]

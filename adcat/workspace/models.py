@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
 from adcat.progress import Progress
 from adcat.types import MODALITIES, Modality, Part, Probs, have
-from adcat.workspace.ads import has_incomplete, read_availabilities, read_prior
+from adcat.workspace.ads import read_availabilities, read_prior
 from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.features import open_probs
 from adcat.workspace.layout import Workspace
@@ -49,10 +49,10 @@ class ModelProbs:
         """
         split = Workspace(self.artifact.root).split
         probs = open_probs(self.artifact, part, self.file)
-        if not self.is_baseline or not has_incomplete(split):
+        if not self.is_baseline:
             return probs
         unread = ~have(read_availabilities(split, part), [cast(Modality, self.name)])
-        return cast(Probs, OrPrior(probs, unread, read_prior(split)))
+        return cast(Probs, OrPrior(probs, unread, read_prior(split))) if unread.any() else probs
 
 
 def all_models(workspace: Workspace) -> list[ModelProbs]:
