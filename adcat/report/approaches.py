@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from adcat import thesis
 from adcat.errors import expecting
+from adcat.evaluation.measuring import APPROACHES, Approach, Evaluation, Measured, best
 from adcat.plotting.charts import Chart, Panel, Series
-from adcat.report.measuring import Evaluation, Measured, best
-from adcat.report.model_kinds import APPROACHES, Approach
 from adcat.report.page import Block, Drawing, Section, Shown
 from adcat.report.words import praise, share
 from adcat.tables import Cell, Column, Table, percent
@@ -154,7 +153,7 @@ def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
 
 def first_epochs(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
     """The history of a network's first epochs, each point with the epochs passed by then."""
-    path = model.source.artifact / HISTORY
+    path = model.source.folder / HISTORY
     if not path.exists():
         return []
     with expecting(path, "history"), path.open(newline="", encoding="utf-8") as file:

@@ -3,27 +3,24 @@
 import csv
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from adcat import thesis
 from adcat.attention.map_figures import read_border_table
-from adcat.attention.search import LOG, Trial, best_of_each, read_trials, settings_table
+from adcat.attention.search import Trial, best_of_each, read_trials, settings_table
 from adcat.attention.step import Over
-from adcat.errors import AdcatError, expecting
+from adcat.errors import expecting
+from adcat.evaluation.measuring import Evaluation, Measured, best
 from adcat.files import open_array
 from adcat.plotting.charts import Chart, Panel, Series
-from adcat.progress import Progress
 from adcat.report.approaches import HISTORY, approach_section
 from adcat.report.embedded_images import LEGIBLE, embedded
-from adcat.report.measuring import Evaluation, Measured, best
 from adcat.report.page import Block, Drawing, Picture, Remark, Section, Shown
 from adcat.report.words import share
 from adcat.tables import Column, Table, percent
 from adcat.types import MODALITIES, have
-from adcat.workspace.ads import read_availabilities
-from adcat.workspace.artifact import Artifact
-from adcat.workspace.layout import Workspace
 
 ABOUT: Mapping[Over, str] = {"wh": "places of the photo", "c": "feature maps of the network"}
 SEARCHED: Mapping[Over, str] = {"c": "5.5", "wh": "5.6"}  # figures
@@ -45,19 +42,6 @@ LEFT_OUT = (
 )
 
 
-def sound_search(workspace: Workspace, progress: Progress) -> Artifact | None:
-    """The search over the settings of attention; None where there is none that can be relied on."""
-    search = workspace.attention_search
-    if not search.path.exists():
-        return None
-    try:
-        search.check()
-    except AdcatError as error:
-        progress.say(f"warning: left out the search over attention's settings: {error}")
-        return None
-    return search
-
-
 def best_over_places(evaluation: Evaluation) -> Measured | None:
     """Of the attention models that weigh places, the best on the validation ads."""
     models = evaluation.of("attention")
@@ -66,31 +50,38 @@ def best_over_places(evaluation: Evaluation) -> Measured | None:
 
 
 def attention_section(
-    workspace: Workspace, evaluation: Evaluation, search: Artifact | None, compare: bool
+    evaluation: Evaluation, search: Path | None, is_left_out: bool, compare: bool
 ) -> Section | None:
-    """The tables and curves of attention, and where it looked; None without such a model."""
+    """The tables, curves and maps of attention; None without such a model.
+
+    Args:
+      evaluation: the models.
+      search: the log of the search over attention's settings, where there is a current one.
+      is_left_out: whether there is one that cannot be relied on.
+      compare: whether to show the thesis' numbers.
+    """
     section = approach_section(evaluation, "attention", compare)
     if section is None:
         return None
-    blocks = [*section.blocks, *_searched(workspace, search, compare)]
+    blocks = [*section.blocks, *_searched(search, is_left_out, compare)]
     blocks += _learning(best(evaluation.of("attention")))
     looking = best_over_places(evaluation)
     if looking is None:
         return dataclasses.replace(section, blocks=blocks)
-    border = read_border_table(looking.source.artifact / "border.csv", "test")
+    border = read_border_table(looking.source.folder / "border.csv", "test")
     blocks += [Shown(border, note=_BORDER), *_looked(looking)]
     conclusion = (
-        f"{section.conclusion} {_in_words(looking.name, _peak(workspace, looking), border)}"
+        f"{section.conclusion} {_in_words(looking.name, _peak(evaluation, looking), border)}"
     )
     return dataclasses.replace(section, conclusion=conclusion, blocks=blocks)
 
 
-def _searched(workspace: Workspace, search: Artifact | None, compare: bool) -> list[Block]:
+def _searched(search: Path | None, is_left_out: bool, compare: bool) -> list[Block]:
     """Table 5.7, Figures 5.5 and 5.6."""
     if search is None:
-        return [Remark(LEFT_OUT)] if workspace.attention_search.path.exists() else []
-    with expecting(search / LOG, "log of a search"):
-        trials = read_trials(search / LOG)
+        return [Remark(LEFT_OUT)] if is_left_out else []
+    with expecting(search, "log of a search"):
+        trials = read_trials(search)
     table = settings_table(trials)
     printed = [thesis.attention_settings().get(str(row[0]), {}) for row in table.rows]
     beside = [
@@ -127,7 +118,7 @@ def _search_curves(trials: Sequence[Trial], over: Over) -> Drawing:
 
 def _learning(model: Measured) -> list[Drawing]:
     """Figures 5.7 and 5.8."""
-    path = model.source.artifact / HISTORY
+    path = model.source.folder / HISTORY
     with expecting(path, "history"), path.open(newline="", encoding="utf-8") as file:
         lines = csv.DictReader(file)
         rows = [{name: float(v) for name, v in line.items() if v} for line in lines]
@@ -171,10 +162,10 @@ _BORDER = (
 )
 
 
-def _peak(workspace: Workspace, looking: Measured) -> float:
+def _peak(evaluation: Evaluation, looking: Measured) -> float:
     """The weight of the place that a model looks at most, in weights of flat attention; mean."""
-    availabilities = read_availabilities(workspace.split, "test")
-    maps = open_array(looking.source.artifact / "test/maps.npy", len(availabilities))
+    availabilities = evaluation.split.availabilities["test"]
+    maps = open_array(looking.source.folder / "test/maps.npy", len(availabilities))
     highest = maps.max(axis=1)[have(availabilities, MODALITIES)]
     return float(highest.mean(dtype=np.float64)) * maps.shape[1]
 
@@ -202,7 +193,7 @@ def _in_words(name: str, peak: float, border: Table) -> str:
 
 def _looked(model: Measured) -> list[Picture]:
     """Figures 5.9 to 5.11; none where the model gets no ad right."""
-    files = {n: model.source.artifact / f"figures/figure-{n}.png" for n in LOOKED}
+    files = {n: model.source.folder / f"figures/figure-{n}.png" for n in LOOKED}
     return [
         Picture(
             embedded(str(file), WIDE, LEGIBLE),

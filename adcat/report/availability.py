@@ -1,6 +1,6 @@
 """How models fare with ads that lack their text or their photo."""
 
-from adcat.report.measuring import Evaluation
+from adcat.evaluation.measuring import Evaluation
 from adcat.report.page import Section, Shown
 from adcat.report.words import many, share
 from adcat.tables import Column, Table, percent

@@ -1,26 +1,24 @@
 """Where the errors are: small categories, and categories that are taken for each other."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
 from adcat.data.splitting import class_counts
 from adcat.evaluation.confusion import ConfusedPair, SizeClass, most_confused, size_classes
+from adcat.evaluation.measuring import Evaluation
 from adcat.evaluation.significance import fisher
 from adcat.report.comparison import category_rows
-from adcat.report.embedded_images import cards
-from adcat.report.measuring import Evaluation
+from adcat.report.embedded_images import ReadShown, cards
 from adcat.report.page import Block, Gallery, Picture, Section, Shown, drawn
 from adcat.report.words import CHANCE, many, share
 from adcat.tables import Cell, Column, Table, percent
 from adcat.types import PARTS
-from adcat.workspace.ads import read_labels
-from adcat.workspace.layout import Workspace
 
 PAIRS = 10  # of confused categories in the table
 ILLUSTRATED = 5  # of them, with ads
 EXAMPLES = 4  # ads of each
-DISTRIBUTION = "figure-4.1.svg"  # that `split` draws
 
 
 def size_section(evaluation: Evaluation) -> Section:
@@ -79,7 +77,7 @@ def _size_conclusion(evaluation: Evaluation, classes: list[SizeClass]) -> str:
     )
 
 
-def confusion_section(workspace: Workspace, evaluation: Evaluation) -> Section:
+def confusion_section(evaluation: Evaluation, read: ReadShown) -> Section:
     """The pairs of categories that the chosen model takes for each other, with ads."""
     found = evaluation.chosen.ad_results
     pairs = most_confused(found.labels, found.predicted, found.confidence, PAIRS)
@@ -109,18 +107,18 @@ def confusion_section(workspace: Workspace, evaluation: Evaluation) -> Section:
             for pair in pairs
         ],
     )
-    gallery = _examples(workspace, evaluation, pairs[:ILLUSTRATED])
+    gallery = _examples(evaluation, read, pairs[:ILLUSTRATED])
     return Section(
         "confusion", "What is taken for what?", conclusion, [Shown(table, "confusion"), gallery]
     )
 
 
-def _examples(workspace: Workspace, evaluation: Evaluation, pairs: list[ConfusedPair]) -> Gallery:
+def _examples(evaluation: Evaluation, read: ReadShown, pairs: list[ConfusedPair]) -> Gallery:
     chosen, names = evaluation.chosen, evaluation.categories
     probs = {chosen.name: chosen.source.probs(evaluation.part)}
     rows_of = [pair.rows[:EXAMPLES].tolist() for pair in pairs]
     wanted = {row: probs for rows in rows_of for row in rows}
-    made = cards(workspace, evaluation.part, wanted)
+    made = cards(read, names, wanted)
     return Gallery(
         "The mistakes that it was surest of",
         [
@@ -131,8 +129,13 @@ def _examples(workspace: Workspace, evaluation: Evaluation, pairs: list[Confused
     )
 
 
-def data_section(workspace: Workspace, evaluation: Evaluation) -> Section:
-    """Table A.1 and Figure 4.1, and the chosen model's numbers in every category."""
+def data_section(evaluation: Evaluation, distribution: Path) -> Section:
+    """Table A.1 and Figure 4.1, and the chosen model's numbers in every category.
+
+    Args:
+      evaluation: the models.
+      distribution: Figure 4.1 as `split` has drawn it, where it is there.
+    """
     names = evaluation.categories
     chosen = evaluation.chosen
     rows = list(category_rows(evaluation, chosen))
@@ -147,11 +150,11 @@ def data_section(workspace: Workspace, evaluation: Evaluation) -> Section:
         rows,
     )
     blocks: list[Block] = [Shown(table)]
-    counts = category_counts(workspace, evaluation)
+    counts = category_counts(evaluation)
     blocks.append(Shown(counts, "table-A.1"))
     largest = counts.rows[0]
-    if (workspace.split / DISTRIBUTION).exists():
-        svg = (workspace.split / DISTRIBUTION).read_text("utf-8")
+    if distribution.exists():
+        svg = distribution.read_text("utf-8")
         caption = "Figure 4.1: shares of the categories by rank, and their sum"
         blocks.append(Picture(drawn(svg), caption, _alt(counts)))
     found = f"no ad at all of {many(missed, 'category')}" if missed else "ads of every category"
@@ -162,9 +165,9 @@ def data_section(workspace: Workspace, evaluation: Evaluation) -> Section:
     return Section("categories", "How does each category fare?", conclusion, blocks)
 
 
-def category_counts(workspace: Workspace, evaluation: Evaluation) -> Table:
+def category_counts(evaluation: Evaluation) -> Table:
     """Table A.1: ads of each category, by part."""
-    of_parts = [read_labels(workspace.split, part) for part in PARTS]
+    of_parts = [evaluation.split.labels[part] for part in PARTS]
     parts = np.repeat(np.arange(len(PARTS)), [len(labels) for labels in of_parts])
     table = class_counts(np.concatenate(of_parts), parts, list(evaluation.categories))
     return dataclasses.replace(table, title="Table A.1: ads of each category")

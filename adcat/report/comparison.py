@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from adcat.evaluation.measuring import Evaluation, Measured
 from adcat.evaluation.significance import PairedDifference, holm, mcnemar
-from adcat.report.measuring import Evaluation, Measured
 from adcat.report.page import Section, Shown
 from adcat.report.words import CHANCE, many, praise
 from adcat.tables import Cell, Column, Table, percent

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from adcat.report.measuring import Measured
+from adcat.evaluation.measuring import Measured
 from adcat.report.page import Drawing, Picture, Section, Shown
 from adcat.report.words import many
 from adcat.tables import Column, Table
@@ -114,7 +114,7 @@ def items_section(sections: Sequence[Section], looking: Measured | None) -> Sect
 
 def items_of(looking: Measured | None) -> list[Item]:
     """The items, with the files of this attention model."""
-    folder = looking.source.artifact.name if looking else ATTENDED
+    folder = f"attend/{looking.source.folder.name}" if looking else ATTENDED
     return [dataclasses.replace(item, file=item.file.replace(ATTENDED, folder)) for item in ITEMS]
 
 

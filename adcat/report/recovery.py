@@ -19,14 +19,12 @@ from adcat.evaluation.error_groups import (
     recovered,
     recovered_table,
 )
-from adcat.report.embedded_images import cards
-from adcat.report.measuring import Evaluation, Measured
-from adcat.report.model_kinds import Approach
+from adcat.evaluation.measuring import Approach, Evaluation, Measured
+from adcat.report.embedded_images import ReadShown, cards
 from adcat.report.page import Block, Gallery, Remark, Section, Shown
 from adcat.report.words import share
 from adcat.tables import Cell, Column, Table, percent
 from adcat.types import Part
-from adcat.workspace.layout import Workspace
 
 RECOVERED: Mapping[Approach, str] = {
     "late fusion": "5.2",
@@ -52,7 +50,7 @@ def recovered_tables(
 
 
 def error_groups_section(
-    workspace: Workspace, evaluation: Evaluation, seed: int, compare: bool
+    evaluation: Evaluation, read: ReadShown, seed: int, compare: bool
 ) -> Section:
     """What the baselines get wrong, which models mend it, and ads that show it."""
     heading = "What do text and image miss?"
@@ -71,7 +69,7 @@ def error_groups_section(
         Shown(agreement, beside=[(percent("thesis"), printed)] if compare else ()),
         *_recovered(evaluation, groups, compare),
         Shown(misclassified_table(part, groups, evaluation.labels, names)),
-        *_galleries(workspace, evaluation, groups, seed),
+        *_galleries(evaluation, read, groups, seed),
     ]
     return Section("error-groups", heading, _conclusion(evaluation, groups), blocks)
 
@@ -128,13 +126,13 @@ def _printed(models: Sequence[Measured], table: Table) -> list[tuple[Column, lis
 
 
 def _galleries(
-    workspace: Workspace, evaluation: Evaluation, groups: Groups, seed: int
+    evaluation: Evaluation, read: ReadShown, groups: Groups, seed: int
 ) -> list[Gallery | Remark]:
     """Random ads of the categories with the most errors in each group (thesis, appendix A.2)."""
     size = min(SAMPLE, sum(count(groups).values()))
     drawn = draw(groups, evaluation.labels, size, CATEGORIES, ADS, seed)
     return [
-        _gallery(workspace, evaluation, group, categories)
+        _gallery(evaluation, read, group, categories)
         if categories
         else Remark(f"No ads to show with {in_words(group)}: none among {size:,} drawn.")
         for group, categories in drawn.items()
@@ -142,14 +140,14 @@ def _galleries(
 
 
 def _gallery(
-    workspace: Workspace, evaluation: Evaluation, group: str, drawn: Sequence[Drawn]
+    evaluation: Evaluation, read: ReadShown, group: str, drawn: Sequence[Drawn]
 ) -> Gallery:
     sources = {
         model.name: model.source for model in evaluation.models if model.name in WRONG[group]
     }
     probs = {name: source.probs(evaluation.part) for name, source in sources.items()}
     wanted = {row: probs for category in drawn for row in category.rows}
-    made = cards(workspace, evaluation.part, wanted)
+    made = cards(read, evaluation.categories, wanted)
     rows = [
         (
             f"{evaluation.categories[one.misclassified.category]}: {one.misclassified.count:,} of "

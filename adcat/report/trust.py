@@ -8,8 +8,8 @@ from adcat.evaluation.calibration import (
     reliability,
     threshold_for,
 )
+from adcat.evaluation.measuring import Evaluation, Measured
 from adcat.plotting.charts import Chart, Panel, Series
-from adcat.report.measuring import Evaluation, Measured
 from adcat.report.page import Drawing, Section, Shown
 from adcat.report.words import many, points, share
 from adcat.tables import Cell, Column, Table, percent

@@ -1,7 +1,7 @@
 """How numbers are put into sentences."""
 
+from adcat.evaluation.measuring import Measured
 from adcat.evaluation.significance import PairedDifference
-from adcat.report.measuring import Measured
 
 CHANCE = 0.05  # from which p-value on a difference may be chance
 

@@ -211,7 +211,7 @@ def _reading_rows(
     table_rows = index.rows(part)
     table_rows = table_rows[have(index.availabilities[table_rows], having)]
     with expecting(path, "table of ads"), pq.ParquetFile(path) as file:
-        groups = range(file.num_row_groups)
+        stored, groups = stored_columns(file, columns), range(file.num_row_groups)
         ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
 
         def read(rows: Sequence[int]) -> list[dict[str, Any]]:
@@ -221,9 +221,7 @@ def _reading_rows(
             for group in np.unique(holding).tolist():
                 here = wanted[holding == group]
                 start = ends[group] - file.metadata.row_group(group).num_rows
-                for batch in file.iter_batches(
-                    row_groups=[group], columns=stored_columns(file, columns)
-                ):
+                for batch in file.iter_batches(row_groups=[group], columns=stored):
                     batch_rows = here[(here >= start) & (here < start + batch.num_rows)]
                     ads = promised(batch, columns).take(pa.array(batch_rows - start)).to_pylist()
                     found.update(zip(batch_rows.tolist(), ads, strict=True))

@@ -1,7 +1,7 @@
 """The models of a workspace: the baselines, the fused ones, those with attention."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,11 +32,21 @@ class ModelProbs:
         return self.name in MODALITIES
 
     @property
+    def folder(self) -> Path:
+        """The folder of its files."""
+        return self.artifact.path
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that it was made with."""
+        return self.artifact.manifest().settings
+
+    @property
     def is_tuned_on_validation(self) -> bool:
-        """Whether it knows the validation ads better than others, as they steered its training."""
+        """Whether its training was stopped early, or its settings chosen, on the validation ads."""
         notes = self.artifact.manifest().notes
-        steered_by = notes.get(f"{self.name}_steered_by" if self.is_baseline else TUNED_ON)
-        return steered_by == "validation" and notes.get(VALIDATION_PROBS) != OUT_OF_FOLD
+        tuned_on = notes.get(f"{self.name}_steered_by" if self.is_baseline else TUNED_ON)
+        return tuned_on == "validation" and notes.get(VALIDATION_PROBS) != OUT_OF_FOLD
 
     def path(self, part: Part) -> Path:
         """The file that holds the probabilities of the ads of a part."""
