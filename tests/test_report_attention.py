@@ -80,7 +80,7 @@ def test_the_curves_are_of_the_best_model_and_the_pictures_of_the_best_over_plac
     make_attention(workspace, "e-c", right(), FLAT, "e", "c")
     page = run(workspace, "attend-e-c", "second", "first")
     assert "Figure 5.7: accuracy (%) of attend-e-c" in page
-    assert "Figure 5.9: where second looks" in page
+    assert "Figure 5.9: attention of second" in page
     assert "Figure 5.10: where" not in page
     assert "on the features that the text points to" in page
     assert "attend/second/figures/figure-5.9" in page
@@ -99,14 +99,14 @@ def test_a_model_over_channels_alone_has_no_pictures(workspace):
 @pytest.mark.parametrize(
     ("maps", "words"),
     [
-        (FLAT, "1.00 times .* 88.9% of its attention, 88.9% if it were flat: it looks nowhere in"),
-        (MIDDLE, "5.40 times .* 40.0% of its attention, 88.9% .*: it looks rather into the middle"),
-        (CORNER, "8.28 times .* 99.0% of its attention, 88.9% .*: it looks rather at the border"),
+        (FLAT, "1.00 times .* has 88.9% of it, against 88.9% if it were flat: it is nearly flat"),
+        (MIDDLE, "5.40 times .* has 40.0% of it, against 88.9% .*: it favours the centre"),
+        (CORNER, "8.28 times .* has 99.0% of it, against 88.9% .*: it favours the border"),
     ],
 )
 def test_where_it_looks_in_a_sentence(maps, words, workspace):
     make_attention(workspace, "c-wh", right(), maps)
-    assert re.search(f"Where attend-c-wh looks most, a place has {words}", run(workspace))
+    assert re.search(f"The attention of attend-c-wh peaks at {words}", run(workspace))
 
 
 def test_the_search_has_a_table_and_curves_at_the_best_rates(workspace):

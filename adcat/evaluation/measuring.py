@@ -252,12 +252,12 @@ def _on_validation(split: SplitAds, sources: Sequence[Model]) -> dict[str, AdRes
 def _choose_baseline(
     baselines: Sequence[Model], on_validation: Mapping[str, AdResults]
 ) -> tuple[str, str]:
-    """The baseline that the others are compared with, and why; the test part has no say."""
+    """The baseline that the others are compared with, and why; test ads are not used."""
     first = baselines[0].name
     if len(baselines) == 1:
         return first, "the only baseline"
     if not len(on_validation[first].labels):
-        return first, "the baseline named first: no validation ads tell the better one"
+        return first, "the baseline named first: there are no validation ads to choose by"
     better = max(
         baselines,
         key=lambda model: on_validation[model.name].selection_score(model.is_tuned_on_validation),

@@ -19,7 +19,7 @@ EPOCHS = 2  # that the thesis draws
 
 
 class Numbers(NamedTuple):
-    """How the thesis numbers what it shows of an approach."""
+    """The thesis' numbers of an approach's tables and figures."""
 
     metrics: str
     data_gain: str = ""
@@ -33,9 +33,9 @@ NUMBERS: Mapping[Approach, Numbers] = {
     "attention": Numbers("5.8"),
 }
 SHOWN: Mapping[Approach, str] = {
-    "late fusion": "Late fusion combines the answers of text and image",
-    "early fusion": "Early fusion combines the features that text and image found",
-    "attention": "Attention looks at the photo with the text in mind",
+    "late fusion": "Late fusion combines the probabilities of both classifiers",
+    "early fusion": "Early fusion combines the feature vectors of both classifiers",
+    "attention": "Attention lets the text weigh what the network sees in the photo",
 }
 
 
@@ -84,7 +84,7 @@ def printed(models: Sequence[Measured]) -> list[tuple[Column, list[Cell]]]:
 
 
 def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> list[Shown]:
-    """Tables 5.3 and 5.6: what more training ads bring."""
+    """Tables 5.3 and 5.6: the gain from more training ads."""
     number = NUMBERS[approach].data_gain
     pairs = [
         (part, whole)
@@ -95,7 +95,7 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
     if not pairs:
         return []
     table = Table(
-        f"Table {number}: what more ads to learn from bring, top-1 on the {evaluation.part} part",
+        f"Table {number}: the gain from more training ads, top-1 on the {evaluation.part} part",
         [
             *(Column("model"), Column("share of the ads", "{:.0%}"), percent("with that share")),
             *(percent("with all"), Column("gain", "{:+.2%}")),
@@ -117,13 +117,13 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
 
 
 def _recipe(model: Measured) -> tuple[str, dict[str, Any]]:
-    """What two trainings have in common that differ in nothing but the share of the ads."""
+    """The settings that two trainings share which differ only in the share of the ads."""
     settings = {name: v for name, v in model.kind.settings.items() if name != "fraction"}
     return model.kind.policy, settings
 
 
 def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
-    """Figures 5.1 to 5.4: how networks learn at first."""
+    """Figures 5.1 to 5.4: accuracy and loss in the first epochs."""
     numbers = NUMBERS[approach]
     if not numbers.accuracy:
         return []
@@ -177,8 +177,8 @@ def best_section(evaluation: Evaluation, compare: bool) -> Section:
     )
     note = (
         "Of each approach: the model with the best top-1 on the validation ads, and the one with "
-        "the best top-5 there. Of equally right ones, those whose training the validation ads did "
-        "not steer come first, then those with the lower loss."
+        "the best top-5 there. Among equally accurate ones, those not tuned or "
+        "early-stopped on the validation ads come first, then those with the lower loss."
     )
     chosen = evaluation.chosen
     return Section(

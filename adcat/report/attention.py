@@ -1,4 +1,4 @@
-"""Attention: what a search found, how the best model learned, and where it looked (section 5.3)."""
+"""Attention: the search, the training and the attention maps of the best model (section 5.3)."""
 
 import csv
 import dataclasses
@@ -22,28 +22,28 @@ from adcat.report.words import share
 from adcat.tables import Column, Table, percent
 from adcat.types import MODALITIES, have
 
-ABOUT: Mapping[Over, str] = {"wh": "places of the photo", "c": "feature maps of the network"}
+ABOUT: Mapping[Over, str] = {"wh": "positions of the photo", "c": "feature maps of the network"}
 SEARCHED: Mapping[Over, str] = {"c": "5.5", "wh": "5.6"}  # figures
 LOOKED: Mapping[str, str] = {  # figures that `attend` draws
-    "5.9": "where {} looks in photos of ads that it gets right, drawn at random",
-    "5.10": "where {} looks, of ads that it gets right, most at the border",
-    "5.11": "where {} looks, of ads that it gets right, least at the border",
+    "5.9": "attention of {} to ads that it gets right, drawn at random",
+    "5.10": "attention of {} to ads that it gets right, most at the border",
+    "5.11": "attention of {} to ads that it gets right, least at the border",
 }
 WIDE = (1122, 3000)  # pixels: as large as they are drawn
 PEAKED = 1.1  # times the weight of flat attention, from which on a place stands out
 EVEN = 0.005  # of the attention, from which on the border has more or less than its share
 SETTINGS = (
-    "A setting is the place in the photo network where the text steers it, from a (early) to e "
-    "(late), and what it weighs: places of the photo (wh) or feature maps (c)."
+    "A setting is the insertion point in the network, from a (early) to e (late), and what "
+    "attention weighs: positions of the photo (wh) or feature maps (c)."
 )
 LEFT_OUT = (
-    "Table 5.7 and Figures 5.5 and 5.6 are left out: the search was edited, or made from something "
-    "older than what stands there now. Make it again: adcat attend --search."
+    "Table 5.7 and Figures 5.5 and 5.6 are left out: the search was edited or is "
+    "stale. Make it again: adcat attend --search."
 )
 
 
 def best_over_places(evaluation: Evaluation) -> Measured | None:
-    """Of the attention models that weigh places, the best on the validation ads."""
+    """Of the attention models over positions, the best on the validation ads."""
     models = evaluation.of("attention")
     found = [model for model in models if model.kind.settings["over"] == "wh"]
     return best(found) if found else None
@@ -111,7 +111,7 @@ def _search_curves(trials: Sequence[Trial], over: Over) -> Drawing:
     return Drawing(
         Chart([Panel(series)], "epochs", "validation accuracy (%)"),
         f"figure-{SEARCHED[over]}",
-        f"Figure {SEARCHED[over]}: accuracy while learning, attention over {ABOUT[over]}, by place",
+        f"Figure {SEARCHED[over]}: accuracy while learning, attention over {ABOUT[over]}, by point",
         f"Line chart of validation accuracy (%) over epochs. Highest: {highest}.",
     )
 
@@ -144,26 +144,26 @@ def _curves(
     return Drawing(
         Chart([Panel(series)], "epochs", label),
         f"figure-{number}",
-        f"Figure {number}: {label} of {name} while it learned; training: mean since the point "
+        f"Figure {number}: {label} of {name} during training; training: mean since the point "
         "before",
         f"Line chart of {label} over epochs: {ends}.",
     )
 
 
 def _learned(rows: Sequence[Mapping[str, float]], name: str, column: str, scale: float) -> Series:
-    """A column of a history; at the start nothing is learned yet and there is none."""
+    """A column of a history, without the empty cells at the start."""
     here = [row for row in rows if column in row]
     return Series(name, [row["epoch"] for row in here], [scale * row[column] for row in here])
 
 
 _BORDER = (
-    "The border is the outermost ring of the places that attention weighs; flat attention gives "
-    "every place the same weight, whatever it shows."
+    "The border is the outermost ring of positions; flat attention gives every position the same "
+    "weight."
 )
 
 
 def _peak(evaluation: Evaluation, looking: Measured) -> float:
-    """The weight of the place that a model looks at most, in weights of flat attention; mean."""
+    """The mean of each ad's highest attention weight, relative to flat attention."""
     availabilities = evaluation.split.availabilities["test"]
     maps = open_array(looking.source.folder / "test/maps.npy", len(availabilities))
     highest = maps.max(axis=1)[have(availabilities, MODALITIES)]
@@ -171,23 +171,23 @@ def _peak(evaluation: Evaluation, looking: Measured) -> float:
 
 
 def _in_words(name: str, peak: float, border: Table) -> str:
-    """How far from flat its attention is, and whether it is drawn to the border."""
+    """How far from flat the attention is, and whether it favours the border."""
     at_border, flat = (float(cell or 0) for cell in border.rows[-1][2:])
     if peak < PEAKED:
-        verdict = "it looks nowhere in particular, and what the photos below mark means little"
+        verdict = "it is nearly flat, and the maps below mean little"
     elif abs(at_border - flat) < EVEN:
-        verdict = "it neither seeks nor avoids the border"
+        verdict = "it neither favours nor avoids the border"
     elif at_border < flat:
-        verdict = "it looks rather into the middle"
+        verdict = "it favours the centre"
     else:
         verdict = (
-            "it looks rather at the border, which the thesis takes for what the text says being "
-            "written where the photo shows little"
+            "it favours the border, which the thesis explains as the text being written where "
+            "the photo shows little"
         )
     return (
-        f"Where {name} looks most, a place has {peak:.2f} times the weight that flat "
-        f"attention would give it; the border of the photo has {share(at_border)} of its "
-        f"attention, {share(flat)} if it were flat: {verdict}."
+        f"The attention of {name} peaks at {peak:.2f} times the weight of flat attention; the "
+        f"border of the photo has {share(at_border)} of it, against {share(flat)} if it were flat: "
+        f"{verdict}."
     )
 
 
@@ -198,8 +198,8 @@ def _looked(model: Measured) -> list[Picture]:
         Picture(
             embedded(str(file), WIDE, LEGIBLE),
             f"Figure {number}: {LOOKED[number].format(model.name)}",
-            f"Three ads, each as its photo, the photo darker where {model.name} attended less, and "
-            "the photo with the ten places of most attention marked; below, its first answers.",
+            f"Three ads, each as its photo, the photo darker where {model.name} attends less, and "
+            "the photo with the ten positions of most attention; below, the first predictions.",
             is_wide=True,
         )
         for number, file in files.items()

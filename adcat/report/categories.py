@@ -1,4 +1,4 @@
-"""Where the errors are: small categories, and categories that are taken for each other."""
+"""Where the errors are: small categories, and confused categories."""
 
 import dataclasses
 from pathlib import Path
@@ -67,9 +67,9 @@ def _size_conclusion(evaluation: Evaluation, classes: list[SizeClass]) -> str:
     if fisher(low, few, high, more) >= CHANCE:
         verdict = "chance alone could explain the difference"
     elif low / few < high / more:
-        verdict = "small categories need more ads, or people"
+        verdict = "small categories need more ads, or human review"
     else:
-        verdict = "being small does a category no harm"
+        verdict = "small categories do no worse"
     return (
         f"In categories with {_in_words(small)} training ads {name} is right for "
         f"{share(low / few)} of {many(few, 'ad')}, in those with {_in_words(large)} for "
@@ -78,7 +78,7 @@ def _size_conclusion(evaluation: Evaluation, classes: list[SizeClass]) -> str:
 
 
 def confusion_section(evaluation: Evaluation, read: ReadShown) -> Section:
-    """The pairs of categories that the chosen model takes for each other, with ads."""
+    """The pairs of categories that the chosen model confuses, with ads."""
     found = evaluation.chosen.ad_results
     pairs = most_confused(found.labels, found.predicted, found.confidence, PAIRS)
     wrong = int((~found.correct).sum())
@@ -89,15 +89,15 @@ def confusion_section(evaluation: Evaluation, read: ReadShown) -> Section:
     first, all_of_them = len(pairs[0].rows), sum(len(pair.rows) for pair in pairs)
     conclusion = f"{evaluation.chosen.name} makes {many(wrong, 'error')}, "
     if first == 1:
-        conclusion += "no two of them between the same categories: they have no one cause."
+        conclusion += "no two of them between the same categories, so there is no single cause."
     else:
         conclusion += (
             f"{first:,} of them between {names[pairs[0].first]} and {names[pairs[0].second]}, and "
             f"{share(all_of_them / wrong)} between the {many(len(pairs), 'pair')} of categories "
-            "below: look whether such categories can be told apart at all."
+            "below: check whether these categories can be told apart at all."
         )
     table = Table(
-        f"Categories that {evaluation.chosen.name} takes for each other, {evaluation.part} part",
+        f"Categories that {evaluation.chosen.name} confuses, {evaluation.part} part",
         [
             *(Column("category"), Column("other category")),
             *(Column("taken for the other", "{:,}"), Column("the other taken for it", "{:,}")),
@@ -120,7 +120,7 @@ def _examples(evaluation: Evaluation, read: ReadShown, pairs: list[ConfusedPair]
     wanted = {row: probs for rows in rows_of for row in rows}
     made = cards(read, names, wanted)
     return Gallery(
-        "The mistakes that it was surest of",
+        "Its most confident errors",
         [
             (f"{names[pair.first]} and {names[pair.second]}", [made[row] for row in rows])
             for pair, rows in zip(pairs, rows_of, strict=True)

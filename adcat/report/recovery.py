@@ -52,14 +52,11 @@ def recovered_tables(
 def error_groups_section(
     evaluation: Evaluation, read: ReadShown, seed: int, compare: bool
 ) -> Section:
-    """What the baselines get wrong, which models mend it, and ads that show it."""
+    """What the baselines get wrong, which models recover it, and examples."""
     heading = "What do text and image miss?"
     groups = evaluation.groups
     if groups is None:
-        absent = (
-            "It takes both classifiers, and ads with text and photo, to tell which ads only one of "
-            "them gets right."
-        )
+        absent = "Error groups need both classifiers, and ads with text and photo."
         return Section("error-groups", heading, absent, [])
     part, names = evaluation.part, evaluation.categories
     agreement = agreement_table(part, count(groups))
@@ -81,7 +78,7 @@ def _conclusion(evaluation: Evaluation, groups: Groups) -> str:
     ads = "ads" if whole == evaluation.ads else "ads that have both"
     text = (
         f"For {share(at_stake / whole)} of the {ads} only one of text and image is right: "
-        "that is what combining them can win; "
+        "that is what combining them can gain; "
         f"for {share(counts['both_incorrect'] / whole)} neither is right."
     )
     chosen = evaluation.chosen
@@ -98,7 +95,7 @@ def _conclusion(evaluation: Evaluation, groups: Groups) -> str:
 
 
 def share_of(ads: Mapping[str, int], counts: Mapping[str, int], group: str) -> str:
-    """The share of an error group's ads; of an empty group it is nothing."""
+    """The share of an error group's ads; words where the group is empty."""
     return share(ads[group] / counts[group]) if counts[group] else "none (there are none)"
 
 
