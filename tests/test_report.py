@@ -146,7 +146,7 @@ def test_curves_have_the_first_two_epochs(finished):
 def test_error_groups_in_a_sentence(finished):
     assert (
         "For 37.5% of the ads only one of text and image is right: that is what combining them "
-        "can win; for 25.0% neither is right. max gets 100.0% of the ads that only the image "
+        "can gain; for 25.0% neither is right. max gets 100.0% of the ads that only the image "
         "gets right, keeps 100.0% of those that only the text gets right, and finds 0.0% of "
         "those that neither does." in read_page(finished)
     )
@@ -308,6 +308,6 @@ def test_one_model_alone_has_a_page(tmp_path):
     )
     page = run(made)
     assert "There is only one model, so there is nothing to compare." in page
-    assert "It takes both classifiers, and ads with text and photo, to tell" in page
+    assert "Error groups need both classifiers, and ads with text and photo." in page
     assert "text makes no error on these ads." in page
-    assert "Without validation ads there is nothing to set a threshold by" in page
+    assert "Without validation ads no threshold can be chosen" in page

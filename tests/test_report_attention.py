@@ -81,7 +81,7 @@ def test_the_curves_are_of_the_best_model_and_the_pictures_of_the_best_over_plac
     page = run(workspace, "attend-e-c", "second", "first")
     assert "Figure 5.7: accuracy (%) of attend-e-c" in page
     assert "Figure 5.9: attention of second" in page
-    assert "Figure 5.10: where" not in page
+    assert "Figure 5.10: attention" not in page
     assert "on the features that the text points to" in page
     assert "attend/second/figures/figure-5.9" in page
 
