@@ -1,4 +1,4 @@
-"""Everything that adcat tells a user went wrong.
+"""Every error that adcat reports to its user.
 
 Any module raises these; only `adcat.cli` catches them. A message says in one or two lines what was
 found, what was expected, and what to type or change.
@@ -21,7 +21,7 @@ class BadInputError(AdcatError):
 
 
 class MissingArtifactError(AdcatError):
-    """A step was run before the step that makes its input."""
+    """A command was run before the one that makes its input."""
 
 
 class StaleArtifactError(AdcatError):
@@ -38,12 +38,12 @@ class DivergedError(AdcatError):
 
 @contextlib.contextmanager
 def expecting(path: Path, expected: str) -> Iterator[None]:
-    """Makes whatever a reader stumbles over an error that names the file.
+    """Turns whatever a parser raises into an error that names the file.
 
-    What stands in a workspace may come from anybody, and parsers raise nearly anything on it.
+    The files of a workspace may come from anybody, and parsers raise nearly anything on them.
 
     Args:
-      path: the file or folder that is read in the block.
+      path: the file or folder read in the block.
       expected: what it should be.
 
     Raises:
@@ -58,5 +58,5 @@ def expecting(path: Path, expected: str) -> Iterator[None]:
         raise MissingArtifactError(f"{path} is missing; {AGAIN}") from None
     except Exception as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]
-        found = f"{path} is no {expected}: {reason[:MOST_OF_A_REASON]}"
+        found = f"{path} is not a valid {expected}: {reason[:MOST_OF_A_REASON]}"
         raise BadInputError(f"{found}; {AGAIN}") from None

@@ -1,6 +1,6 @@
-"""How long work tells that it moves, without knowing who listens.
+"""How long work reports its progress, without knowing who shows it.
 
-Steps and methods get a `Progress`; `adcat.cli` passes one that draws on the terminal.
+Commands and methods take a `Progress`; `adcat.cli` passes one that draws on the terminal.
 """
 
 import contextlib
@@ -9,24 +9,24 @@ from typing import Protocol
 
 
 class Task(Protocol):
-    """One stretch of work whose length is known."""
+    """A piece of work of known length."""
 
     def advance(self, units: int, note: str = "") -> None:
-        """Counts finished units; `note` is a short remark such as the last loss."""
+        """Adds finished units; `note` is a short remark such as the last loss."""
         ...
 
 
 class Progress(Protocol):
-    """Receives what a step does while it does it."""
+    """Receives the progress of a command."""
 
     def task(
         self, title: str, total: int, unit: str, done: int = 0
     ) -> contextlib.AbstractContextManager[Task]:
-        """Opens a stretch of `total` units, of which `done` were done by an earlier run."""
+        """Opens a task of `total` units, of which an earlier run did `done`."""
         ...
 
     def say(self, line: str) -> None:
-        """Tells one line: a decision that follows from the data, a warning."""
+        """Reports a line: a decision that follows from the data, or a warning."""
         ...
 
 
@@ -36,11 +36,11 @@ class _SilentTask:
 
 
 class Silent:
-    """A `Progress` that nobody hears."""
+    """A `Progress` that shows nothing."""
 
     @contextlib.contextmanager
     def task(self, title: str, total: int, unit: str, done: int = 0) -> Iterator[Task]:
-        """Opens a stretch of work that is not shown."""
+        """Opens a task that is not shown."""
         del title, total, unit, done
         yield _SilentTask()
 

@@ -1,12 +1,17 @@
-"""Settings: one frozen dataclass per step, the only place where a default is written.
+"""Settings: one frozen dataclass per command, the only place where a default is written.
 
-From a field follow the command-line option, its `--help` line, its bounds check and its place in
-the artifact's manifest. A class that holds the thesis' published values has a class method
-`thesis(given)` that returns them as keyword arguments; `--preset thesis` then appears by itself.
+From a field follow the command-line option, its line in `--help`, its bounds check and its place in
+the artifact's manifest. What a settings class may have besides:
+
+* `panel`: the heading that its own options stand under in `--help`; `panels`: their order.
+* `thesis(given)`, a class method: the thesis' published values as keyword arguments; `--preset
+  thesis` then appears by itself.
+* `selector`: the field that decides which others are read, such as `policy`; and the class method
+  `options_of(choice)`: the fields that a choice reads, each with the default in effect for it.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 
 def option(
@@ -15,34 +20,45 @@ def option(
     *,
     low: float | None = None,
     high: float | None = None,
-    flag: str = "",
+    panel: str = "",
+    completes: Literal["", "models", "fuse", "attend"] = "",
     dry_run: Any = None,
 ) -> Any:
     """Makes a dataclass field into an option.
 
     Args:
-      default: its value where the user says nothing; the only place that value is written.
+      default: its value where the user gives none; the only place that value is written.
       help: its line in `--help`.
       low: the lowest value allowed.
       high: the highest value allowed.
-      flag: the option's name where it differs from the field's.
+      panel: its heading in `--help` where that is not its class's.
+      completes: which names in the workspace the shell completes it with.
       dry_run: its value in a dry run unless it is off (0, None), where its own would cost time or
         ask for more ads than there are.
     """
-    metadata = {"help": help, "min": low, "max": high, "flag": flag, "dry_run": dry_run}
-    if isinstance(default, list):
-        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    return _field(
+        default, help=help, min=low, max=high, panel=panel, completes=completes, dry_run=dry_run
+    )
 
 
-def argument(help: str, *, default: Any = dataclasses.MISSING) -> Any:
+def argument(
+    help: str, *, default: Any = dataclasses.MISSING, completes: Literal["", "models"] = ""
+) -> Any:
     """Makes a dataclass field into a positional argument; required where it has no default."""
-    metadata = {"help": help, "positional": True}
-    if isinstance(default, list):
-        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    return _field(default, help=help, positional=True, completes=completes)
 
 
 def seed_option() -> Any:
-    """The `--seed` that every command has."""
-    return option(0, "Seed of every random choice.", low=0, high=2**31 - 1)
+    """The `--seed` of a command that draws at random."""
+    return option(0, "Seed of every random choice.", low=0, high=2**31 - 1, panel="Options")
+
+
+def flag(field: str) -> str:
+    """A field's option as it is typed."""
+    return "--" + field.replace("_", "-")
+
+
+def _field(default: Any, **metadata: Any) -> Any:
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)

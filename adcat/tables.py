@@ -1,6 +1,6 @@
-"""A small table as a value, and the forms that it is read in: terminal, CSV, Markdown.
+"""A small table as a value, shown on the terminal, written as CSV and Markdown.
 
-A step builds a `Table` once; `adcat.cli` shows it and `write_table` files it.
+A command builds a `Table` once; `adcat.cli` shows it and `write_table` writes it.
 """
 
 import csv
@@ -14,13 +14,13 @@ Cell: TypeAlias = str | int | float | None
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading and how its values are written for people (`str.format`)."""
+    """A column's heading, and the format of its values (`str.format`)."""
 
     heading: str
     form: str = "{}"
 
     def text(self, value: Cell) -> str:
-        """The value as people read it; nothing for None."""
+        """The formatted value; empty for None."""
         return "" if value is None else self.form.format(value)
 
 
@@ -33,7 +33,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
 
     def texts(self) -> list[list[str]]:
-        """The cells as people read them, row by row."""
+        """The formatted cells, row by row."""
         return [
             [column.text(value) for column, value in zip(self.columns, row, strict=True)]
             for row in self.rows
@@ -42,19 +42,19 @@ class Table:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
-    """What a step has to say when it is done."""
+    """What a command prints when it is done."""
 
     lines: Sequence[str] = ()
     tables: Sequence[Table] = ()
 
 
 def percent(heading: str) -> Column:
-    """A column of fractions that people read as percentages with two decimals."""
+    """A column of fractions shown as percentages with two decimals."""
     return Column(heading, "{:.2%}")
 
 
 def write_table(folder: Path, name: str, table: Table) -> None:
-    """Writes `name.csv` with the plain values and `name.md` as people read it."""
+    """Writes `name.csv` with the plain values and `name.md` with the formatted ones."""
     with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([column.heading for column in table.columns])
@@ -84,6 +84,6 @@ def _markdown(table: Table) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    """One row; what would end a cell or a line early is escaped."""
+    """One row, with escapes for what would end a cell or line early."""
     safe = (cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells)
     return "| " + " | ".join(safe) + " |"

@@ -1,7 +1,8 @@
 """The vocabulary of arrays: what their axes mean, and what ads have."""
 
-from collections.abc import Iterable, Mapping
-from typing import Literal, TypeAlias
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,3 +47,20 @@ def availabilities_with(modalities: Iterable[Modality]) -> list[Availability]:
 def have(availabilities: Availabilities, modalities: Iterable[Modality]) -> NDArray[np.bool_]:
     """Whether ads of these kinds have all of these modalities: [n]."""
     return np.isin(availabilities, availabilities_with(modalities))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)  # arrays cannot be compared with ==
+class SplitAds:
+    """The ads of a split by part, without their texts and images."""
+
+    categories: Sequence[str]
+    labels: Mapping[Part, Labels]  # [n] each
+    availabilities: Mapping[Part, Availabilities]  # [n] each
+
+
+class ShownAd(NamedTuple):
+    """What a gallery shows of an ad."""
+
+    title: str
+    category: str
+    image: str  # its absolute path; empty where the ad has none

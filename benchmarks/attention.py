@@ -10,7 +10,8 @@ import time
 
 import numpy as np
 
-from adcat.attention.attention_model import Choices, build
+from adcat.attention.attention_model import build
+from adcat.attention.config import AttentionConfig
 from adcat.attention.fine_tuning import training_network as attention_network
 from adcat.image import classifier, inception
 from adcat.image.stages import training_network as image_network
@@ -31,8 +32,7 @@ def main(side: int) -> None:
 
     image = classifier.build(side, CATEGORIES, None)
     auxiliary = inception.auxiliary_head(image.network, CATEGORIES)
-    choices = Choices("c", "wh", "weighted", "count", standardise=True, late_text=False)
-    model = build(image, text, choices)
+    model = build(image, text, AttentionConfig())
     inputs = {"image": (images,), "attend-c-wh": (images, text)}
     networks = {
         "image": image_network(image, auxiliary),

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adcat.fusion.networks import NETWORKS, NetworkSettings
-from adcat.fusion.published import PUBLISHED
+from adcat.fusion.policies import POLICIES
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.samples import Sample
 from adcat.fusion.training import Machine
 from adcat.learning.runtime import import_tensorflow, seeded_tensorflow
@@ -33,7 +33,7 @@ SIZES = {"image_probs": 193, "text_probs": 193, "image_vectors": 2048, "text_vec
 def write_inputs(folder: Path, policy: str, ads: int) -> list[Path]:
     """Writes random float32 inputs of a policy, block by block."""
     rng, paths = np.random.default_rng(0), []
-    for name in NETWORKS[policy].reads:
+    for name in POLICIES[policy].reads:
         paths.append(folder / f"{name}.npy")
         array = np.lib.format.open_memmap(paths[-1], "w+", np.float32, (ads, SIZES[name]))
         for start in range(0, ads, 8192):
@@ -47,18 +47,19 @@ def labels(ads: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, CATEGORIES, ads)
 
 
-def settings_of(policy: str, batch_size: int) -> NetworkSettings:
+def settings_of(policy: str, batch_size: int) -> PolicySettings:
     """The published settings at another batch size."""
-    return NetworkSettings(**{**PUBLISHED[policy], "batch_size": batch_size, "standardise": False})
+    published = POLICIES[policy].published
+    return PolicySettings(**{**published, "batch_size": batch_size, "standardise": False})
 
 
 def adcat_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[[], None]:
     """One epoch in adcat, from memory-mapped arrays."""
-    tf = seeded_tensorflow(0, NETWORKS[policy].threads)
+    tf = seeded_tensorflow(0, POLICIES[policy].threads)
     arrays = [np.load(path, mmap_mode="r") for path in paths]
     ads = len(arrays[0])
     sample = Sample(arrays, labels(ads), np.ones(ads, np.float32), np.arange(ads))
-    machine = Machine(tf, policy, sample, CATEGORIES, settings_of(policy, batch_size))
+    machine = Machine(tf, POLICIES[policy], sample, CATEGORIES, settings_of(policy, batch_size))
     rng = np.random.default_rng(0)
     for batches in (20, 30):  # after two sizes of pool it is compiled for any
         list(machine.epoch(sample.subset(np.arange(batches * batch_size)), rng, 0.001, parts=1))
@@ -71,8 +72,8 @@ def keras_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[[],
     import keras
 
     settings = settings_of(policy, batch_size)
-    inputs = [keras.Input((SIZES[name],), name=name) for name in NETWORKS[policy].reads]
-    logits = NETWORKS[policy].build(inputs, CATEGORIES, settings).logits
+    inputs = [keras.Input((SIZES[name],), name=name) for name in POLICIES[policy].reads]
+    logits = POLICIES[policy].build(inputs, CATEGORIES, settings).logits
     model = keras.Model(inputs, keras.layers.Softmax()(logits))
     model.compile(
         keras.optimizers.Adam(settings.learning_rate), keras.losses.SparseCategoricalCrossentropy()
@@ -86,10 +87,10 @@ def keras_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[[],
 
 def products_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[[], None]:
     """The matrix products of one epoch: forward, and back to weights and hidden layers."""
-    tf = import_tensorflow(NETWORKS[policy].threads)
+    tf = import_tensorflow(POLICIES[policy].threads)
     settings = settings_of(policy, batch_size)
     size, hidden = settings.transformer_size, settings.hidden_units
-    widths = [SIZES[name] for name in NETWORKS[policy].reads]
+    widths = [SIZES[name] for name in POLICIES[policy].reads]
     first = [(width, size) for width in widths] if policy == "pool" else [(sum(widths), hidden)]
     after = [(size, hidden), (hidden, CATEGORIES)] if policy == "pool" else [(hidden, CATEGORIES)]
     layers = [
@@ -129,7 +130,7 @@ def measure(kind: str, policy: str, folder: Path, batch_size: int) -> list[float
 
 def run_one(kind: str, policy: str, folder: Path, batch_size: int) -> None:
     """Prints seconds, processor seconds, and peak memory that is not of mapped files, in GB."""
-    paths = [folder / f"{name}.npy" for name in NETWORKS[policy].reads]
+    paths = [folder / f"{name}.npy" for name in POLICIES[policy].reads]
     epoch = AVAILABILITIES[kind](policy, paths, batch_size)
     started, worked = time.perf_counter(), time.process_time()
     epoch()

@@ -3,7 +3,7 @@
 import csv
 
 import numpy as np
-from handmade import Made
+from handmade import NETWORKS, Made
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -77,5 +77,6 @@ def make_workspace(folder, *policies, ads=None, options=()):
         staging.notes["training_steered_by"] = "validation"
     adcat(workspace, "extract-features")
     for policy in policies:
-        adcat(workspace, "fuse", "--policy", policy, "--max-epochs", 3)
+        quick = ("--max-epochs", 3) if policy in NETWORKS else ()
+        adcat(workspace, "fuse", "--policy", policy, *quick)
     return workspace

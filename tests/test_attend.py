@@ -1,6 +1,7 @@
 """The command: what it writes, that it repeats, goes on after an interruption, and searches."""
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -134,9 +135,9 @@ def test_a_search_tries_all_ten_settings_once(searched):
     trials = read_trials(log)
     assert [trial.setting for trial in trials] == grid([0.002])
     assert "Table 5.7" in said
-    best = max(trials, key=lambda trial: trial.score).setting
-    settings = workspace.attention(best.name).check().settings
-    assert (settings["insert_at"], settings["over"]) == (best.insert_at, best.over)
+    best = max(trials, key=lambda trial: trial.score)
+    settings = workspace.attention(best.variant).check().settings
+    assert settings.items() >= best.setting.items()
     assert settings["learning_rate"] == 0.002
     before = log.stat().st_mtime_ns
     adcat(workspace, "attend", *SEARCH, "--name", "again")
@@ -167,6 +168,12 @@ def test_preset_thesis_leaves_the_attention_unscaled(workspace):
     settings = workspace.attention("c-wh").check().settings
     assert (settings["scale"], settings["optimizer"]) == ("none", "rmsprop")
     assert settings["stage"] == "attention"  # options beside the preset win
+
+
+def test_only_the_stage_attention_reads_views_and_the_limit_of_stored_maps():
+    of_all, of_attention = (Settings.options_of(stage) for stage in ("all", "attention"))
+    assert of_attention.keys() - of_all.keys() == {"views", "cache_limit"}
+    assert of_attention == dataclasses.asdict(Settings())
 
 
 def test_a_missing_input_is_named(tmp_path):

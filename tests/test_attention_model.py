@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from adcat.attention import attention_model as attention
-from adcat.attention.attention_model import Choices, build, compiled
+from adcat.attention.attention_model import build, compiled
+from adcat.attention.config import AttentionConfig
 from adcat.attention.fine_tuning import frozen_network, training_network
 from adcat.attention.insertion import cut
 from adcat.attention.step import QUERY
@@ -17,7 +18,7 @@ from adcat.learning.training_loop import changing
 
 SIDE, CATEGORIES, TEXT = 75, 4, 6
 POINTS = "abcde"
-CHOICES = Choices("c", "wh", form="weighted", scale="count", standardise=True, late_text=False)
+CONFIG = AttentionConfig()
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def text():
 
 
 def with_flat_attention(image, text, **choices):
-    model = build(image, text, dataclasses.replace(CHOICES, **choices))
+    model = build(image, text, dataclasses.replace(CONFIG, **choices))
     query = model.step.get_layer(QUERY)
     query.kernel.assign(np.zeros(query.kernel.shape))
     return model
@@ -64,7 +65,7 @@ def test_inception_is_cut_where_the_thesis_says(keras):
 @pytest.mark.parametrize("over", ["wh", "c"])
 @pytest.mark.parametrize("point", POINTS)
 def test_flat_attention_leaves_the_image_baseline_as_it_was(image, images, text, point, over):
-    model = with_flat_attention(image, text, point=point, over=over)
+    model = with_flat_attention(image, text, insert_at=point, over=over)
     expected = image.network(images, training=False)
     assert np.ptp(expected, axis=0).max() > 0.01
     probs, alpha = model.network([images, text], training=False)
@@ -73,7 +74,7 @@ def test_flat_attention_leaves_the_image_baseline_as_it_was(image, images, text,
 
 
 def test_the_compiled_model_answers_alike(image, images, text):
-    model = build(image, text, dataclasses.replace(CHOICES, late_text=True))
+    model = build(image, text, dataclasses.replace(CONFIG, late_text=True))
     model.step.get_layer(QUERY).kernel.assign(np.random.default_rng(3).normal(0, 2, (TEXT, 768)))
     expected = model.network([images, text], training=False)
     for found, wanted in zip(compiled(model)(images, text), expected, strict=True):
@@ -83,7 +84,7 @@ def test_the_compiled_model_answers_alike(image, images, text):
 
 
 def test_it_is_saved_with_its_preprocessing(image, images, text, tmp_path):
-    model = build(image, text, dataclasses.replace(CHOICES, late_text=True))
+    model = build(image, text, dataclasses.replace(CONFIG, late_text=True))
     attention.save(model, tmp_path)
     again = attention.load(tmp_path)
     assert (again.image.side, again.image.central_fraction) == (SIDE, image.central_fraction)
@@ -94,12 +95,12 @@ def test_it_is_saved_with_its_preprocessing(image, images, text, tmp_path):
 
 def test_text_is_standardised_with_what_it_was_made_from(image, text):
     for standardise, expected in ((True, (text - text.mean(0)) / text.std(0)), (False, text)):
-        model = build(image, text, dataclasses.replace(CHOICES, standardise=standardise))
+        model = build(image, text, dataclasses.replace(CONFIG, standardise=standardise))
         np.testing.assert_allclose(model.standardised(text), expected, atol=1e-5)
 
 
 def test_late_text_is_added_to_the_logits(image, text):
-    model = build(image, text, dataclasses.replace(CHOICES, standardise=False, late_text=True))
+    model = build(image, text, dataclasses.replace(CONFIG, standardise=False, late_text=True))
     vectors = np.ones((3, 2048), np.float32)
     late = model.network.get_layer(attention.LATE_TEXT).kernel.numpy()
     expected = image.last_layer(vectors) + text @ late
@@ -109,7 +110,7 @@ def test_late_text_is_added_to_the_logits(image, text):
 @pytest.mark.parametrize(("point", "is_attended"), [("a", True), ("c", True), ("d", False)])
 def test_the_auxiliary_head_reads_mixed7(keras, image, images, text, point, is_attended):
     auxiliary = inception.auxiliary_head(image.network, CATEGORIES)
-    model = with_flat_attention(image, text, point=point)
+    model = with_flat_attention(image, text, insert_at=point)
     network = training_network(model, point, auxiliary)
     logits, of_auxiliary = network([images, text], training=False)
     mixed7 = image.network.get_layer(inception.AUXILIARY_INPUT).output
@@ -124,7 +125,7 @@ def test_the_auxiliary_head_reads_mixed7(keras, image, images, text, point, is_a
 
 
 def test_frozen_training_moves_the_step_and_the_last_layer_only(image, text):
-    model = build(image, text, dataclasses.replace(CHOICES, late_text=True))
+    model = build(image, text, dataclasses.replace(CONFIG, late_text=True))
     network = frozen_network(model)
     names = {variable.path for variable in network.trainable_variables}
     assert names == {"query/kernel", "logits/kernel", "logits/bias", "late_text/kernel"}
@@ -148,8 +149,8 @@ def test_a_photo_lies_under_its_own_attention(keras, tmp_path):
     logits = keras.layers.Dense(2, name=classifier.LAST_LAYER)(vectors)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)
     plain = classifier.ImageModel(keras.Model(image, probs), 32)
-    choices = dataclasses.replace(CHOICES, point="a", standardise=False)
-    model = build(plain, np.zeros((1, 1), np.float32), choices)
+    config = dataclasses.replace(CONFIG, insert_at="a", standardise=False)
+    model = build(plain, np.zeros((1, 1), np.float32), config)
     model.step.get_layer(QUERY).kernel.assign(np.full((1, 3), 5.0))
     _, alpha = compiled(model)(model.image.read(path)[None], np.ones((1, 1), np.float32))
     weights = alpha.reshape(model.map_shape)

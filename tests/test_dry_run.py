@@ -95,9 +95,6 @@ FAILURES = {
     "contradictory options": (
         ("train-text", "--minn", 7, "--maxn", 3), lambda w: None, "--minn 7 is above --maxn 3"
     ),
-    "another model's option": (
-        ("train-text", "--cnn-epochs", 7), lambda w: None, "--cnn-epochs is an option of cnn"
-    ),
 }  # fmt: skip
 
 

@@ -120,7 +120,7 @@ def test_a_model_that_answers_otherwise_is_not_exported(made, tmp_path):
 
 def test_a_folder_that_is_there_is_left_alone(made, tmp_path):
     (tmp_path / "mine").write_text("mine")
-    assert "is there already" in refused(made, tmp_path)
+    assert "already exists" in refused(made, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 

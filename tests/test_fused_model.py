@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from handmade import CLOSED_FORMS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,10 +37,10 @@ def model_of(policy):
         "product-prior": {"prior": PRIOR.tolist()},
         "log-linear": {"prior": PRIOR.tolist(), "w_txt": 1.5, "w_img": 0.5, "gamma": -0.2},
     }
-    return closed_form(policy, parameters.get(policy, {}))
+    return closed_form(POLICIES[policy], parameters.get(policy, {}))
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", CLOSED_FORMS)
 @given(availabilities=AVAILABILITIES)
 def test_every_kind_of_ad_gets_its_own_answer_and_no_neighbour_changes_it(policy, availabilities):
     model = model_of(policy)
@@ -72,13 +73,13 @@ def test_log_linear_fits_its_weights_per_kind_and_keeps_them(tmp_path):
     availabilities = np.full(3000, "text")
     seen = PartArrays({"text_probs": o}, labels, availabilities)
     material = Material(dataclasses.replace(seen, labels=np.array([0, 1, 2])), seen, 3)
-    model = fit_closed_form("log-linear", material, np.arange(3000), regularisation=1.0)
-    assert model.lone["text"]["w"] == pytest.approx(1 / 3, abs=0.05)
-    assert set(model.lone) == {"text"}
+    model = fit_closed_form(POLICIES["log-linear"], material, np.arange(3000), regularisation=1.0)
+    assert model.single["text"]["w"] == pytest.approx(1 / 3, abs=0.05)
+    assert set(model.single) == {"text"}
     model.save(tmp_path)
     again = load(tmp_path)
     found = again.predictions(seen.arrays, availabilities, np.arange(5), PRIOR)
-    np.testing.assert_allclose(found, model.alone("text", o[:5]), rtol=1e-6)
+    np.testing.assert_allclose(found, model.single_modality_probs("text", o[:5]), rtol=1e-6)
     assert np.abs(found - o[:5]).max() > 0.01
 
 
@@ -91,10 +92,10 @@ def test_parameters_for_incomplete_ads_are_fitted_on_those_only():
 
     def fitted(labels):
         material = Material(train, PartArrays(arrays, labels, availabilities), 3)
-        return fit_closed_form("log-linear", material, np.arange(40), 1.0)
+        return fit_closed_form(POLICIES["log-linear"], material, np.arange(40), 1.0)
 
     model = fitted(labels)
-    for row, same, changed in ((0, "lone", "parameters"), (1, "parameters", "lone")):
+    for row, same, changed in ((0, "single", "parameters"), (1, "parameters", "single")):
         other = labels.copy()
         other[row] = (other[row] + 1) % 3
         assert getattr(fitted(other), same) == getattr(model, same)

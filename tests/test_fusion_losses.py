@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 
 from adcat.fusion.losses import auxiliary, contrast, cross_entropy, l2, similarities
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.samples import boost, boost_proportionally
 from adcat.learning.runtime import import_tensorflow
 
 LABELS = np.array([0, 2, 1, 0])
 O_IMG = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.8, 0.1], [0.4, 0.5, 0.1]], np.float32)
 O_TXT = np.array([[0.9, 0.1, 0.0], [0.1, 0.1, 0.8], [0.5, 0.2, 0.3], [0.3, 0.3, 0.4]], np.float32)
+ARRAYS = {"image_probs": O_IMG, "text_probs": O_TXT}
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +18,11 @@ def tf():
 
 
 def test_boost_factors_by_hand():
-    np.testing.assert_allclose(boost(O_IMG, LABELS, 0.655), [0.655, 1, 0.655, 1])
+    settings = PolicySettings(image_boost=0.655)
+    np.testing.assert_allclose(boost(ARRAYS, LABELS, settings), [0.655, 1, 0.655, 1])
     expected = [1 + 0.1 * 2.639, 1, 1 + 0.8 * 2.639, 1]
-    np.testing.assert_allclose(boost_proportionally(O_IMG, O_TXT, LABELS, 2.639), expected, 1e-6)
+    found = boost_proportionally(ARRAYS, LABELS, PolicySettings(image_boost=2.639))
+    np.testing.assert_allclose(found, expected, 1e-6)
 
 
 def test_cross_entropy_against_a_plain_loop(tf):
@@ -32,7 +36,7 @@ def test_cross_entropy_against_a_plain_loop(tf):
 
 def test_boosting_the_gradient_equals_weighting_the_loss(tf):
     """The thesis multiplies per-example gradients; the code weights per-example losses."""
-    factors = boost(O_IMG, LABELS, 0.655)
+    factors = boost(ARRAYS, LABELS, PolicySettings(image_boost=0.655))
     logits = tf.Variable(np.random.default_rng(0).normal(size=(4, 3)))
     with tf.GradientTape() as tape:
         loss = cross_entropy(logits, LABELS, factors.astype(float))

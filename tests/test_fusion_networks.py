@@ -2,16 +2,17 @@ import dataclasses
 
 import numpy as np
 import pytest
+from handmade import NETWORKS
 
 from adcat.errors import BadInputError, DivergedError
-from adcat.fusion import fused_model as fused_model
-from adcat.fusion.fitting import Material, PartArrays, Regime, fit_network
-from adcat.fusion.networks import NETWORKS, NetworkSettings
-from adcat.fusion.published import PUBLISHED
+from adcat.fusion import fitting, fused_model
+from adcat.fusion.fitting import Material, PartArrays
+from adcat.fusion.policies import POLICIES
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.progress import Silent
 
 CATEGORIES = 4
-QUICK = NetworkSettings(
+QUICK = PolicySettings(
     hidden_units=16, transformer_size=12, learning_rate=0.02, batch_size=16, max_epochs=6
 )
 
@@ -36,10 +37,10 @@ def material():
     return Material(part(400, 0), part(100, 1), CATEGORIES)
 
 
-def fit(policy, material, settings=QUICK, rows=None, fit_on="train", fraction=1.0, seed=0):
+def fit(policy, material, settings=QUICK, rows=None, **changes):
     rows = np.arange(100) if rows is None else rows
-    regime = Regime(fit_on, fraction, seed)
-    return fit_network(policy, material, rows, regime, settings, Silent())
+    settings = dataclasses.replace(settings, **changes)
+    return fitting.fit(POLICIES[policy], material, rows, settings, Silent())
 
 
 def predictions(model, part):
@@ -65,10 +66,78 @@ def test_every_network_learns_is_kept_and_answers_with_probabilities(policy, mat
     assert history[-1].epoch == model.parameters["last_epoch"] == 6
 
 
-def test_published_settings_exist_for_every_network_and_are_settings():
-    assert set(PUBLISHED) == set(NETWORKS)
-    names = {field.name for field in dataclasses.fields(NetworkSettings)} | {"fit_on"}
-    assert all(set(published) <= names for published in PUBLISHED.values())
+@pytest.mark.parametrize("policy", POLICIES)
+def test_options_and_published_values_are_settings(policy):
+    names = {field.name for field in dataclasses.fields(PolicySettings)}
+    assert set(POLICIES[policy].published) <= set(POLICIES[policy].options) <= names
+    assert bool(POLICIES[policy].published) == (policy in NETWORKS)
+
+
+# Settings with which every option that a policy reads matters, and others for all of them.
+SENSITIVE = PolicySettings(
+    hidden_units=8, learning_rate=0.05, keep_probability=0.8, l2_weight=0.01, max_epochs=1,
+    image_boost=2.0, image_power=0.5, text_power=2.0, transformer_size=8, aux_weight=1.0,
+)  # fmt: skip
+OTHERS = {
+    "fit_on": "validation", "fraction": 0.5, "hidden_layers": 2, "hidden_units": 9,
+    "hidden_activation": "sigmoid", "learning_rate": 0.02, "optimizer": "sgd",
+    "keep_probability": 0.5, "l2_weight": 0.0, "batch_size": 16, "standardise": True,
+    "schedule": "prose", "max_epochs": 2, "seed": 1, "regularisation": 50.0, "image_boost": 3.0,
+    "boost_form": "one-plus-c", "image_power": 3.0, "text_power": 3.0, "renormalise": True,
+    "l2_normalise_text": True, "transformer_size": 9, "transformer_activation": "tanh",
+    "transform_image": False, "transform_text": False, "transformer_dropout": True,
+    "pooling": "max", "similarity": "dot", "negatives": 3, "aux_weight": 0.0,
+}  # fmt: skip
+SEARCH = {"tune", "tune_algorithm", "tune_fraction"}  # read by the command, not by the fit
+LATE = {"schedule": {"learning_rate": 1e-9, "max_epochs": 12}}  # what it takes to matter
+
+
+@pytest.fixture(scope="module")
+def square():
+    """As `material`, with vectors as long as the transformed ones."""
+    parts = []
+    for made in (part(60, 0), part(40, 1)):
+        longer = np.pad(made.arrays["text_vectors"], ((0, 0), (0, 2)))
+        parts.append(dataclasses.replace(made, arrays={**made.arrays, "text_vectors": longer}))
+    return Material(*parts, CATEGORIES)
+
+
+def result(policy, material, settings):
+    """What a fit finds: its validation probabilities and how long it took."""
+    model, _ = fit(policy, material, settings, np.arange(40))
+    return predictions(model, material.validation).tobytes(), model.parameters.get("last_epoch")
+
+
+def test_every_setting_has_another_value():
+    assert set(OTHERS) | SEARCH == {field.name for field in dataclasses.fields(PolicySettings)}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_what_a_policy_does_not_read_changes_nothing(policy, square):
+    unread = {name: v for name, v in OTHERS.items() if name not in POLICIES[policy].options}
+    changed = dataclasses.replace(
+        SENSITIVE, **unread, **({} if policy in NETWORKS else {"tune": 3})
+    )
+    assert result(policy, square, changed) == result(policy, square, SENSITIVE)
+
+
+def read_options():
+    """Every policy's own options, and for one policy those that all networks share."""
+    shared = set.intersection(*(set(POLICIES[policy].options) for policy in NETWORKS))
+    for policy in POLICIES:
+        for name in POLICIES[policy].options:
+            if name not in SEARCH and (name not in shared or policy == "nn"):
+                yield policy, name
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("policy", "name"), [*read_options()])
+def test_what_a_policy_reads_changes_what_it_finds(policy, name, square):
+    if (policy, name) == ("log-linear", "seed"):
+        pytest.skip("it cuts the folds: see test_fuse.py")
+    before = dataclasses.replace(SENSITIVE, **LATE.get(name, {}))
+    after = dataclasses.replace(before, **{name: OTHERS[name]})
+    assert result(policy, square, after) != result(policy, square, before)
 
 
 def test_the_same_seed_gives_the_same_network_bit_for_bit(material):

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from handmade import CLOSED_FORMS
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from adcat.fusion.policies import POLICIES, Evidence
+from adcat.fusion.closed_forms import Evidence
+from adcat.fusion.policies import POLICIES
 
 HEURISTICS = ["max", "sum-max", "product-max"]
 
@@ -47,7 +49,7 @@ def test_by_hand(name):
     np.testing.assert_allclose(fused(name, O_IMG, O_TXT), BY_HAND[name], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", CLOSED_FORMS)
 @given(probability_pairs())
 def test_every_policy_gives_probabilities(name, pair):
     probs = fused(name, *pair)
@@ -62,7 +64,7 @@ def test_neither_modality_comes_first(name, pair):
     np.testing.assert_array_equal(fused(name, *pair), fused(name, *pair[::-1]))
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", CLOSED_FORMS)
 @given(probability_pairs(), st.randoms(use_true_random=False))
 def test_ads_and_categories_may_come_in_any_order(name, pair, random):
     n, categories = pair[0].shape

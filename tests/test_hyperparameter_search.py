@@ -2,11 +2,12 @@ import json
 import math
 
 import pytest
+from handmade import NETWORKS
 from hyperopt import hp
 
 from adcat.errors import BadInputError, DivergedError
-from adcat.fusion.networks import NETWORKS, NetworkSettings
-from adcat.fusion.search_spaces import space as fusion_space
+from adcat.fusion.policies import POLICIES
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.learning.hyperparameter_search import read_trials, search
 from adcat.progress import Silent
 
@@ -98,12 +99,11 @@ def test_another_seed_is_another_search(tmp_path):
 @pytest.mark.parametrize("policy", NETWORKS)
 def test_every_network_has_a_space_of_its_own_settings(policy, tmp_path):
     seen = []
-    search(
-        fusion_space(policy), lambda settings, seed: seen.append(settings) or 0.0, 12, "random", 0,
-        tmp_path / "log", Silent(),
-    )  # fmt: skip
+    score = lambda settings, seed: seen.append(settings) or 0.0  # noqa: E731
+    search(POLICIES[policy].space(), score, 12, "random", 0, tmp_path / "log", Silent())
     for settings in seen:
-        NetworkSettings(**settings)
+        PolicySettings(**settings)
+        assert set(settings) < set(POLICIES[policy].options)
     assert len({settings["hidden_units"] for settings in seen}) > 1
     assert ("image_power" in seen[0]) == (policy == "temperature")
-    assert ("transformer_size" in seen[0]) == ("vectors" in NETWORKS[policy].reads[0])
+    assert ("transformer_size" in seen[0]) == ("vectors" in POLICIES[policy].reads[0])

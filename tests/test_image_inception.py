@@ -169,7 +169,7 @@ def test_a_folder_without_a_model_is_named(tmp_path):
         classifier.load(tmp_path)
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(
-        BadInputError, match=r"model\.json is no image model of adcat: 'image_size'"
+        BadInputError, match=r"model\.json is not a valid image model of adcat: 'image_size'"
     ):
         classifier.load(tmp_path)
 
@@ -192,7 +192,7 @@ def test_features_come_in_order_and_do_not_depend_on_the_batch(model, tmp_path):
 
 def test_a_photo_that_cannot_be_read_is_named(model, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"")
-    with pytest.raises(BadInputError, match=r"broken\.jpg is no readable photo"):
+    with pytest.raises(BadInputError, match=r"broken\.jpg is not a readable photo"):
         list(stream_features(extractor(model), [str(tmp_path / "broken.jpg")], 4))
 
 

@@ -87,7 +87,7 @@ def test_a_damaged_file_is_fine_or_unreadable(folder, suffix, changes):
 def test_a_format_that_starts_other_programs_is_not_even_tried(folder, name, how):
     image(8, 6).save(folder / name, "EPS")
     assert reason(folder, name, how) == Reason.IMAGE_UNREADABLE
-    with pytest.raises(BadInputError, match="no readable photo"):
+    with pytest.raises(BadInputError, match="not a readable photo"):
         open_image(folder / name)
 
 

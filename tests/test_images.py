@@ -81,7 +81,11 @@ def test_damaged_metadata_does_not_spoil_a_photo(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    [(b"", "is no readable photo"), (b"no picture", "is no readable photo"), (None, "is missing")],
+    [
+        (b"", "is not a readable photo"),
+        (b"no picture", "is not a readable photo"),
+        (None, "is missing"),
+    ],
 )
 def test_what_is_no_photo_is_named(tmp_path, content, found):
     path = tmp_path / "a.jpg"

@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
+from handmade import CLOSED_FORMS
 from pipeline import adcat, draw_ads, make_workspace, write_table
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
-from adcat.fusion.policies import POLICIES
 from adcat.probabilities import prior
 from adcat.types import PARTS
 from adcat.workspace.ads import read_ads, read_availabilities, read_categories, read_labels
@@ -18,7 +18,7 @@ from adcat.workspace.models import all_models
 
 NETWORKS = ("nn", "concat", "text-only")
 READS_ONE = {"text": "text", "image": "image", "text-only": "text"}
-MODELS = ("text", "image", *POLICIES, *NETWORKS)
+MODELS = ("text", "image", *CLOSED_FORMS, *NETWORKS)
 KEEP = ("--keep-incomplete", "--validation", 0.4, "--test", 0.3)
 ALL = 1000  # more categories than there are
 
@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(folder):
     ads = lacking(draw_ads(folder, 90))
-    return make_workspace(folder, *POLICIES, *NETWORKS, ads=ads, options=["--keep-incomplete"])
+    return make_workspace(folder, *CLOSED_FORMS, *NETWORKS, ads=ads, options=["--keep-incomplete"])
 
 
 def run(workspace, *words):
@@ -144,8 +144,8 @@ def test_an_export_answers_incomplete_ads_as_the_workspace_does(made, tmp_path):
 
 def test_a_promise_is_made_for_each_kind(made):
     result = adcat(made, "predict", "--title", "volvo", "--model", "max", "--coverage", 0.99)
-    assert "validation ads answered by text and photo are too few to promise" in result.stderr
-    assert "validation ads answered by text only are too few to promise 0.99" in result.stderr
+    assert "validation ads predicted from text and photo are too few to guarantee" in result.stderr
+    assert "validation ads predicted from text only are too few to guarantee 0.99" in result.stderr
 
 
 def test_photos_without_any_text_go_through_the_whole_chain(tmp_path):
@@ -157,11 +157,11 @@ def test_photos_without_any_text_go_through_the_whole_chain(tmp_path):
     assert not workspace.text_model.path.exists()
     adcat(workspace, "train-image", "--weights", "none", "--stage", "head", "--image-size", 75)
     adcat(workspace, "extract-features")
-    for policy in POLICIES:
+    for policy in CLOSED_FORMS:
         adcat(workspace, "fuse", "--policy", policy)
     document = json.loads(adcat(workspace, "evaluate", "--json").stdout)
     top1 = {model["model"]: model["top1"] for model in document["models"]}
-    assert set(top1) == {"image", *POLICIES}
+    assert set(top1) == {"image", *CLOSED_FORMS}
     assert len({top1[name] for name in ("image", "max", "sum-max", "product-prior")}) == 1
     assert adcat(workspace, "evaluate").exit_code == 0
     groups = json.loads(adcat(workspace, "error-groups", "--json").stdout)
@@ -183,7 +183,7 @@ def test_texts_without_any_photo_go_through_the_whole_chain(tmp_path):
     assert "nothing to train" in adcat(workspace, "train-image").stdout
     refused = run(workspace, "extract-features", "--modality", "image")
     assert refused.exit_code == 1
-    assert "no ad has what --modality image reads" in refused.stderr
+    assert "no ad has what --modality image needs" in refused.stderr
     adcat(workspace, "extract-features")
     adcat(workspace, "fuse", "--policy", "log-linear")
     result = adcat(workspace, "evaluate")

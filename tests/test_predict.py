@@ -199,7 +199,7 @@ def test_a_service_is_ended_by_an_interruption(made):
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
         assert process.stderr
-        assert process.stderr.read() == "interrupted; run the same command again to go on\n"
+        assert process.stderr.read() == "interrupted; run the same command again to resume\n"
 
 
 def test_one_ad_from_the_command_line(made, folder):
@@ -255,7 +255,7 @@ def test_what_is_done_is_not_done_again(made, folder, tmp_path):
     words = ("predict", folder / "ads.csv", "--model", "text", "--output", tmp_path / "a.jsonl")
     adcat(made, *words)
     before = (tmp_path / "a.jsonl").stat().st_mtime_ns
-    assert "stands there already" in adcat(made, *words).stdout
+    assert "is up to date" in adcat(made, *words).stdout
     assert (tmp_path / "a.jsonl").stat().st_mtime_ns == before
     assert "stands there" not in adcat(made, *words, "--top", 1).stdout
     (tmp_path / "a.jsonl").write_text("edited")
@@ -298,7 +298,7 @@ def test_out_of_fold_probabilities_are_named(made, folder, tmp_path):
 
 def test_too_few_validation_ads_for_a_promise_are_told(made):
     result = adcat(made, "predict", "--title", "volvo", "--coverage", 0.99)
-    assert "too few to promise 0.99" in result.stderr
+    assert "too few to guarantee 0.99" in result.stderr
     assert len(json.loads(result.stdout)["categories"]) == 3
 
 
@@ -324,7 +324,7 @@ def test_a_changed_classifier_is_noticed(made, tmp_path):
         (("ads.csv", "--output", "a.xls"), "expected a file in one of .jsonl, .csv, .parquet"),
         (("ads.csv", "--shard", "3/2"), "expected a share such as 2/8"),
         (("ads.csv", "--title", "x"), "a table and one ad"),
-        (("ads.csv", "--images", "nowhere"), "nowhere is no folder"),
+        (("ads.csv", "--images", "nowhere"), "nowhere is not a folder"),
         (("nowhere.csv",), "nowhere.csv does not exist"),
     ],
 )

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from adcat.cli.app import COMMANDS
-from adcat.fusion.networks import NETWORKS
 from adcat.fusion.policies import POLICIES
 
 PROJECT = Path(__file__).parent.parent
@@ -53,6 +52,6 @@ def test_stderr_has_no_noise_of_libraries_and_no_control_codes(chain):
         assert noise.lower() not in done.stderr.lower(), done.stderr
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *POLICIES, *NETWORKS])
+@pytest.mark.parametrize("name", [*COMMANDS, *POLICIES])
 def test_the_readme_names_every_command_and_policy(name):
     assert re.search(rf"(\*\*|`){name}(\*\*|`)", README)

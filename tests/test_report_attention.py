@@ -17,8 +17,7 @@ from reading import names, read_page, read_table, run
 from sealed import seal
 from typer.testing import CliRunner
 
-from adcat.attention.config import Setting
-from adcat.attention.search import Trial, best_of_each
+from adcat.attention.search import Trial, best_of_each, grid
 from adcat.cli.app import app
 from adcat.report.items import ITEMS, items_of
 from adcat.workspace.layout import Workspace
@@ -81,8 +80,8 @@ def test_the_curves_are_of_the_best_model_and_the_pictures_of_the_best_over_plac
     make_attention(workspace, "e-c", right(), FLAT, "e", "c")
     page = run(workspace, "attend-e-c", "second", "first")
     assert "Figure 5.7: accuracy (%) of attend-e-c" in page
-    assert "Figure 5.9: where second looks" in page
-    assert "Figure 5.10: where" not in page
+    assert "Figure 5.9: attention of second" in page
+    assert "Figure 5.10: attention" not in page
     assert "on the features that the text points to" in page
     assert "attend/second/figures/figure-5.9" in page
 
@@ -100,14 +99,14 @@ def test_a_model_over_channels_alone_has_no_pictures(workspace):
 @pytest.mark.parametrize(
     ("maps", "words"),
     [
-        (FLAT, "1.00 times .* 88.9% of its attention, 88.9% if it were flat: it looks nowhere in"),
-        (MIDDLE, "5.40 times .* 40.0% of its attention, 88.9% .*: it looks rather into the middle"),
-        (CORNER, "8.28 times .* 99.0% of its attention, 88.9% .*: it looks rather at the border"),
+        (FLAT, "1.00 times .* has 88.9% of it, against 88.9% if it were flat: it is nearly flat"),
+        (MIDDLE, "5.40 times .* has 40.0% of it, against 88.9% .*: it favours the centre"),
+        (CORNER, "8.28 times .* has 99.0% of it, against 88.9% .*: it favours the border"),
     ],
 )
 def test_where_it_looks_in_a_sentence(maps, words, workspace):
     make_attention(workspace, "c-wh", right(), maps)
-    assert re.search(f"Where attend-c-wh looks most, a place has {words}", run(workspace))
+    assert re.search(f"The attention of attend-c-wh peaks at {words}", run(workspace))
 
 
 def test_the_search_has_a_table_and_curves_at_the_best_rates(workspace):
@@ -150,10 +149,10 @@ def test_a_search_that_was_edited_is_left_out_with_a_remark(workspace):
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("attend/c-wh/history.csv", "epoch\n1\n", "is no history: "),
-        ("attend/c-wh/border.csv", "a,b\n1,2\n", "is no table of attention: "),
-        ("attend/c-wh/figures/figure-5.9.png", "", "is no readable photo"),
-        ("attend-search/trials.jsonl", "{}\n", "is no log of a search: "),
+        ("attend/c-wh/history.csv", "epoch\n1\n", "is not a valid history: "),
+        ("attend/c-wh/border.csv", "a,b\n1,2\n", "is not a valid table of attention: "),
+        ("attend/c-wh/figures/figure-5.9.png", "", "is not a readable photo"),
+        ("attend-search/trials.jsonl", "{}\n", "is not a valid log of a search: "),
     ],
 )
 def test_a_file_that_holds_something_else_is_named(file, content, words, workspace):
@@ -182,7 +181,7 @@ def test_items_name_the_files_of_the_model_that_is_shown():
 
 
 def test_the_best_of_each_setting_is_the_first_of_equals():
-    trials = [Trial(Setting("a", "wh", rate), []) for rate in (0.1, 0.01)]
+    trials = [Trial(setting, []) for setting in grid([0.1, 0.01])[:2]]
     assert best_of_each(trials) == {"a-wh": trials[0]}
 
 

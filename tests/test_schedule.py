@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from adcat.learning.schedule import (
     Evaluation,
     Schedule,
+    TrainingOptions,
     best,
     decays,
     is_over,
@@ -102,6 +103,13 @@ def test_epochs_differ_in_order_and_repeat_with_the_seed():
     assert first != second
     assert next_batches(1, 50, plan)[1][0].tolist() == second
     assert next_batches(0, 50, schedule(batch_size=100, seed=1))[1][0].tolist() != first
+
+
+def test_the_schedule_follows_from_the_options():
+    options = TrainingOptions(batch_size=3, learning_rate=0.5, epochs=7, patience=4, seed=9)
+    made = options.schedule()
+    assert (made.batch_size, made.learning_rate, made.epochs) == (3, 0.5, 7)
+    assert (made.patience, made.seed, made.decays) == (4, 9, 1)
 
 
 def test_of_equal_top1_the_lower_loss_is_better():

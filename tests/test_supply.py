@@ -103,7 +103,7 @@ def test_the_payload_would_leave_a_trace(tmp_path):
 @pytest.mark.parametrize("name", READ_BY)
 def test_a_pickle_in_disguise_is_not_unpickled(folder, root, tmp_path, name):
     (root / name).write_bytes(pickled(tmp_path / "trace"))
-    check(folder, root, name, " is no ")
+    check(folder, root, name, " is not a valid ")
     assert not (tmp_path / "trace").exists()
 
 
@@ -111,7 +111,7 @@ def test_a_pickle_in_disguise_is_not_unpickled(folder, root, tmp_path, name):
 def test_an_array_of_objects_is_not_unpickled(folder, root, tmp_path, name):
     objects = np.array([[Payload(tmp_path / "trace")]], dtype=object)
     np.save(root / name, objects, allow_pickle=True)
-    check(folder, root, name, " is no array: ")
+    check(folder, root, name, " is not a valid array: ")
     assert not (tmp_path / "trace").exists()
 
 
@@ -151,5 +151,5 @@ def test_a_network_that_names_a_function_of_the_system_is_refused(folder, root, 
     with zipfile.ZipFile(root / name, "w") as file:
         for entry, content in contents.items():
             file.writestr(entry, content)
-    check(folder, root, name, " is no Keras model: ")
+    check(folder, root, name, " is not a valid Keras model: ")
     assert not (tmp_path / "trace").exists()

@@ -312,7 +312,7 @@ def test_a_model_that_was_cut_off_is_refused_before_fasttext_reads_it(tmp_path, 
         load(tmp_path, CATEGORIES)
 
 
-@pytest.mark.parametrize("place", [8, 40, 64, 68, 72])
+@pytest.mark.parametrize("position", [8, 40, 64, 68, 72])
 def test_a_header_that_promises_more_than_the_file_holds_is_refused(tmp_path, position):
     content = bytearray(saved(tmp_path))
     content[position | 3] = 0x7F  # the highest byte of dim, bucket, entries, words or labels

@@ -34,8 +34,8 @@ def test_a_good_file_passes(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "line 1: expected how many words"),
-        ("soffa 1 2 3\n", "line 1: expected how many words"),
+        ("", "line 1: expected the number of words"),
+        ("soffa 1 2 3\n", "line 1: expected the number of words"),
         ("2 4\n", "has vectors of length 4; type: --dim 4"),
         ("2 3\nsoffa 1 2 3\n", "line 3: expected a word and 3 numbers"),
         ("1 3\nsoffa 1 2\n", "line 2: expected a word and 3 numbers"),

@@ -1,9 +1,8 @@
 import pytest
 
 from adcat import thesis
-from adcat.commands.fuse import Choice
 from adcat.evaluation.error_groups import ERROR_GROUPS
-from adcat.report.model_kinds import EXPLAINED
+from adcat.fusion.policies import POLICIES
 
 
 def test_the_thesis_best_models():
@@ -42,6 +41,6 @@ def test_every_name_has_numbers(policy):
         assert len(thesis.recovered(policy)) == 3
 
 
-def test_every_policy_is_explained():
-    policies = set(Choice.__annotations__["policy"].__args__)
-    assert policies | {"text", "image"} == set(EXPLAINED)
+def test_every_policy_of_the_thesis_is_there():
+    attention = {f"attend-{setting}" for setting in thesis.attention_settings()}
+    assert set(thesis.NAMES) <= {*POLICIES, *attention, "text", "image"}

@@ -238,6 +238,12 @@ def test_a_split_without_validation_ads_is_refused(tmp_path):
     assert "the validation part of" in result.stderr
 
 
+def test_the_last_layer_has_its_own_epochs_and_patience():
+    of_all, of_head = (Settings.options_of(stage) for stage in ("all", "head"))
+    assert of_all.keys() - of_head.keys() == {"epochs", "patience"}
+    assert of_head["learning_rate"] == Settings().learning_rate
+
+
 def test_the_thesis_settings_are_those_of_a_3_2():
     published = {"learning_rate": 0.001, "batch_size": 32, "optimizer": "rmsprop"}
     assert Settings.thesis({}).items() >= published.items()

@@ -191,13 +191,13 @@ def test_every_model_learns_the_categories(workspace, model):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--tfidf-c", 2), "error: --tfidf-c is an option of tfidf, not of fasttext\n"),
+        (("--tfidf-c", 100), "Error: --tfidf-c is an option of tfidf, not of fasttext\n"),
         (("--model", "tfidf", "--epochs", 2), "--epochs is an option of fasttext, not of tfidf\n"),
     ],
 )
 def test_an_option_of_another_model_is_an_error(workspace, words, told):
     result = run(workspace, *words)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert told in result.stderr
     assert not workspace.text_model.path.exists()
 
@@ -230,7 +230,7 @@ def test_a_search_needs_validation_ads(tmp_path):
     made = split(tmp_path / "w", train=[0, 2, 3], validation=[])
     result = run(made, *TUNE)
     assert result.exit_code == 1
-    assert "error: the split has no validation ads to --tune on" in result.stderr
+    assert "error: --tune needs validation ads, and the split has none" in result.stderr
 
 
 def test_a_search_that_was_killed_ends_like_one_that_was_not(tmp_path):

@@ -9,7 +9,7 @@ from adcat.errors import DivergedError
 from adcat.learning.examples import Examples, stored
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.schedule import Schedule
-from adcat.learning.training_loop import train
+from adcat.learning.training_loop import Run, train
 from adcat.progress import Silent
 
 SCHEDULE = Schedule("rmsprop", 0.001, batch_size=8, epochs=6, patience=99, decays=0)
@@ -46,7 +46,8 @@ def last_layer(keras):
 
 def fit(model, path, schedule=SCHEDULE, training=None, progress=None):
     training = training or examples()
-    return train(model, training, examples(15, 1), schedule, path, progress or Silent(), "test")
+    run = Run(schedule, path, progress or Silent())
+    return train(model, training, examples(15, 1), run, "test")
 
 
 def values(model):
@@ -164,9 +165,8 @@ def test_several_inputs_are_read(keras, tmp_path):
 
         return Examples(given.labels, stream)
 
-    history = train(
-        model, both(examples()), both(examples(15, 1)), SCHEDULE, tmp_path / "s.npz", Silent(), ""
-    )
+    run = Run(SCHEDULE, tmp_path / "s.npz", Silent())
+    history = train(model, both(examples()), both(examples(15, 1)), run, "")
     assert [evaluation.epoch for evaluation in history] == list(range(7))
 
 

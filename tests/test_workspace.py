@@ -193,7 +193,7 @@ def test_a_read_only_workspace_can_be_read(workspace):
 
 @pytest.mark.parametrize("name", ["", "../x", "A", "a b", "-a", "a/b", ".a"])
 def test_a_model_name_cannot_leave_its_folder(workspace, name):
-    with pytest.raises(BadInputError, match="no model name"):
+    with pytest.raises(BadInputError, match="not a valid model name"):
         workspace.fused(name)
 
 

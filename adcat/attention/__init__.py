@@ -1,1 +1,1 @@
-"""Text Based Visual Attention: the text steers what Inception v3 sees (thesis, section 4.7)."""
+"""Text Based Visual Attention: the text weighs what Inception v3 sees (thesis, section 4.7)."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.attention.insertion import Cut, Point, cut
-from adcat.attention.step import Form, Over, Scale, attention_step
+from adcat.attention.config import AttentionConfig
+from adcat.attention.insertion import Cut, cut
+from adcat.attention.step import attention_step
 from adcat.data.images import Images
 from adcat.image import classifier, inception
 from adcat.image.classifier import ImageModel
@@ -30,24 +31,12 @@ Weights: TypeAlias = NDArray[np.float32]  # α of some ads: [n, keys]
 Forward: TypeAlias = Callable[[Images, Vectors], tuple[Probs, Weights]]
 
 
-@dataclasses.dataclass(frozen=True)
-class Choices:
-    """Where and how the text steers the network."""
-
-    point: Point
-    over: Over
-    form: Form
-    scale: Scale
-    standardise: bool
-    late_text: bool
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class AttentionModel:
     """A classifier of ads from their photo and their text vector.
 
     Its parts are layers of the network: `below` and `above` the attention step, the step itself,
-    the last layer, and the late text where the text is joined once more.
+    the last layer, and the late text if the text is fed to the last layer too.
     """
 
     network: "keras.Model"  # photos, text vectors -> probabilities [n, categories], α [n, keys]
@@ -65,7 +54,7 @@ class AttentionModel:
 
     @property
     def map_shape(self) -> tuple[int, int]:
-        """Height and width in places of the maps that are attended."""
+        """Height and width in locations of the maps that are attended to."""
         height, width, _ = self.parts.below.output.shape[1:]
         return height, width
 
@@ -74,34 +63,32 @@ class AttentionModel:
         return self.network.get_layer(STANDARDISED)(text)
 
     def logits(self, vectors: Any, text: Any) -> Any:
-        """The answer to image vectors [n, dimension] and standardised text: [n, categories]."""
+        """The logits of image vectors [n, dimension] and standardised text: [n, categories]."""
         logits = self.network.get_layer(classifier.LAST_LAYER)(vectors)
         if any(layer.name == LATE_TEXT for layer in self.network.layers):
             logits = logits + self.network.get_layer(LATE_TEXT)(text)
         return logits
 
 
-def build(image: ImageModel, text_vectors: Vectors, choices: Choices) -> AttentionModel:
+def build(image: ImageModel, text_vectors: Vectors, config: AttentionConfig) -> AttentionModel:
     """Inserts attention into a trained image classifier, whose layers are shared.
 
     Args:
       image: the classifier.
       text_vectors: of the training ads, for the standardisation: [n, dimension].
-      choices: where and how.
+      config: where and how.
     """
     keras = import_tensorflow().keras
-    below, above = cut(image.network, choices.point)
-    dimension = text_vectors.shape[1]
-    step = attention_step(
-        below.output.shape[1:], dimension, choices.over, choices.form, choices.scale
-    )
-    mean, variance = moments(text_vectors) if choices.standardise else (0.0, 1.0)
+    below, above = cut(image.network, config.insert_at)
+    shape, dimension = below.output.shape[1:], text_vectors.shape[1]
+    step = attention_step(shape, dimension, config.over, config.form, config.scale)
+    mean, variance = moments(text_vectors) if config.standardise else (0.0, 1.0)
     images = keras.Input(image.network.input.shape[1:], name="photos")
     text = keras.Input([dimension], name=TEXT)
     t = keras.layers.Normalization(mean=mean, variance=variance, name=STANDARDISED)(text)
     maps, alpha = step([below(images), t])
     logits = image.last_layer(above(maps))
-    if choices.late_text:
+    if config.late_text:
         initializer = inception.truncated_normal()
         late = {"use_bias": False, "kernel_initializer": initializer, "name": LATE_TEXT}
         logits = logits + keras.layers.Dense(logits.shape[-1], **late)(t)
@@ -125,7 +112,7 @@ def load(folder: Path) -> AttentionModel:
 
 
 def compiled(model: AttentionModel) -> Forward:
-    """Compiles the network with the weights of now, for ads that it is not trained on any more."""
+    """Compiles the network with its present weights, for prediction."""
     tf = import_tensorflow()
     below, above = map(fold_batch_norm, model.parts)
     images, text = (tf.TensorSpec(x.shape, x.dtype) for x in model.network.inputs)

@@ -1,5 +1,6 @@
 """Trains attention models: all layers, or the attention alone inside a frozen network."""
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,26 +8,79 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from adcat.attention.attention_model import AttentionModel
+from adcat.attention.attention_model import AttentionModel, build
+from adcat.attention.config import AttentionTraining
 from adcat.attention.insertion import Point, cut
 from adcat.data.thread_map import map_ahead
+from adcat.image import classifier, inception
 from adcat.image.frozen import Views, run_once
 from adcat.image.inference import Forward, compiled, fold_batch_norm
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.image.stages import DROPOUT
+from adcat.learning import training_loop
 from adcat.learning.examples import Examples, Inputs, Rows, stored
-from adcat.learning.runtime import import_tensorflow
-from adcat.learning.schedule import Evaluation, Schedule
-from adcat.learning.training_loop import train
+from adcat.learning.keras_files import load_network
+from adcat.learning.runtime import import_tensorflow, seeded_tensorflow
+from adcat.learning.schedule import Evaluation, Watched
+from adcat.learning.training_loop import Run
 from adcat.progress import Progress
 from adcat.types import Vectors
 
 if TYPE_CHECKING:
     import keras
 
-Ads: TypeAlias = tuple[
-    LabelledImages, Vectors
-]  # with the text vectors [n, dimension] of the same ads
+GIGABYTE = 1e9
+WATCHED: Watched = "validation_top1"  # a setting's score is its highest
+
+Ads: TypeAlias = tuple[LabelledImages, Vectors]  # text vectors [n, dimension] of the same ads
+
+
+def train(
+    settings: AttentionTraining,
+    training: Ads,
+    validation: Ads,
+    image_model: Path,
+    checkpoints: Path,
+    progress: Progress,
+) -> tuple[AttentionModel, list[Evaluation]]:
+    """Builds an attention model from the image classifier and trains it.
+
+    Args:
+      settings: the model, and how it is trained.
+      training: what is learned from; also what text vectors are standardised with.
+      validation: what says when to slow down and to stop.
+      image_model: the folder of the image classifier.
+      checkpoints: where state and feature maps are kept, and found again by a later call.
+      progress: counts the images.
+
+    Returns:
+      The model with its best validation weights, and the history of its training.
+    """
+    seeded_tensorflow(settings.seed)
+    image = classifier.load(image_model)
+    model = build(image, training[1], settings)
+    schedule = dataclasses.replace(settings.schedule(), watched=WATCHED)
+    state = checkpoints / f"{settings.variant}-{settings.learning_rate:g}.npz"
+    run = Run(schedule, state, progress)
+    if settings.stage == "attention":
+        return model, _train_attention(model, settings, training, validation, run)
+    network = training_network(model, settings.insert_at, _auxiliary(image_model, image))
+    augmented = augmented_images(training[0], image.side, settings.seed)
+    return model, training_loop.train(
+        network,
+        with_text(augmented, training[1]),
+        with_text(central_images(validation[0], image), validation[1]),
+        run,
+        "all layers",
+    )
+
+
+def _auxiliary(folder: Path, image: classifier.ImageModel) -> "keras.Model":
+    """The auxiliary head that the image classifier was trained with, or a fresh one."""
+    path = folder / classifier.AUXILIARY
+    if path.exists():
+        return load_network(path)
+    return inception.auxiliary_head(image.network, image.last_layer.units)
 
 
 def with_text(examples: Examples, text_vectors: Vectors) -> Examples:
@@ -37,39 +91,6 @@ def with_text(examples: Examples, text_vectors: Vectors) -> Examples:
             yield (*inputs, np.asarray(text_vectors[rows]))
 
     return Examples(examples.labels, stream)
-
-
-def train_all_layers(
-    model: AttentionModel,
-    point: Point,
-    auxiliary: "keras.Model",
-    training: Ads,
-    validation: Ads,
-    schedule: Schedule,
-    checkpoint: Path,
-    progress: Progress,
-) -> list[Evaluation]:
-    """Trains the whole network, as the thesis does; another view of each photo in every epoch.
-
-    Args:
-      model: what is trained, as it was built from the image classifier.
-      point: where attention was inserted.
-      auxiliary: the auxiliary head, mixed7 -> logits.
-      training: what is learned from.
-      validation: what says when to slow down and to stop.
-      schedule: how, and for how long.
-      checkpoint: where the state is kept, and found again by a later call.
-      progress: hears of every photo.
-    """
-    return train(
-        training_network(model, point, auxiliary),
-        with_text(augmented_images(training[0], model.image.side, schedule.seed), training[1]),
-        with_text(central_images(validation[0], model.image), validation[1]),
-        schedule,
-        checkpoint,
-        progress,
-        "all layers",
-    )
 
 
 def training_network(
@@ -86,62 +107,45 @@ def training_network(
     return keras.Model([images, text], [logits, auxiliary(*mixed7, *also)])
 
 
-def train_attention(
+def _train_attention(
     model: AttentionModel,
+    settings: AttentionTraining,
     training: Ads,
     validation: Ads,
-    schedule: Schedule,
-    views: int,
-    cache_bytes: float,
-    folder: Path,
-    checkpoint: Path,
-    progress: Progress,
+    run: Run,
 ) -> list[Evaluation]:
     """Trains the attention matrix and the last layer; the rest is frozen, in inference mode.
 
-    Args:
-      model: what is trained.
-      training: what is learned from.
-      validation: what says when to slow down and to stop.
-      schedule: how, and for how long.
-      views: of each training photo; the first is the central one, the others are random.
-      cache_bytes: what the maps below the attention may take; where they would take more, they
-        are computed again for every batch.
-      folder: where these maps are kept, and found again by a later call for the same point.
-      checkpoint: where the state is kept, and found again by a later call.
-      progress: hears of every photo.
+    The frozen network's maps are stored for all models of one insertion point, or computed again
+    for every batch where they would take more room than the settings allow.
     """
-    all_views = [
-        Views(model.image, images, count, schedule.seed)
-        for (images, _), count in ((training, views), (validation, 1))
-    ]
     below = model.parts.below
-    shape = below.output.shape[1:]
-    map_bytes = 4 * math.prod(shape)
-    fits = map_bytes * sum(map(len, all_views)) <= cache_bytes
-    forward = compiled(below)
+    shape, forward = below.output.shape[1:], compiled(below)
+    all_views = [
+        Views(model.image, images, count, settings.seed)
+        for (images, _), count in ((training, settings.views), (validation, 1))
+    ]
+    map_bytes = 4 * math.prod(shape) * sum(map(len, all_views))
+    folder = run.checkpoint.with_name(f"maps-{settings.insert_at}")
+    folder.mkdir(exist_ok=True)
 
     def examples(part: str, views: Views, text_vectors: Vectors) -> Examples:
-        if not fits:
+        if map_bytes > settings.cache_limit * GIGABYTE:
             return with_text(computed(forward, views), text_vectors)
-        path = folder / f"{part}.maps"
-        title = f"maps, {part}"
-        maps = run_once(forward, views, shape, path, schedule.batch_size, title, progress)
+        maps = run_once(forward, views, shape, folder / f"{part}.maps", run)
         return with_text(stored(maps, views.images.labels), text_vectors)
 
-    return train(
+    return training_loop.train(
         frozen_network(model),
         examples("train", all_views[0], training[1]),
         examples("validation", all_views[1], validation[1]),
-        schedule,
-        checkpoint,
-        progress,
+        run,
         "attention",
     )
 
 
 def frozen_network(model: AttentionModel) -> "keras.Model":
-    """The network above the attention, of which step and last layer learn: maps, text -> logits."""
+    """The trainable step and last layer, and what is frozen between: maps, text -> logits."""
     keras = import_tensorflow().keras
     above = fold_batch_norm(model.parts.above)
     above.trainable = False
@@ -151,7 +155,7 @@ def frozen_network(model: AttentionModel) -> "keras.Model":
 
 
 def computed(forward: Forward, views: Views) -> Examples:
-    """What a frozen network makes of views of photos, made anew each time."""
+    """The outputs of a frozen network for views of photos, computed each time."""
     n = len(views.images)
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:

@@ -1,20 +1,34 @@
-"""Where an attention model looks: tables, figures and galleries (thesis, section 5.3.1 and A.4)."""
+"""Shows where an attention model looks: figures and galleries (thesis, section 5.3.1 and A.4)."""
 
 import csv
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.attention.attention_model import Weights
-from adcat.attention.maps import border
+from adcat.attention.attention_model import AttentionModel, Weights
+from adcat.attention.maps import border, mean_by_category
+from adcat.attention.overlays import overlay, squares
+from adcat.attention.step import Over
+from adcat.data.images import central_box, open_image
 from adcat.errors import expecting
-from adcat.evaluation.error_groups import ADS, CATEGORIES, GROUPS, SAMPLE, Groups, draw, in_words
-from adcat.plotting.galleries import Example, gallery
-from adcat.tables import Cell, Column, Table, percent
+from adcat.evaluation.error_groups import (
+    ADS,
+    CATEGORIES,
+    GROUPS,
+    PREDICTIONS,
+    SAMPLE,
+    Groups,
+    best,
+    draw,
+    in_words,
+)
+from adcat.plotting.charts import channel_heat_map
+from adcat.plotting.galleries import IMAGE_PIXELS, Example, gallery
+from adcat.tables import Cell, Column, Table, percent, write_table
 from adcat.types import Labels, Probs
 
 BLOCK = 8192  # maps in memory at a time
@@ -32,37 +46,89 @@ ReadExamples: TypeAlias = Callable[[Sequence[int]], dict[int, Example]]  # by th
 
 
 @dataclasses.dataclass(frozen=True)
-class Looked:
-    """Where a model looked, at the ads of a part."""
+class AttendedAds:
+    """Ads with text and photo, what a model predicts for them, and where it looks."""
 
-    maps: Weights  # [n, places]
-    shape: tuple[int, int]  # height and width of a map
-    labels: Labels  # [n]
+    maps: Weights  # [n, keys]
     probs: Probs  # [n, categories]
+    labels: Labels  # [n]
     groups: Groups  # the baselines' error groups [n]
+    categories: Sequence[str]  # their names
+    paths: Sequence[str]  # of the photos [n]
+    read: Callable[[Sequence[int]], Sequence[Mapping[str, str]]]  # title and category, by row
 
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether the model is right about an ad: [n]."""
         return self.probs.argmax(axis=1) == self.labels
 
-    def at_the_border(self) -> NDArray[np.float64]:
-        """The share of each ad's attention in the outermost ring of places: [n]."""
-        ring = border(*self.shape)
+    def at_the_border(self, shape: tuple[int, int]) -> NDArray[np.float64]:
+        """The share of each ad's attention in the outermost ring of locations: [n]."""
+        ring = border(*shape)
         starts = range(0, len(self.maps), BLOCK)
         blocks = [self.maps[i : i + BLOCK][:, ring].sum(axis=1, dtype=np.float64) for i in starts]
         return np.concatenate(blocks)
 
 
-def border_table(looked: Looked, part: str) -> Table:
-    """How much of the attention is at the border of the photo, by the baselines' error group."""
-    shares, flat = looked.at_the_border(), border(*looked.shape).mean()
-    groups = {in_words(name): looked.groups == i for i, name in enumerate(GROUPS)}
-    rows = {**groups, "all ads": np.ones(len(shares), np.bool_)}
+def show(
+    ads: AttendedAds, model: AttentionModel, folder: Path, over: Over, blur: float, seed: int
+) -> list[Table]:
+    """Draws where a model looks at test ads, and returns what can be said of it as tables.
+
+    Args:
+      ads: the ads.
+      model: the model.
+      folder: where pictures and tables go.
+      over: what the model attends to.
+      blur: of the attention over a photo, in locations of the map.
+      seed: of what is drawn at random.
+    """
+    figures, galleries = folder / "figures", folder / "galleries"
+    figures.mkdir(exist_ok=True)
+    if over == "c":
+        means = mean_by_category(ads.maps, ads.labels, len(ads.categories)) * ads.maps.shape[1]
+        channel_heat_map(figures / "channels.png", means, ads.categories)
+        return []
+    galleries.mkdir(exist_ok=True)
+    read, shares = _example_reader(ads, model, blur), ads.at_the_border(model.map_shape)
+    _draw_figures(figures, ads, shares, read, seed)
+    _draw_galleries(galleries, ads, read, seed)
+    table = border_table(ads.groups, shares, float(border(*model.map_shape).mean()))
+    write_table(folder, "border", table)
+    return [table]
+
+
+def _example_reader(ads: AttendedAds, model: AttentionModel, blur: float) -> ReadExamples:
+    def read(rows: Sequence[int]) -> dict[int, Example]:
+        return {row: example(row, ad) for row, ad in zip(rows, ads.read(rows), strict=True)}
+
+    def example(row: int, ad: Mapping[str, str]) -> Example:
+        image = open_image(ads.paths[row], max(IMAGE_PIXELS))
+        image.thumbnail(IMAGE_PIXELS)
+        left, top, right, bottom = central_box(image, model.image.central_fraction)
+        seen = image.crop((round(left), round(top), round(right), round(bottom)))
+        weights = ads.maps[row].reshape(model.map_shape)
+        pictures = [image, overlay(seen, weights, blur), squares(seen, weights)]
+        found = [(ads.categories[c], p) for c, p in best(ads.probs[row], PREDICTIONS)]
+        return Example(pictures, ad["title"], ad["category"], {"answer": found})
+
+    return read
+
+
+def border_table(groups: Groups, shares: NDArray[np.float64], flat: float) -> Table:
+    """How much of the attention is at the border of the photo, by the baselines' error group.
+
+    Args:
+      groups: the error groups of the ads [n].
+      shares: of each ad's attention, the share at the border [n].
+      flat: that share of uniform attention.
+    """
+    by_group = {in_words(name): groups == i for i, name in enumerate(GROUPS)}
+    rows = {**by_group, "all ads": np.ones(len(shares), np.bool_)}
     return _border(
-        part,
+        "test",
         [
-            [name, int(here.sum()), float(shares[here].mean()), float(flat)]
+            [name, int(here.sum()), float(shares[here].mean()), flat]
             for name, here in rows.items()
             if here.any()
         ],
@@ -85,55 +151,37 @@ def _border(part: str, rows: Sequence[Sequence[Cell]]) -> Table:
     return Table(f"Attention at the border of the photo, {part} part", BORDER, rows)
 
 
-def draw_figures(folder: Path, looked: Looked, read: ReadExamples, seed: int) -> None:
-    """Draws three ads each, which the model gets right (thesis, figures 5.9 to 5.11).
+def _draw_figures(
+    folder: Path, ads: AttendedAds, shares: NDArray[np.float64], read: ReadExamples, seed: int
+) -> None:
+    """Draws three ads each that the model gets right (thesis, figures 5.9 to 5.11).
 
     At random (5.9), with the most attention at the border (5.10), with the least (5.11); the
-    thesis chose its ads by hand. Nothing is drawn where the model gets none right.
-
-    Args:
-      folder: where they go.
-      looked: where the model looked.
-      read: reads ads and draws their pictures.
-      seed: of the draw.
+    thesis chose its ads by hand. Nothing is drawn if the model gets none right.
     """
-    rows = np.random.default_rng(seed).permutation(np.flatnonzero(looked.correct))
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(ads.correct))
     if not len(rows):
         return
-    shares = looked.at_the_border()[rows]
+    shares = shares[rows]
     chosen = {
         "figure-5.9": ("ads that the model gets right", rows),
         "figure-5.10": ("right, with the most attention at the border", rows[np.argsort(-shares)]),
         "figure-5.11": ("right, with the least attention at the border", rows[np.argsort(shares)]),
     }
     for name, (heading, ordered) in chosen.items():
-        rows = [("", [example]) for example in read(ordered[:SHOWN].tolist()).values()]
+        examples = [("", [example]) for example in read(ordered[:SHOWN].tolist()).values()]
         for form in ("png", "svg"):
-            gallery(folder / f"{name}.{form}", heading, rows, NOTE)
+            gallery(folder / f"{name}.{form}", heading, examples, NOTE)
 
 
-def draw_galleries(
-    folder: Path,
-    looked: Looked,
-    names: Sequence[str],
-    read: ReadExamples,
-    seed: int,
-) -> None:
-    """Draws a gallery of each error group, of ads that the model gets right (thesis, A.4).
-
-    Args:
-      folder: where they go.
-      looked: where the model looked.
-      names: of the categories.
-      read: reads ads and draws their pictures.
-      seed: of the draw.
-    """
-    groups = np.where(looked.correct, looked.groups, GROUPS.index("both_correct")).astype(np.int8)
+def _draw_galleries(folder: Path, ads: AttendedAds, read: ReadExamples, seed: int) -> None:
+    """Draws a gallery of each error group, of ads that the model gets right (thesis, A.4)."""
+    groups = np.where(ads.correct, ads.groups, GROUPS.index("both_correct")).astype(np.int8)
     size = min(SAMPLE, len(groups))
-    for group, categories in draw(groups, looked.labels, size, CATEGORIES, ADS, seed).items():
+    for group, categories in draw(groups, ads.labels, size, CATEGORIES, ADS, seed).items():
         examples = read([row for drawn in categories for row in drawn.rows])
         rows = [
-            (names[drawn.misclassified.category], [examples[row] for row in drawn.rows])
+            (ads.categories[drawn.misclassified.category], [examples[row] for row in drawn.rows])
             for drawn in categories
         ]
         if rows:

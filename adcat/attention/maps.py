@@ -1,6 +1,6 @@
-"""What an attention model says of ads: probabilities, and where it looked."""
+"""Predictions and attention maps of an attention model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from adcat.attention.attention_model import AttentionModel, Forward, Weights
 from adcat.data.thread_map import THREADS, map_ahead
+from adcat.image.labelled_images import LabelledImages
 from adcat.types import Probs, Vectors
 
 Mask: TypeAlias = NDArray[np.bool_]  # [places]
@@ -16,7 +17,7 @@ Mask: TypeAlias = NDArray[np.bool_]  # [places]
 def stream_predictions(
     model: AttentionModel,
     forward: Forward,
-    paths: Sequence[str],
+    images: LabelledImages,
     text_vectors: Vectors,
     batch_size: int,
     done: int = 0,
@@ -26,7 +27,7 @@ def stream_predictions(
     Args:
       model: says how photos are read.
       forward: the model, compiled.
-      paths: the ads' photos [n].
+      photos: the ads' [n].
       text_vectors: their text vectors [n, dimension].
       batch_size: photos that are in work at a time.
       done: ads at the start that are left out.
@@ -35,10 +36,10 @@ def stream_predictions(
 
     def prediction(start: int) -> tuple[Probs, Weights]:
         rows = slice(start, start + size)
-        images = np.stack([model.image.read(path) for path in paths[rows]])
-        return forward(images, text_vectors[rows])
+        batch = np.stack([model.image.read(path) for path in images.paths[rows]])
+        return forward(batch, text_vectors[rows])
 
-    return map_ahead(prediction, range(done, len(paths), size))
+    return map_ahead(prediction, range(done, len(images), size))
 
 
 def border(height: int, width: int) -> Mask:

@@ -1,25 +1,31 @@
-"""A search over where attention is inserted, over what, and how fast it learns.
+"""A search over the insertion point, what is attended to, and the learning rate.
 
-Each trial is a line of a JSON-lines log with its history; settings that stand there are not run
-again.
+Each trial is a line of a JSON-lines log with its history; settings that are in the log are not
+tried again.
 """
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, TypeAlias, get_args
 
-from adcat.attention.config import Setting
+import numpy as np
+
+from adcat.attention.config import AttentionConfig
+from adcat.attention.fine_tuning import Ads
 from adcat.attention.insertion import Point
 from adcat.attention.step import Over
 from adcat.errors import BadInputError, DivergedError
 from adcat.files import append_json_line, read_json_lines
+from adcat.image.labelled_images import LabelledImages
 from adcat.learning.schedule import Evaluation
 from adcat.progress import Progress
 from adcat.tables import Column, Table, percent
 
 LOG = "trials.jsonl"
+SEARCHED = ("insert_at", "over", "learning_rate")
+Setting: TypeAlias = Mapping[str, Any]  # the options of `SEARCHED`
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,8 +33,13 @@ class Trial:
     """One line of the log."""
 
     setting: Setting
-    history: Sequence[Evaluation]  # empty where it failed
+    history: Sequence[Evaluation]  # empty if it failed
     error: str = ""
+
+    @property
+    def variant(self) -> str:
+        """Where attention is inserted and over what, such as `c-wh`."""
+        return AttentionConfig(self.setting["insert_at"], self.setting["over"]).variant
 
     @property
     def score(self) -> float:
@@ -39,7 +50,16 @@ class Trial:
 def grid(learning_rates: Sequence[float]) -> list[Setting]:
     """The thesis' ten settings, each at every learning rate; those of one point side by side."""
     product = itertools.product(get_args(Point), get_args(Over), learning_rates)
-    return [Setting(*values) for values in product]
+    return [dict(zip(SEARCHED, values, strict=True)) for values in product]
+
+
+def share(ads: Ads, fraction: float, seed: int) -> Ads:
+    """A share of the ads, drawn at random, that every setting is trained on."""
+    images, text_vectors = ads
+    count = max(1, round(fraction * len(images)))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+    paths = [str(images.paths[row]) for row in rows]
+    return LabelledImages(paths, images.labels[rows]), text_vectors[rows]
 
 
 def search(
@@ -52,9 +72,9 @@ def search(
 
     Args:
       settings: what to try.
-      train: makes the history of a setting; one that diverges is a failed trial.
+      train: returns the history of a setting; one that diverges is a failed trial.
       log: JSON lines, one per trial.
-      progress: told the best so far.
+      progress: shows the best so far.
 
     Raises:
       BadInputError: every trial failed.
@@ -64,7 +84,7 @@ def search(
         for setting in settings[len(done) :]:
             done.append(_try(setting, train))
             append_json_line(log, dataclasses.asdict(done[-1]))
-            task.advance(1, f"best {best_of(done).score:.4f} ({best_of(done).setting.name})")
+            task.advance(1, f"best {best_of(done).score:.4f} ({best_of(done).variant})")
     if best_of(done).error:
         raise BadInputError(f"all {len(done)} settings failed, the last with: {done[-1].error}")
     return done
@@ -83,30 +103,30 @@ def best_of(trials: Sequence[Trial]) -> Trial:
 
 
 def best_of_each(trials: Sequence[Trial]) -> dict[str, Trial]:
-    """Each setting's trial at the learning rate that suits it best, by the setting's name."""
+    """Each variant's trial at its best learning rate."""
     found: dict[str, Trial] = {}
     for trial in trials:
-        name = trial.setting.name
-        found[name] = best_of([found[name], trial]) if name in found else trial
+        found[trial.variant] = best_of([found.get(trial.variant, trial), trial])
     return found
 
 
 def settings_table(trials: Sequence[Trial]) -> Table:
-    """Table 5.7: what the search found; no numbers of a setting that failed at every rate."""
+    """Table 5.7: what the search found; no numbers for a setting that failed at every rate."""
     return Table(
         "Table 5.7: settings of attention, best validation top-1",
         [Column("setting"), Column("learning rate", "{:g}"), percent("validation top-1")],
         [
-            [name, *([None] * 2 if trial.error else [trial.setting.learning_rate, trial.score])]
+            [name, *([None] * 2 if trial.error else [trial.setting["learning_rate"], trial.score])]
             for name, trial in best_of_each(trials).items()
         ],
     )
 
 
 def read_trials(log: Path) -> list[Trial]:
-    """Reads what a search has tried."""
+    """Reads the finished trials."""
     return [_trial(**line) for line in read_json_lines(log)]
 
 
 def _trial(setting: dict, history: list[dict], error: str) -> Trial:
-    return Trial(Setting(**setting), [Evaluation(**values) for values in history], error)
+    evaluations = [Evaluation(**values) for values in history]
+    return Trial({name: setting[name] for name in SEARCHED}, evaluations, error)

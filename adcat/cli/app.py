@@ -1,4 +1,4 @@
-"""The command line: parses, calls one step, prints what it returns. No other logic."""
+"""The command line: parses, calls one command, prints what it returns. No other logic."""
 
 import contextlib
 import errno
@@ -18,6 +18,7 @@ import typer
 
 from adcat import __version__
 from adcat.cli.dry_run import dry_run
+from adcat.cli.help import SettingsCommand
 from adcat.cli.options import build, parameters
 from adcat.cli.terminal import Terminal, prepare, show, stream, tell
 from adcat.errors import AdcatError
@@ -39,16 +40,23 @@ COMMANDS = (
     "status",
 )
 
+FIRST_STEPS = """\b
+First steps:
+  adcat split ADS    ADS: a table of ads, such as sample_data/ads.csv
+  adcat train-text   train a first classifier
+  adcat status       see what has been made and what to type next
+"""
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
+    epilog=FIRST_STEPS,
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(ctx: typer.Context, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
         typer.echo(f"adcat {__version__}")
         raise typer.Exit()
 
@@ -59,7 +67,11 @@ def _root(
     workspace: Annotated[
         Path,
         typer.Option(
-            "--workspace", "-w", envvar="ADCAT_WORKSPACE", help="Folder that holds every artifact."
+            "--workspace",
+            "-w",
+            metavar="DIR",
+            envvar="ADCAT_WORKSPACE",
+            help="Folder of all artifacts.",
         ),
     ] = Path(DEFAULT_WORKSPACE),
     version: Annotated[
@@ -73,14 +85,14 @@ def _root(
 
 
 def _add(name: str) -> None:
-    """Makes a step into a command: its settings are the options, its docstring the help."""
+    """Adds a command: its settings are the options, its docstring is the help."""
     module = importlib.import_module(f"adcat.commands.{name.replace('-', '_')}")
     step = getattr(module, name.replace("-", "_"))
     document = getattr(module, "document", None)
 
     def run(ctx: typer.Context, **values: Any) -> None:
         as_json, is_dry = values.pop("json", False), values.pop("dry_run", False)
-        settings = build(module.Settings, values, lambda field: _is_given(ctx, field))
+        settings = build(module.Settings, values, lambda field: _is_given(ctx, field), ctx.fail)
         with errors_told():
             if is_dry:
                 show(dry_run(step, ctx.obj, settings, Terminal()))
@@ -100,18 +112,19 @@ def _add(name: str) -> None:
         options.append(_DRY_RUN)
     run.__signature__ = inspect.Signature(options)  # pyright: ignore[reportFunctionMemberAccess]
     run.__annotations__ = {option.name: option.annotation for option in options}
-    app.command(name, help=inspect.getdoc(step), no_args_is_help=False)(run)
+    command = type(name, (SettingsCommand,), {"settings": module.Settings})
+    app.command(name, cls=command, help=inspect.getdoc(step), no_args_is_help=False)(run)
 
 
 def _flag(name: str, help: str) -> inspect.Parameter:
-    """An option that is no setting of the step."""
+    """An option that is not a setting of the command."""
     option = typer.Option(f"--{name.replace('_', '-')}", help=help)
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=False, annotation=Annotated[bool, option])
 
 
-_JSON = _flag("json", "Print one JSON document and write nothing.")
-_DRY_RUN = _flag("dry_run", "Try it out on one batch of ads of each part; write nothing.")
+_JSON = _flag("json", "Print one JSON document; write nothing.")
+_DRY_RUN = _flag("dry_run", "Try the command on a few ads of each part; write nothing.")
 
 
 def _is_given(ctx: typer.Context, field: str) -> bool:
@@ -121,7 +134,7 @@ def _is_given(ctx: typer.Context, field: str) -> bool:
 
 @contextlib.contextmanager
 def errors_told() -> Iterator[None]:
-    """What is expected to go wrong becomes a line on stderr and an exit code."""
+    """Turns an expected failure into a message on stderr and an exit code."""
     try:
         yield
     except AdcatError as error:

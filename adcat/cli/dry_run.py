@@ -23,7 +23,8 @@ from adcat.files import save_array, write_json
 from adcat.progress import Progress, Task
 from adcat.tables import Report
 from adcat.types import PARTS, Labels
-from adcat.workspace.ads import ADS, read_labels
+from adcat.workspace.ads import read_labels
+from adcat.workspace.ads_table import ADS
 from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import MANIFEST
@@ -42,7 +43,7 @@ def dry_run(
     """Runs a step on one batch of ads of each part, and writes nothing to the workspace.
 
     Raises:
-      AdcatError: what the step raises, told of the workspace instead of the copy.
+      AdcatError: what the command raises, with the workspace's path instead of the copy's.
     """
     started, ads = time.monotonic(), _ads(settings)
     with tempfile.TemporaryDirectory(prefix="adcat-dry-run-") as folder:
@@ -162,7 +163,7 @@ def _digest(finding: Finding | None) -> str | None:
 
 
 class _Renaming:
-    """A `Progress` whose lines are told in other words."""
+    """A `Progress` with renamed paths."""
 
     def __init__(self, progress: Progress, renamed: Callable[[str], str]) -> None:
         self._progress, self._renamed = progress, renamed

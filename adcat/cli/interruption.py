@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 
-MESSAGE = "interrupted; run the same command again to go on"
+MESSAGE = "interrupted; run the same command again to resume"
 EXIT_CODE = 130
 
 

@@ -4,25 +4,64 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_type_hints
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import typer
+
+from adcat.cli.completion import completer
+from adcat.settings import flag
+
+METAVARS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH"}
+WIDEST_CHOICE = 24  # characters; longer ones are listed in the help text instead
 
 
 def parameters(settings: type[Any]) -> list[inspect.Parameter]:
     """One typer parameter per field, and `--preset` where the class has published values."""
     hints = get_type_hints(settings)
-    made = [_parameter(field, hints[field.name]) for field in dataclasses.fields(settings)]
+    made = [
+        _parameter(settings, field, hints[field.name]) for field in dataclasses.fields(settings)
+    ]
     if hasattr(settings, "thesis"):
         made.append(_PRESET.replace(default=getattr(settings, "default_preset", None)))
     return made
 
 
-def build(settings: type[Any], values: Mapping[str, Any], given: Callable[[str], bool]) -> Any:
-    """Makes the settings; what the user gave beats the preset, the preset beats the defaults."""
+def build(
+    settings: type[Any],
+    values: Mapping[str, Any],
+    given: Callable[[str], bool],
+    fail: Callable[[str], NoReturn],
+) -> Any:
+    """Makes the settings; what the user gave beats the preset, the preset beats the defaults.
+
+    Calls `fail` with what is wrong if the user gave an option that his choice does not read.
+    """
     chosen = {name: value for name, value in values.items() if name != "preset" and given(name)}
+    selector = getattr(settings, "selector", None)
+    if selector:
+        choice, read = values[selector], read_by(settings)
+        unread = [name for name in chosen if name not in read[choice]]
+        if unread:
+            fail(_refusal(unread[0], choice, read))
     preset = settings.thesis(chosen) if values.get("preset") else {}
     return settings(**{**preset, **chosen})
+
+
+def read_by(settings: type[Any]) -> dict[str, Mapping[str, Any]]:
+    """The fields that each choice of the selector reads, with the defaults in effect for it."""
+    selector = settings.selector
+    return {
+        choice: {selector: choice, **settings.options_of(choice)}
+        for choice in get_args(get_type_hints(settings)[selector])
+    }
+
+
+def _refusal(name: str, choice: str, read: Mapping[str, Mapping[str, Any]]) -> str:
+    readers = ", ".join(other for other in read if name in read[other])
+    where = f"an option of {readers}, not of {choice}" if readers else "not read by any of them"
+    return f"{flag(name)} is {where}\n{choice} reads {', '.join(map(flag, read[choice]))}"
 
 
 _PRESET = inspect.Parameter(
@@ -31,12 +70,14 @@ _PRESET = inspect.Parameter(
     default=None,
     annotation=Annotated[
         Literal["thesis"] | None,
-        typer.Option(help="Set every published setting; options given beside it win."),
+        typer.Option(
+            metavar="thesis", help="Use every published setting; options given beside it win."
+        ),
     ],
 )
 
 
-def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
+def _parameter(settings: type[Any], field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     default = field.default
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()
@@ -46,22 +87,56 @@ def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
-        annotation=Annotated[hint, _typer_info(field)],
+        annotation=Annotated[hint, _typer_info(settings, field, hint)],
     )
 
 
-def _typer_info(field: dataclasses.Field[Any]) -> Any:
+def _typer_info(settings: type[Any], field: dataclasses.Field[Any], hint: Any) -> Any:
     meta = field.metadata
+    complete = completer(meta["completes"])
     if meta.get("positional"):
-        return typer.Argument(help=meta["help"], show_default=False)
-    flag = meta["flag"] or "--" + field.name.replace("_", "-")
-    if isinstance(field.default, bool):
-        flag = f"{flag}/--no-{flag[2:]}"
-    return typer.Option(flag, help=meta["help"], min=meta["min"], max=meta["max"], callback=_finite)
+        return typer.Argument(
+            help=meta["help"],
+            metavar=field.name.upper(),
+            show_default=False,
+            autocompletion=complete,
+        )
+    metavar, choices = _metavar(hint)
+    name = flag(field.name)
+    if hint is bool:
+        name = f"{name}/--no-{name[2:]}"
+    return typer.Option(
+        name,
+        help=f"{meta['help'].rstrip('.')}: {', '.join(choices)}." if choices else meta["help"],
+        metavar=metavar,
+        min=meta["min"],
+        max=meta["max"],
+        callback=_finite,
+        autocompletion=complete,
+        rich_help_panel=meta["panel"] or _panel(settings, field.name),
+        show_default=field.default != "",
+    )
+
+
+def _metavar(hint: Any) -> tuple[str | None, tuple[str, ...]]:
+    """The placeholder of an option's value, and the choices that it leaves out."""
+    if get_origin(hint) in (Union, UnionType, list):
+        hint = get_args(hint)[0]
+    if get_origin(hint) is not Literal:
+        return METAVARS.get(hint), ()
+    choices = get_args(hint)
+    label = "|".join(choices)
+    return (label, ()) if len(label) <= WIDEST_CHOICE else ("NAME", choices)
+
+
+def _panel(settings: type[Any], field: str) -> str | None:
+    """The heading of the class that has the field."""
+    owner = next(one for one in settings.__mro__ if field in inspect.get_annotations(one))
+    return getattr(owner, "panel", None)
 
 
 def _finite(value: Any) -> Any:
     """Refuses what is a number for `float` and for nobody else."""
     if isinstance(value, float) and not math.isfinite(value):
-        raise typer.BadParameter(f"{value} is no finite number")
+        raise typer.BadParameter(f"{value} is not a finite number")
     return value

@@ -1,36 +1,37 @@
 """Trains an attention model, and shows where it looks."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from adcat.attention import attention_model as attention
+from adcat.attention import search
 from adcat.attention.attention_model import AttentionModel
-from adcat.attention.config import WATCHED, Recipe, Run, Setting, train
-from adcat.attention.fine_tuning import Ads
-from adcat.attention.insertion import Point
-from adcat.attention.map_galleries import show
+from adcat.attention.config import AttentionTraining
+from adcat.attention.fine_tuning import WATCHED, Ads, train
+from adcat.attention.map_figures import AttendedAds, show
 from adcat.attention.maps import stream_predictions
-from adcat.attention.search import (
-    LOG,
-    Trial,
-    best_of,
-    grid,
-    read_trials,
-    search,
-    settings_table,
-)
-from adcat.attention.step import Over
 from adcat.errors import AdcatError, BadInputError
+from adcat.evaluation.error_groups import assign
+from adcat.evaluation.metrics import ad_results
+from adcat.files import open_array
 from adcat.image.labelled_images import LabelledImages
 from adcat.learning.schedule import Evaluation, best
 from adcat.progress import Progress
 from adcat.settings import option
 from adcat.tables import Column, Report, Table, percent, write_records
-from adcat.types import MODALITIES, PARTS, Availabilities, Part, have
-from adcat.workspace.ads import image_paths, read_availabilities, read_labels
+from adcat.types import MODALITIES, PARTS, Part, have
+from adcat.workspace.ads import (
+    image_paths,
+    read_ads,
+    read_availabilities,
+    read_categories,
+    read_labels,
+)
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
@@ -38,46 +39,38 @@ from adcat.workspace.manifest import TUNED_ON
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
 
-PROBS = "probs.npy"
+PROBS, MAPS = "probs.npy", "maps.npy"
 PREDICTED: Sequence[Part] = ("validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
-class Searched(Recipe):
-    """What a search over all settings depends on."""
+class Settings(AttentionTraining):
+    """The model and its training, the search for both, and how the model is shown."""
 
-    search_fraction: float = option(
-        0.1, "Share of the training ads that a search learns from.", low=0.001, high=1, dry_run=1
-    )
-    search_rate: list[float] = option(
-        [0.01, 0.001, 0.0001],
-        "A learning rate that a search tries; may be given several times.",
-        dry_run=[0.001],
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where attention is inserted, over what, and how fast it learns."""
-
-    insert_at: Point = option(
-        "c", "Before which module of Inception v3: the 1st (a), 4th, 6th, 9th or 11th (e)."
-    )
-    over: Over = option("wh", "Attend to places (wh: width and height) or to channels (c).")
-    learning_rate: float = option(0.001, "Learning rate at the start.", low=0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings(Searched, Place):
-    """Every choice."""
+    panel: ClassVar = "Search"
+    panels: ClassVar = ("Attention", "Training", "Search")
+    selector: ClassVar = "stage"
 
     search: bool = option(
-        False, "First try all insertion points, both kinds and --search-rate; take the best."
+        False, "First try all insertion points over wh and c at every --search-rate; use the best."
+    )
+    search_fraction: float = option(
+        0.1, "Share of the training ads that --search learns from.", low=0.001, high=1, dry_run=1
+    )
+    search_rate: list[float] = option(
+        [0.01, 0.001, 0.0001], "Learning rate that --search tries; repeatable.", dry_run=[0.001]
     )
     blur: float = option(
-        0.5, "Gaussian blur of the attention over a photo, in places of the map.", low=0
+        0.5, "Gaussian blur of the attention drawn over a photo, in locations of the map.", low=0
     )
-    name: str = option("", "The model's name, by default attend- and the setting, as c-wh.")
+    name: str = option("", "Name of the model; by default attend- and the setting, as in c-wh.")
+
+    @classmethod
+    def options_of(cls, stage: str) -> dict[str, Any]:
+        """The options that a stage reads, with their defaults; all layers are never stored."""
+        defaults = dataclasses.asdict(cls())
+        unread = ("views", "cache_limit") if stage == "all" else ()
+        return {name: value for name, value in defaults.items() if name not in unread}
 
     @classmethod
     def thesis(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -97,36 +90,31 @@ class Settings(Searched, Place):
 
 
 def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Train Inception v3 with a step inside where the text steers attention.
+    """Train Inception v3 with text-guided attention.
 
-    Starts from the trained image classifier. Writes the model, its probabilities, the attention of
-    every validation and test ad, and pictures of where it looked. With --search it first tries the
-    thesis' ten settings on a share of the ads. An interrupted run goes on where it was. An ad that
-    lacks its text or its photo is answered by the one classifier that can read it.
+    Starts from the trained image classifier. Writes the model, its probabilities, the attention
+    maps of every validation and test ad, and pictures of where it looks. With --search it first
+    tries the thesis' ten settings on a share of the ads. An interrupted run resumes where it
+    stopped. An ad without text or photo gets the prediction of the one classifier that can read it.
     """
     inputs = [workspace.split, workspace.features, workspace.image_model]
     for artifact in inputs:
         artifact.check()
     ads: dict[Part, Ads] = {part: _ads(workspace, part) for part in PARTS}
-    setting = Setting(settings.insert_at, settings.over, settings.learning_rate)
     tables = []
     if settings.search:
         trials = _trials(workspace, inputs, ads, settings, progress)
-        setting, tables = best_of(trials).setting, [settings_table(trials)]
-        settings = dataclasses.replace(settings, **dataclasses.asdict(setting))
-    target = workspace.attention(settings.name or setting.name)
+        tables.append(search.settings_table(trials))
+        settings = dataclasses.replace(settings, **search.best_of(trials).setting)
+    target = workspace.attention(settings.name or settings.variant)
     with target.write(settings, inputs, resume=True) as staging:
-        run = Run(workspace.image_model.path, staging.checkpoints, progress)
-        model, history = train(setting, settings, ads["train"], ads["validation"], run)
+        folders = workspace.image_model.path, staging.checkpoints
+        model, history = train(settings, ads["train"], ads["validation"], *folders, progress)
         attention.save(model, staging.folder)
         write_records(staging.folder / "history.csv", [dataclasses.asdict(e) for e in history])
-        for part in PREDICTED:
-            availabilities = read_availabilities(workspace.split, part)
-            _predict(model, part, ads[part], availabilities, settings.batch_size, staging, progress)
-            _predict_incomplete(workspace, part, availabilities, staging)
-        tables += show(
-            workspace, model, staging.folder, settings.over, settings.blur, settings.seed
-        )
+        _predict(workspace, model, ads, settings.batch_size, staging, progress)
+        shown = _attended(workspace, staging.folder)
+        tables += show(shown, model, staging.folder, settings.over, settings.blur, settings.seed)
         staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(target.path.name, history), *tables])
 
@@ -143,9 +131,12 @@ def _ads(workspace: Workspace, part: Part) -> Ads:
         raise BadInputError(f"attention needs ads with text and photo; the {part} part has none")
     paths, labels = image_paths(split, part, MODALITIES), read_labels(split, part, MODALITIES)
     text_vectors = Features(workspace.features).vectors(part, "text")
-    if not whole.all():
-        text_vectors = text_vectors[whole]
-    return LabelledImages(paths, labels), text_vectors
+    return LabelledImages(paths, labels), _rows(text_vectors, whole)
+
+
+def _rows(array: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The wanted rows [n] of an array, which stays memory-mapped if that is all of them."""
+    return array if wanted.all() else array[wanted]
 
 
 def _trials(
@@ -154,74 +145,81 @@ def _trials(
     ads: Mapping[Part, Ads],
     settings: Settings,
     progress: Progress,
-) -> list[Trial]:
-    """What a search tries; one that stands in the workspace already is not made again."""
-    names = [field.name for field in dataclasses.fields(Searched)]
-    recipe = Searched(**{name: getattr(settings, name) for name in names})
-    target = workspace.attention_search
-    if not _is_current(target, recipe):
-        share = _share(ads["train"], settings.search_fraction, settings.seed)
-        with target.write(recipe, inputs, resume=True) as staging:
-            run = Run(workspace.image_model.path, staging.checkpoints, progress)
+) -> list[search.Trial]:
+    """The trials of a search; one that is in the workspace already is not made again."""
+    target, unread = workspace.attention_search, (*search.SEARCHED, "search", "blur", "name")
+    recorded = {k: v for k, v in dataclasses.asdict(settings).items() if k not in unread}
+    if not _is_current(target, recorded):
+        some = search.share(ads["train"], settings.search_fraction, settings.seed)
+        with target.write(recorded, inputs, resume=True) as staging:
+            folders = workspace.image_model.path, staging.checkpoints
 
-            def history(setting: Setting) -> Sequence[Evaluation]:
-                _, evaluations = train(setting, recipe, share, ads["validation"], run)
-                for state in run.checkpoints.glob("*.npz"):  # of what is over: 0.4 GB each
+            def history(setting: search.Setting) -> Sequence[Evaluation]:
+                tried = dataclasses.replace(settings, **setting)
+                _, evaluations = train(tried, some, ads["validation"], *folders, progress)
+                for state in staging.checkpoints.glob("*.npz"):  # of past trials: 0.4 GB each
                     state.unlink()
                 return evaluations
 
-            search(grid(settings.search_rate), history, staging.folder / LOG, progress)
-    return read_trials(target / LOG)
+            grid = search.grid(settings.search_rate)
+            search.search(grid, history, staging.folder / search.LOG, progress)
+    return search.read_trials(target / search.LOG)
 
 
-def _is_current(search: Artifact, recipe: Searched) -> bool:
+def _is_current(artifact: Artifact, recorded: Mapping[str, Any]) -> bool:
     try:
-        return search.check().settings == dataclasses.asdict(recipe)
+        return artifact.check().settings == recorded
     except AdcatError:
         return False
 
 
-def _share(ads: Ads, fraction: float, seed: int) -> Ads:
-    """A share of the ads, drawn at random."""
-    images, text_vectors = ads
-    count = max(1, round(fraction * len(images)))
-    rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
-    paths = [str(images.paths[row]) for row in rows]
-    return LabelledImages(paths, images.labels[rows]), text_vectors[rows]
-
-
 def _predict(
+    workspace: Workspace,
     model: AttentionModel,
-    part: Part,
-    ads: Ads,
-    availabilities: Availabilities,
+    ads: Mapping[Part, Ads],
     batch_size: int,
     staging: Staging,
     progress: Progress,
 ) -> None:
-    """Writes the probabilities and the attention of the ads of a part that have text and photo."""
-    images, text_vectors = ads
-    forward = attention.compiled(model)
-
-    def predictions(done: int) -> Iterator[Sequence[np.ndarray]]:
-        return stream_predictions(model, forward, images.paths, text_vectors, batch_size, done)
-
-    probs, alpha = model.network.outputs
-    folder, count = staging.folder / part, staging.checkpoints / f"{part}.rows"
-    files = {folder / PROBS: probs.shape[1], folder / "maps.npy": alpha.shape[1]}
-    whole = have(availabilities, MODALITIES)
-    fill(files, whole, count, predictions, progress, f"attention, {part}", "images")
+    """Writes the probabilities of validation and test ads, and the attention of complete ones."""
+    forward, (probs, alpha) = attention.compiled(model), model.network.outputs
+    for part in PREDICTED:
+        batches = functools.partial(stream_predictions, model, forward, *ads[part], batch_size)
+        availabilities, folder = read_availabilities(workspace.split, part), staging.folder / part
+        files = {folder / PROBS: probs.shape[1], folder / MAPS: alpha.shape[1]}
+        whole, count = have(availabilities, MODALITIES), staging.checkpoints / f"{part}.rows"
+        fill(files, whole, count, batches, progress, f"attention, {part}", "images")
+        _predict_incomplete(workspace, part, folder / PROBS)
 
 
-def _predict_incomplete(
-    workspace: Workspace, part: Part, availabilities: Availabilities, staging: Staging
-) -> None:
+def _predict_incomplete(workspace: Workspace, part: Part, path: Path) -> None:
     """Writes the probabilities of the other ads, which are those of the one classifier."""
-    probs = np.load(staging.folder / part / PROBS, mmap_mode="r+", allow_pickle=False)
+    availabilities = read_availabilities(workspace.split, part)
+    probs = np.load(path, mmap_mode="r+", allow_pickle=False)
     for modality in MODALITIES:
         rows = np.flatnonzero(availabilities == modality)
         if len(rows):
             probs[rows] = Features(workspace.features).probs(part, modality)[rows]
+
+
+def _attended(workspace: Workspace, folder: Path) -> AttendedAds:
+    """The test ads with text and photo, and what the model in the folder predicted for them."""
+    split, features = workspace.split, Features(workspace.features)
+    labels, categories = read_labels(split, "test", MODALITIES), read_categories(split)
+    whole = have(read_availabilities(split, "test"), MODALITIES)
+    baselines = {m: _rows(features.probs("test", m), whole) for m in MODALITIES}
+    correct = {
+        m: ad_results(p, labels, features.artifact.path).correct for m, p in baselines.items()
+    }
+    return AttendedAds(
+        maps=_rows(open_array(folder / "test" / MAPS, len(whole)), whole),
+        probs=_rows(open_array(folder / "test" / PROBS, len(whole), len(categories)), whole),
+        labels=labels,
+        groups=assign(correct, np.full(len(labels), "both")),
+        categories=categories,
+        paths=image_paths(split, "test", MODALITIES),
+        read=lambda rows: read_ads(split, "test", ["title", "category"], rows, MODALITIES),
+    )
 
 
 def _summary(name: str, history: Sequence[Evaluation]) -> Table:

@@ -32,22 +32,25 @@ from adcat.evaluation.error_groups import (
     recovered,
     recovered_table,
 )
+from adcat.evaluation.measuring import Approach
 from adcat.evaluation.metrics import AdResults, ad_results
 from adcat.files import write_json
-from adcat.plotting.galleries import gallery
+from adcat.plotting.galleries import Example, gallery
 from adcat.progress import Progress
+from adcat.report.embedded_images import ReadShown
 from adcat.report.example_ads import drawn_examples, read_examples
-from adcat.report.model_kinds import Approach, kind_of
+from adcat.report.model_kinds import kind_of
 from adcat.report.recovery import recovered_tables
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
-from adcat.types import MODALITIES, Labels, Part, Probs
+from adcat.types import MODALITIES, Labels, Part
 from adcat.workspace.ads import (
     iterate_ads,
     read_availabilities,
     read_categories,
     read_labels,
     read_modalities,
+    reading_shown,
 )
 from adcat.workspace.artifact import reading
 from adcat.workspace.layout import Workspace
@@ -59,14 +62,17 @@ class Settings:
     """Which models are looked at on which ads, and what the galleries show."""
 
     models: list[str] = argument(
-        "Models to look at: text, image, a policy's or an attention model's name; "
-        "by default all that exist.",
+        "Models to analyse: text, image, or the name of a fused or an attention model; by default "
+        "all.",
         default=[],
+        completes="models",
     )
-    part: Part = option("test", "The ads to look at; train exists for text and image only.")
-    sample: int = option(SAMPLE, "Ads drawn at random for the galleries.", low=1)
-    categories: int = option(CATEGORIES, "Categories in each gallery.", low=1, high=50)
-    ads: int = option(ADS, "Ads of each category in a gallery.", low=1, high=20)
+    part: Part = option("test", "Part to analyse; train is for text and image only.")
+    sample: int = option(SAMPLE, "Ads drawn at random for the galleries.", low=1, panel="Galleries")
+    categories: int = option(
+        CATEGORIES, "Categories per gallery.", low=1, high=50, panel="Galleries"
+    )
+    ads: int = option(ADS, "Ads per category.", low=1, high=20, panel="Galleries")
     seed: int = seed_option()
 
     @classmethod
@@ -93,12 +99,12 @@ class Analysis:
 
 
 def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Show which ads text or image gets wrong, and which of them a model recovers.
+    """Show the ads that text or image gets wrong.
 
-    Each ad is in one of four groups: both baselines right, only text, only image, neither. Writes
-    the group of each ad, the thesis' tables, and a gallery of each group with errors: random ads
-    of the categories that are misclassified most. Ads that lack their text or their photo are in
-    no group.
+    Each ad with both text and photo falls into one of four groups: both classifiers are right,
+    only text, only image, or neither. Writes the group of each ad, the thesis' tables with the
+    errors that each model recovers, and a gallery of each error group: random ads of the
+    categories that are misclassified most.
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
@@ -110,7 +116,8 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
         (staging.folder / "tables").mkdir()
         for name, table in tables.items():
             write_table(staging.folder / "tables", name, table)
-        remarks = _draw(staging.folder, workspace, settings, analysis)
+        with reading_shown(workspace.split, settings.part) as read:
+            remarks = _draw(staging.folder, workspace, read, settings, analysis)
         staging.notes["fitted_on"] = "nothing"
     written = workspace.error_groups
     lines = [
@@ -236,44 +243,43 @@ def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
             start += chunk.num_rows
 
 
-def _draw(folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis) -> list[str]:
+def _draw(
+    folder: Path, workspace: Workspace, read: ReadShown, settings: Settings, analysis: Analysis
+) -> list[str]:
     """Draws a gallery and a figure of each error group; returns a remark for one without ads."""
     for name in ("galleries", "figures"):
         (folder / name).mkdir()
     labels, size = analysis.labels, min(settings.sample, len(analysis.rows))
     if not size:
         return []
-    drawn = draw(analysis.groups, labels, size, settings.categories, settings.ads, settings.seed)
+    names, classifiers = read_categories(workspace.split), _baselines(workspace)
+    seed = settings.seed
+    drawn = draw(analysis.groups, labels, size, settings.categories, settings.ads, seed)
     remarks: list[str] = []
     for group, categories in drawn.items():
-        _draw_figure(folder / "figures", workspace, settings, analysis, group)
+        probs = {modality: classifiers[modality].probs(settings.part) for modality in WRONG[group]}
+        rows = illustrate(analysis.groups, group, _is_near(analysis, group), ILLUSTRATING, seed)
+        if rows:
+            _draw_figure(folder / "figures", group, rows, read_examples(read, names, rows, probs))
         if not categories:
             remarks.append(f"no gallery of {in_words(group)!r}: no such ad among {size:,} drawn")
             continue
         heading = f"{in_words(group)}: the categories with the most such ads among {size:,} drawn"
-        part, probs = settings.part, _wrong(workspace, settings.part, group)
-        examples = drawn_examples(workspace, part, categories, probs)
+        examples = drawn_examples(read, names, categories, probs)
         gallery(folder / "galleries" / f"{group}.png", heading, examples)
     return remarks
 
 
-def _draw_figure(
-    folder: Path, workspace: Workspace, settings: Settings, analysis: Analysis, group: str
-) -> None:
-    """Draws figure 4.3, 4.4 or 4.5; nothing where the group has no ads."""
+def _is_near(analysis: Analysis, group: str) -> NDArray[np.bool_]:
+    """Whether the classifiers that err in a group nearly had the true category: [n]."""
     ranks = [analysis.baselines[modality].rank for modality in WRONG[group]]
-    is_near = np.max(ranks, axis=0) < PREDICTIONS
-    rows = illustrate(analysis.groups, group, is_near, ILLUSTRATING, settings.seed)
-    if not rows:
-        return
-    part, probs = settings.part, _wrong(workspace, settings.part, group)
-    examples = read_examples(workspace, part, rows, probs)
+    return np.max(ranks, axis=0) < PREDICTIONS
+
+
+def _draw_figure(
+    folder: Path, group: str, rows: Sequence[int], examples: Mapping[int, Example]
+) -> None:
+    """Draws figure 4.3, 4.4 or 4.5."""
     for form in ("png", "svg"):
         path = folder / f"figure-{FIGURES[group]}.{form}"
         gallery(path, in_words(group), [("", [examples[row] for row in rows])])
-
-
-def _wrong(workspace: Workspace, part: Part, group: str) -> dict[str, Probs]:
-    """What the classifiers say that err in an error group, each of all ads."""
-    baselines = _baselines(workspace)
-    return {modality: baselines[modality].probs(part) for modality in WRONG[group]}

@@ -1,20 +1,25 @@
 """Measures models on the ads of a part and makes a page of it (thesis, chapter 5)."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from adcat.attention.search import LOG
+from adcat.errors import AdcatError
+from adcat.evaluation.measuring import Evaluation, Measured, measure_models
 from adcat.evaluation.significance import PairedDifference
 from adcat.files import write_json
 from adcat.progress import Progress
 from adcat.report.against_thesis import thesis_section
 from adcat.report.approaches import approach_section, best_section
-from adcat.report.attention import attention_section, best_over_places, sound_search
+from adcat.report.attention import attention_section, best_over_places
 from adcat.report.availability import availability_section, top1_by_availability
 from adcat.report.categories import confusion_section, data_section, size_section
 from adcat.report.comparison import categories_table, models_section, pairs_section
+from adcat.report.embedded_images import ReadShown
 from adcat.report.items import items_section
-from adcat.report.measuring import Evaluation, Measured, measure_models
+from adcat.report.model_kinds import kind_of
 from adcat.report.page import Section, render, write_files
 from adcat.report.recovery import error_groups_section
 from adcat.report.trust import automation_section, reliability_section
@@ -22,11 +27,13 @@ from adcat.report.words import many
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Cell, Column, Report, Table, percent, write_table
 from adcat.types import Part
+from adcat.workspace.ads import read_split, reading_shown
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Workspace
-from adcat.workspace.models import models_to_report, read_for
+from adcat.workspace.models import ModelProbs, all_models, models_to_report, read_for
 
 PAGE = "report.html"
+DISTRIBUTION = "figure-4.1.svg"  # that `split` draws
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +41,13 @@ class Settings:
     """Which models are measured on which ads, and what they are shown beside."""
 
     models: list[str] = argument(
-        "Models to measure: text, image, a policy's or an attention model's name; "
-        "by default all that exist.",
+        "Models to evaluate: text, image, or the name of a fused or an attention model; by default "
+        "all.",
         default=[],
+        completes="models",
     )
-    part: Part = option("test", "The ads to measure on; train exists for text and image only.")
-    compare: Literal["thesis"] | None = option(None, "Show the thesis' own numbers beside.")
+    part: Part = option("test", "Part to evaluate on; train is for text and image only.")
+    compare: Literal["thesis"] | None = option(None, "Show the thesis' results alongside.")
     seed: int = seed_option()  # of the ads that are shown
 
     @classmethod
@@ -50,22 +58,25 @@ class Settings:
 
 
 def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Measure how well models put ads into categories, and make a page to read.
+    """Measure models on the same ads, and write a report.
 
-    Writes report.html, one file that needs no network, and the tables and figures on it:
-    accuracy, recall and precision, which differences are more than chance, what each model gets
-    right that text or image alone does not, how far confidence can be believed, how much can be
-    automated, and which categories are mixed up. Whatever has to be chosen, such as the better
-    baseline or a threshold, is chosen on the validation ads.
+    Writes report.html, a single file that works offline, and its tables and figures: accuracy,
+    recall and precision, significant differences, what each model gets right that text or image
+    alone does not, calibration, how much can be automated, and which categories are confused.
+    Everything that has to be chosen, such as a threshold, is chosen on the validation ads.
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
-    search = sound_search(workspace, progress)
+    search = _current_search(workspace, progress)
     inputs = [*read_for(workspace, models), *([search] if search else [])]
-    with workspace.evaluation.write(settings, inputs) as staging:
-        evaluation = measure_models(workspace, models, settings.part, progress)
+    with (
+        workspace.evaluation.write(settings, inputs) as staging,
+        reading_shown(workspace.split, settings.part) as read,
+    ):
+        evaluation = _measure(workspace, models, settings.part, progress)
         write_json(staging.folder / "metrics.json", _document(evaluation))
-        _write_page(staging.folder, evaluation, _sections(workspace, evaluation, search, settings))
+        sections = _sections(workspace, evaluation, read, search, settings)
+        _write_page(staging.folder, evaluation, sections)
         staging.notes["fitted_on"] = "nothing; whatever is chosen is chosen on validation"
     return _report(evaluation, workspace)
 
@@ -74,7 +85,30 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     """What `--json` prints."""
     models = models_to_report(workspace, settings.models, settings.part, progress)
     with reading(read_for(workspace, models)):
-        return _document(measure_models(workspace, models, settings.part, progress))
+        return _document(_measure(workspace, models, settings.part, progress))
+
+
+def _current_search(workspace: Workspace, progress: Progress) -> Artifact | None:
+    """The search over attention's settings; None where there is no current one."""
+    search = workspace.attention_search
+    if not search.path.exists():
+        return None
+    try:
+        search.check()
+    except AdcatError as error:
+        progress.say(f"warning: left out the search over attention's settings: {error}")
+        return None
+    return search
+
+
+def _measure(
+    workspace: Workspace, models: Sequence[ModelProbs], part: Part, progress: Progress
+) -> Evaluation:
+    """Measures these models, and the baselines to compare them with."""
+    baselines = [model for model in all_models(workspace) if model.is_baseline]
+    sources = [*baselines, *(model for model in models if not model.is_baseline)]
+    kinds = {model.name: kind_of(model) for model in models}
+    return measure_models(read_split(workspace.split), part, kinds, sources, progress)
 
 
 def _document(evaluation: Evaluation) -> dict[str, Any]:
@@ -102,14 +136,20 @@ def _kinds(evaluation: Evaluation, measured: Measured) -> dict[str, Any]:
 
 
 def _sections(
-    workspace: Workspace, evaluation: Evaluation, search: Artifact | None, settings: Settings
+    workspace: Workspace,
+    evaluation: Evaluation,
+    read: ReadShown,
+    search: Artifact | None,
+    settings: Settings,
 ) -> list[Section]:
-    """The page's parts in their order, without the last one."""
+    """The page's sections in their order, without the last one."""
     compare = settings.compare == "thesis"
+    log = search / LOG if search else None
+    is_left_out = search is None and workspace.attention_search.path.exists()
     approaches = [
         approach_section(evaluation, "late fusion", compare),
         approach_section(evaluation, "early fusion", compare),
-        attention_section(workspace, evaluation, search, compare),
+        attention_section(evaluation, log, is_left_out, compare),
     ]
     return [
         models_section(evaluation),
@@ -119,10 +159,10 @@ def _sections(
         *([thesis_section(evaluation)] if compare else []),
         automation_section(evaluation),
         reliability_section(evaluation),
-        error_groups_section(workspace, evaluation, settings.seed, compare),
-        confusion_section(workspace, evaluation),
+        error_groups_section(evaluation, read, settings.seed, compare),
+        confusion_section(evaluation, read),
         size_section(evaluation),
-        data_section(workspace, evaluation),
+        data_section(evaluation, workspace.split / DISTRIBUTION),
         *(section for section in approaches if section),
     ]
 

@@ -1,4 +1,4 @@
-"""Puts a model into a folder of its own, for serving elsewhere."""
+"""Exports a model into a folder, for serving elsewhere."""
 
 import dataclasses
 import shutil
@@ -13,7 +13,7 @@ from adcat.prediction.export_folder import largest_difference, load_exported, ru
 from adcat.prediction.loading import best_model
 from adcat.prediction.new_ads import Ad
 from adcat.progress import Progress
-from adcat.settings import argument, option, seed_option
+from adcat.settings import argument, option
 from adcat.tables import Report
 from adcat.text.registry import cleaning_of
 from adcat.workspace.ads import images_folder, read_ads
@@ -29,20 +29,23 @@ LARGEST_DIFFERENCE = 1e-4
 class Settings:
     """Which model, and where to."""
 
-    folder: Path = argument("Folder to make.")
-    model: str = option("", "The model to export; by default the best one on the validation ads.")
-    seed: int = seed_option()  # as every command has; nothing is drawn at random here
+    folder: Path = argument("Folder to create.")
+    model: str = option(
+        "",
+        "Model to export; by default the one that is best on the validation ads.",
+        completes="models",
+    )
 
 
 def export(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Put a model into a folder of its own.
+    """Export a model for serving elsewhere.
 
-    The folder holds what serving needs and nothing else: the text model, the image network as ONNX
-    and as Keras, the fusion, the categories and how ads are prepared. Both forms answer test ads,
-    and the export is refused where an answer differs by more than 0.0001 from the workspace's.
+    The folder holds only what serving needs: the text model, the image network in ONNX and Keras
+    formats, the fusion, the categories and the preprocessing. Both formats are checked on test
+    ads: the export fails if a probability differs by more than 0.0001 from the workspace's.
     """
     if settings.folder.exists():
-        raise BadInputError(f"{settings.folder} is there already; name another folder")
+        raise BadInputError(f"{settings.folder} already exists; name another folder")
     if settings.model:
         (model,) = find_models(workspace, [settings.model])
     else:
@@ -65,7 +68,7 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
     """Compares the exported model with the workspace on test ads.
 
     Raises:
-      BadInputError: an answer differs too much.
+      BadInputError: a probability differs too much.
     """
     expected = np.asarray(model.probs("test")[:CHECKED])
     found = read_ads(workspace.split, "test", ["id", "title", "description", "image"])[:CHECKED]
@@ -78,7 +81,7 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
     lines = []
     for runtime in runtimes(folder):
         difference = largest_difference(load_exported(folder, runtime), ads, images, expected)
-        if not difference <= LARGEST_DIFFERENCE:  # nor may it be no number
+        if not difference <= LARGEST_DIFFERENCE:  # NaN is refused, too
             raise BadInputError(
                 f"the exported {model.name} ({runtime}) differs by {difference:.2g} from the "
                 f"workspace's on {len(ads)} test ads; expected {LARGEST_DIFFERENCE:g} at most"

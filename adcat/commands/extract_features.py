@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import AdcatError, BadInputError
 from adcat.progress import Progress
-from adcat.settings import option, seed_option
+from adcat.settings import option
 from adcat.tables import Column, Report, Table
 from adcat.text.registry import cleaning_of
 from adcat.types import MODALITIES, PARTS, Modality, Part, Probs, Vectors, have
@@ -38,17 +38,16 @@ Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
 class Settings:
     """Which modalities, and how many photos at a time."""
 
-    modality: Literal["text", "image", "both"] = option("both", "Which classifiers to run.")
-    batch_size: int = option(32, "Photos that are in memory at a time.", low=1, high=1024)
-    seed: int = seed_option()
+    modality: Literal["text", "image", "both"] = option("both", "Classifiers to run.")
+    batch_size: int = option(32, "Photos in memory at a time.", low=1, high=1024)
 
 
 def extract_features(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Run both classifiers over every ad.
 
-    Writes, for the ads of every part, each classifier's vectors (its inner representation) and
-    its probabilities. What an earlier run made with the same classifier is kept, so that a new
-    text model does not cost another pass over the photos. An interrupted run goes on where it was.
+    Writes each classifier's vectors (its last hidden layer) and probabilities of the ads of every
+    part. Results of an earlier run with the same classifier are kept, so a new text model does not
+    cost another pass over the photos. Run an interrupted command again to resume it.
     """
     workspace.split.check()
     kept: list[Modality] = [m for m in MODALITIES if _is_current(workspace, m)]
@@ -58,7 +57,9 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
         if modality in kept or settings.modality in (modality, "both")
     ]
     if not made:
-        raise BadInputError(f"no ad has what --modality {settings.modality} reads; leave it out")
+        raise BadInputError(
+            f"no ad has what --modality {settings.modality} needs; leave the option out"
+        )
     settings = dataclasses.replace(settings, modality="both" if len(made) == 2 else made[0])
     inputs = [workspace.split, *(_classifier(workspace, modality) for modality in made)]
     with workspace.features.write(settings, inputs, resume=True) as staging:
@@ -82,7 +83,7 @@ def _files(modality: Modality) -> list[str]:
 
 
 def _is_current(workspace: Workspace, modality: Modality) -> bool:
-    """Whether this modality's arrays stand there, made from what stands there now."""
+    """Whether this modality's arrays are there and current."""
     try:
         manifest = workspace.features.manifest()
         sources = [workspace.split, _classifier(workspace, modality)]
@@ -103,7 +104,7 @@ def _keep(features: Artifact, staging: Staging, modality: Modality) -> None:
 def _extract(
     workspace: Workspace, staging: Staging, modality: Modality, batch_size: int, progress: Progress
 ) -> None:
-    """Fills this modality's arrays of every part, from the row where an earlier run stopped."""
+    """Fills this modality's arrays of every part, resuming an earlier run."""
     text = functools.partial(_text_batches, cleaning=cleaning_of(workspace.text_model.path))
     batches = {"text": text, "image": _image_batches}[modality]
     model = _load(workspace, modality)
@@ -167,7 +168,5 @@ def _report(workspace: Workspace, made: Sequence[Modality], kept: Sequence[Modal
         for modality in made
     ]
     columns = [Column("part"), Column("modality"), Column("ads", "{:,}"), Column("vector length")]
-    lines = [
-        f"{modality}: kept from an earlier run, its classifier is the same" for modality in kept
-    ]
+    lines = [f"{modality}: kept from an earlier run with the same classifier" for modality in kept]
     return Report(lines, [Table("Features", columns, rows)])

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,59 +34,76 @@ from adcat.workspace.manifest import VALIDATION_PROBS, Manifest
 from adcat.workspace.models import ModelProbs, find_models
 
 READ = {"text": ("title", "description"), "image": ("image",)}  # columns of a table
+TABLE, ONE_AD, SUGGESTIONS = "The table", "A single ad", "Suggestions"  # headings in the help
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The ads, the model, and what is asked of an answer."""
+    """The ads, the model, and what to predict."""
+
+    panels: ClassVar = ("Arguments", TABLE, ONE_AD, SUGGESTIONS)
 
     ads: Path | None = argument(
-        "Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet; without it JSON lines from stdin.",
+        "Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet; by default JSON lines on stdin.",
         default=None,
     )
     model: str = option(
-        "", "The model that answers; by default the best one on the validation ads."
+        "",
+        "Model to use; by default the one that is best on the validation ads.",
+        completes="models",
+        panel=SUGGESTIONS,
     )
-    top: int = option(5, "How many categories to suggest.", low=1)
+    top: int = option(5, "Number of categories to suggest.", low=1, panel=SUGGESTIONS)
     output: Path | None = option(
-        None, "File for the answers: .jsonl, .csv or .parquet; by default stdout, as JSON lines."
+        None, "File to write: .jsonl, .csv or .parquet; by default JSON lines on stdout."
     )
-    title: str | None = option(None, "Title of one ad, instead of a table.")
-    description: str | None = option(None, "Description of that one ad.")
-    image: Path | None = option(None, "Photo of that one ad.")
+    title: str | None = option(None, "Title of a single ad, instead of a table.", panel=ONE_AD)
+    description: str | None = option(None, "Description of the single ad.", panel=ONE_AD)
+    image: Path | None = option(None, "Photo of the single ad.", panel=ONE_AD)
     images: Path | None = option(
         None,
-        "Folder that image paths are relative to; by default the table's own, for stdin this one.",
+        "Folder that image paths are relative to; by default the table's own, for stdin the "
+        "current one.",
+        panel=TABLE,
     )
     column: list[str] = option(
-        [], "A column that has another header, as title=headline; may be given several times."
+        [], "A column with another header, such as title=headline; may be repeated.", panel=TABLE
     )
     calibrate: bool = option(
-        False, "Temper the probabilities so that they are as often right as they say."
+        False,
+        "Calibrate the probabilities on validation ads (temperature scaling).",
+        panel=SUGGESTIONS,
     )
     coverage: float | None = option(
         None,
-        "Suggest as many categories as it takes to hold the right one this often, instead of a "
-        "fixed number.",
+        "Instead of a fixed number, suggest as many categories as are needed to include the right "
+        "one this often.",
         low=0.0001,
         high=0.9999,
+        panel=SUGGESTIONS,
     )
     accept_above: float | None = option(
-        None, "Mark ads whose best category is at least this probable.", low=0, high=1
+        None,
+        "Mark ads whose first category is at least this probable.",
+        low=0,
+        high=1,
+        panel=SUGGESTIONS,
     )
-    shard: str = option("1/1", "Answer one of several equal shares of the rows, such as 2/8.")
-    batch_size: int = option(32, "Ads that are answered at a time.", low=1, high=4096)
+    shard: str = option(
+        "1/1", "Process one of several equal shares of the rows, such as 2/8.", panel=TABLE
+    )
+    batch_size: int = option(32, "Ads processed at a time.", low=1, high=4096)
     seed: int = seed_option()
 
 
 def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Report | Iterator[str]:
     """Suggest categories for new ads.
 
-    Every row gets one answer, in order. An ad that lacks its text or a readable photo is answered
-    from what there is, one that has nothing with the categories' shares of the training ads; its
-    `modality` and its `problems` say so. `contributions` are what text and photo added to the
-    logarithm of the first category's probability. With --output an interrupted run goes on where
-    it was, and what is done is not done again.
+    Every row gets one prediction, in order. An ad without text or without a readable photo is
+    classified from the other; one with neither gets the categories' shares of the training ads.
+    The fields `modality` and `problems` say so. `contributions` are what text and photo add to the
+    log probability of the first category. With --output, run an interrupted command again to
+    resume it.
     """
     source = _source(settings, _headers_of(workspace), progress)
     if settings.output:
@@ -113,7 +131,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
             yield from (
                 prediction.record(categories, settings.accept_above) for prediction in predictions
             )
-        progress.say(f"answers by what they rest on: {_listed(availabilities)}")
+        progress.say(f"predictions based on: {_listed(availabilities)}")
         if problems:
             progress.say(f"problems: {_listed(problems)}")
 
@@ -130,7 +148,7 @@ class Source:
     batches: Callable[[int, Cleaning, Sequence[str]], Iterator[list[Ad]]]
     # called with the number to pass over, the texts' cleaning, the columns that the model reads
     images: Path  # the folder that photos' names are relative to, resolved
-    ahead: int = 0  # batches whose photos are decoded before one is answered
+    ahead: int = 0  # batches whose images are decoded ahead
 
 
 def _headers_of(workspace: Workspace) -> dict[str, str]:
@@ -158,7 +176,7 @@ def _source(settings: Settings, headers: dict[str, str], progress: Progress) -> 
         return _one_ad(settings)
     images = (settings.images or (settings.ads.parent if settings.ads else Path())).resolve()
     if not images.is_dir():
-        raise BadInputError(f"{images} is no folder; give the photos' with --images DIR")
+        raise BadInputError(f"{images} is not a folder; name the images folder: --images DIR")
     size = settings.batch_size
     if settings.ads:
         share = -(-size // THREADS)  # several small batches are in work at once
@@ -192,20 +210,20 @@ def _tell_calibration(
     settings: Settings,
     progress: Progress,
 ) -> None:
-    """Says what was found on the validation ads, for each rule that answers some of them."""
+    """Reports what was fitted on the validation ads, for each rule that predicts some of them."""
     availabilities = read_availabilities(workspace.split, "validation")
     read = have(availabilities, predictor.model.modalities)
     rests_on = np.where(read, AVAILABILITIES[predictor.model.modalities], availabilities)
     for kind in np.unique(rests_on).tolist():
         rule, ads = predictor.rules[kind], np.count_nonzero(rests_on == kind)
-        which = "" if ads == len(availabilities) else f" answered by {IN_WORDS[kind]}"
+        which = "" if ads == len(availabilities) else f" predicted from {IN_WORDS[kind]}"
         if settings.calibrate:
             of = f" of ads{which}" if which else ""
             on = _calibrated_on(model)
             progress.say(f"temperature {rule.temperature:.3f}{of}, fitted on {on}")
         if rule.threshold == math.inf:
             progress.say(
-                f"warning: {ads:,} validation ads{which} are too few to promise "
+                f"warning: {ads:,} validation ads{which} are too few to guarantee "
                 f"{settings.coverage}: every category is suggested"
             )
 
@@ -213,7 +231,7 @@ def _tell_calibration(
 def _tell_accepted(
     workspace: Workspace, model: ModelProbs, rule: Rule, least: float, progress: Progress
 ) -> None:
-    """Says how many of the validation ads that the model reads are accepted, and how rightly."""
+    """Reports the share of validation ads that are accepted, and the accuracy among these."""
     read = have(read_availabilities(workspace.split, "validation"), rule.modalities)
     if not read.any():
         return
@@ -222,24 +240,24 @@ def _tell_accepted(
     accepted = probs.max(axis=1) >= least
     right = np.mean((probs.argmax(axis=1) == labels)[accepted]) if accepted.any() else np.nan
     progress.say(
-        f"of the validation ads {accepted.mean():.1%} are at least {least} "
-        f"probable; {right:.1%} of these are right"
+        f"{accepted.mean():.1%} of the validation ads are accepted at {least}; "
+        f"{right:.1%} of these are right"
     )
 
 
 def _calibrated_on(model: ModelProbs) -> str:
-    """Which probabilities temperature and threshold come from."""
+    """The probabilities that temperature and threshold are fitted on."""
     notes = model.artifact.manifest().notes
     found = f"validation ads, probabilities {notes.get(VALIDATION_PROBS, 'of the one model')}"
     if model.is_tuned_on_validation:
-        found += "; they steered its training"
+        found += "; its training was tuned on them"
     return found
 
 
 def _about(
     workspace: Workspace, model: ModelProbs, predictor: Predictor, settings: Settings
 ) -> Manifest:
-    """What the answers follow from; where things lie is no part of it."""
+    """The manifest of the predictions: what they follow from, without paths."""
     if settings.ads is None:
         raise BadInputError("--output needs a table; give ADS, or redirect stdout: > FILE")
     portable = dataclasses.replace(
@@ -262,7 +280,7 @@ def _about(
 
 
 def _shard_file(settings: Settings) -> Path:
-    """The file of this share; `answers-2-of-8.jsonl`, so that all can lie in one folder."""
+    """The file of this shard, such as `predictions-2-of-8.jsonl`."""
     path, shard = settings.output or Path(), Shard.parse(settings.shard)
     if shard == Shard():
         return path
@@ -275,6 +293,6 @@ def _listed(counts: Counter[str]) -> str:
 
 def _save(path: Path, about: Manifest, records: Callable[[int], Iterator[Record]]) -> Report:
     if is_done(path, about):
-        return Report([f"{path} stands there already, from the same ads, model and settings"])
+        return Report([f"{path} is up to date: same ads, model and settings"])
     write_predictions(path, about, records)
-    return Report([f"answers: {path}"])
+    return Report([f"predictions: {path}"])

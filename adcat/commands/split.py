@@ -1,11 +1,11 @@
-"""Reads a table of ads, rejects what is no ad, and deals the rest out to three parts."""
+"""Reads a table of ads, rejects invalid rows, and splits the rest into three parts."""
 
 import contextlib
 import csv
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,8 @@ from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.types import PARTS, Availabilities
-from adcat.workspace.ads import ADS, AVAILABILITY, CATEGORIES, ads_schema
+from adcat.workspace.ads import CATEGORIES
+from adcat.workspace.ads_table import ADS, AVAILABILITY, ads_schema
 from adcat.workspace.layout import Workspace
 
 if TYPE_CHECKING:
@@ -50,40 +51,52 @@ DUPLICATES = {
 class Settings:
     """The table, what is asked of an ad, and the fractions (thesis, section 4.1)."""
 
+    panels: ClassVar = ("Arguments", "The table", "The parts", "Which ads to keep")
+
     ads: Path = argument("Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet.")
     images: Path | None = option(
-        None, "Folder that the table's image paths are relative to; by default the table's own."
+        None,
+        "Folder that the table's image paths are relative to; by default the table's own.",
+        panel="The table",
     )
     column: list[str] = option(
-        [], "A column that has another header, as title=headline; may be given several times."
+        [],
+        "A column with another header, such as title=headline; may be repeated.",
+        panel="The table",
     )
-    test: float = option(0.2, "Fraction of the ads in the test part.", low=LEAST, high=MOST)
+    test: float = option(
+        0.2, "Fraction of the ads in the test part.", low=LEAST, high=MOST, panel="The parts"
+    )
     validation: float = option(
         0.1,
-        "Fraction of the ads outside the test part in the validation part.",
+        "Fraction of the remaining ads in the validation part.",
         low=LEAST,
         high=MOST,
+        panel="The parts",
     )
-    stratify: bool = option(False, "Keep the fractions within every category.")
+    stratify: bool = option(False, "Keep these fractions within every category.", panel="The parts")
     keep_incomplete: bool = option(
         False,
-        "Keep ads that lack the photo, or a readable one, or the text; they are listed in "
-        f"{INCOMPLETE}.",
+        f"Keep ads without text or without a readable photo, and list them in {INCOMPLETE}.",
+        panel="Which ads to keep",
     )
-    min_ads: int = option(1, "Reject categories with fewer ads.", low=1)
+    min_ads: int = option(1, "Reject categories with fewer ads.", low=1, panel="Which ads to keep")
     merge_spellings: bool = option(
         False,
-        "Join categories that differ in case, blanks or entities only; the most frequent wins.",
+        "Join categories that differ only in case, blanks or entities; the most frequent wins.",
+        panel="Which ads to keep",
     )
     duplicates: Literal["together", "ignore", "drop"] = option(
         "together",
-        "Ads with the same cleaned text or the same photo: keep them in one part, do nothing, or "
+        "Ads with the same cleaned text or the same photo: keep them in one part, ignore that, or "
         "drop all but the first.",
+        panel="The parts",
     )
     image_check: Literal["full", "header", "none"] = option(
         "full",
-        "Decode every image, read its header only, or only see that there is a file.",
+        "Decode every photo, read only its header, or only check that the file exists.",
         dry_run="none",
+        panel="Which ads to keep",
     )
     seed: int = seed_option()
 
@@ -107,24 +120,23 @@ class _Deal:
 
     @property
     def rejections(self) -> Rejections:
-        """Why a row is no ad of the split."""
+        """Why rows were rejected."""
         return self.found.rejections
 
 
 def split(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Deal a table of ads out to a training, a validation and a test part.
+    """Split ads into training, validation and test parts.
 
-    Rows that are no whole ad (no image that can be decoded, no text, ...) are listed in
-    rejected.csv with the reason: every row of the table is either an ad of one part or listed.
-    With --keep-incomplete a text or a photo is enough for an ad: each classifier then learns from
-    the ads that it can read, and the other commands use what there is of an ad.
+    Every row of the table ends up in one part or in rejected.csv, with the reason: no readable
+    photo, no text, and so on. With --keep-incomplete, text or photo is enough: each classifier
+    then learns from the ads it can read, and later commands use whatever an ad has.
     """
     headers, keep = parse_headers(settings.column), settings.keep_incomplete
     needed = ("category",) if keep else COLUMNS[1:]
     table = InputTable(settings.ads, headers, (*needed, *headers))
     images = (settings.images or settings.ads.parent).resolve()
     if settings.images and not images.is_dir():
-        raise BadInputError(f"{images} is no folder; give the images' with --images DIR")
+        raise BadInputError(f"{images} is not a folder; name the images folder: --images DIR")
     # Under the digest stands what was read; where it lay is only recorded.
     portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
     with workspace.split.write(portable) as staging:

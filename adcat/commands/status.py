@@ -1,4 +1,4 @@
-"""Tells what a workspace holds, what is stale and why, and what to type next."""
+"""Reports what a workspace holds, what is stale and why, and what to type next."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Any
 
 from adcat.errors import AdcatError
 from adcat.progress import Progress, Silent
-from adcat.settings import option, seed_option
+from adcat.settings import option
 from adcat.tables import Column, Report, Table
 from adcat.types import MODALITIES
 from adcat.workspace import command_lines
@@ -28,17 +28,16 @@ class Settings:
     """How closely it looks."""
 
     verify: bool = option(
-        False, "Read every byte, not only files whose size or time changed since the last look."
+        False, "Read all files, not only those whose size or time has changed since the last check."
     )
-    seed: int = seed_option()  # as every command has; nothing is drawn at random here
 
 
 def status(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Show which artifacts there are, which are stale and why, and what to type next.
+    """Show what exists, what is stale and what to type next.
 
-    An artifact is current where it is whole and made from what stands there now. It is damaged
-    where a file of it was edited or is gone; stale where something that it was made from, directly
-    or not, is missing, damaged or another one now. Nothing is made, and nothing is changed.
+    An artifact is current if it is complete and was made from the current inputs; damaged if one
+    of its files was edited or deleted; stale if an input, direct or indirect, is missing, damaged
+    or has changed since. Nothing is created or changed.
     """
     found = document(workspace, settings, progress)
     rows = [
@@ -72,7 +71,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     ]
     return {
         "workspace": str(workspace.root),
-        "artifacts": [_judged(finding) for finding in findings],
+        "artifacts": [_described_state(finding) for finding in findings],
         "unfinished": staging_areas,
         "next": _next(
             [f for f in findings if f.artifact != workspace.attention_search], staging_areas
@@ -81,17 +80,17 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
 
 
 def _needless(workspace: Workspace) -> list[Artifact]:
-    """The classifiers of what no ad has, which are never made."""
+    """The classifiers of modalities that no ad has, which are never made."""
     try:
         may_lack = "incomplete" in workspace.split.manifest().notes
         there = read_modalities(workspace.split) if may_lack else MODALITIES
-    except (AdcatError, OSError):  # what is wrong with it is told anyway
+    except (AdcatError, OSError):  # what is wrong with it is reported anyway
         return []
     classifiers = {"text": workspace.text_model, "image": workspace.image_model}
     return [artifact for modality, artifact in classifiers.items() if modality not in there]
 
 
-def _judged(finding: Finding) -> dict[str, Any]:
+def _described_state(finding: Finding) -> dict[str, Any]:
     path, manifest = finding.artifact.path, finding.manifest
     return {
         "artifact": finding.artifact.name,
@@ -107,7 +106,7 @@ def _judged(finding: Finding) -> dict[str, Any]:
 def _described(
     artifact: Artifact, staging: Unfinished, known: dict[str, Finding]
 ) -> dict[str, Any]:
-    """What an unfinished draft is good for: a run with other inputs never finds it."""
+    """Describes an unfinished artifact; a run with other inputs never resumes it."""
     sources = {name: known.get(name) for name in staging.manifest.inputs}
     fits = all(
         found and found.state == "current" and found.manifest and found.manifest.digest == digest
@@ -124,7 +123,7 @@ def _described(
 
 
 def _next(findings: Sequence[Finding], staging_areas: Sequence[dict[str, Any]]) -> str | None:
-    """What makes the first artifact that is not current: the inputs of each stand before it."""
+    """The command for the first artifact that is not current; inputs come first."""
     for finding in findings:
         if finding.state != "current":
             name = finding.artifact.name
@@ -144,13 +143,13 @@ def _in_words(staging: dict[str, Any]) -> str:
 
 
 def _why(finding: Finding) -> str:
-    """The problem without the workspace, which the user named; `missing` says all."""
+    """The problem, without the workspace that the user named; nothing where it is missing."""
     problem = finding.problem.removeprefix(f"{finding.artifact.root}/")
     return "" if finding.state == "missing" else problem
 
 
 def _bytes(folder: Path) -> int:
-    """The size of a folder's files; another process may be removing some."""
+    """The size of a folder's files, some of which another process may be removing."""
     total = 0
     for path, _, files in os.walk(folder):
         for file in files:
@@ -160,7 +159,7 @@ def _bytes(folder: Path) -> int:
 
 
 def _seconds_since(record: Any) -> int | None:
-    """How long ago a manifest was written, if it says so."""
+    """Seconds since a manifest was written, if recorded."""
     try:
         created = datetime.strptime(record["created"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except (KeyError, TypeError, ValueError):
@@ -169,7 +168,7 @@ def _seconds_since(record: Any) -> int | None:
 
 
 def _size(number: float) -> str:
-    """Bytes in the unit that people read them in."""
+    """Bytes in a readable unit."""
     for unit in ("B", "kB", "MB"):
         if number < 1000:
             return f"{number:.3g} {unit}"
@@ -178,7 +177,7 @@ def _size(number: float) -> str:
 
 
 def _age(seconds: int | None) -> str:
-    """Seconds in the largest unit of which there are two."""
+    """Seconds in the largest unit that gives two or more."""
     if seconds is None:
         return ""
     for unit, length in (("days", 86_400), ("hours", 3600), ("min", 60)):

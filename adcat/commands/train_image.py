@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from adcat.errors import BadInputError
 from adcat.files import sha256
@@ -12,9 +12,10 @@ from adcat.image.classifier import ImageModel
 from adcat.image.labelled_images import LabelledImages
 from adcat.learning.keras_files import save_network
 from adcat.learning.runtime import seeded_tensorflow
-from adcat.learning.schedule import Evaluation, OptimizerName, Schedule
+from adcat.learning.schedule import Evaluation, TrainingOptions, best
+from adcat.learning.training_loop import Run
 from adcat.progress import Progress
-from adcat.settings import option, seed_option
+from adcat.settings import option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.types import Part
 from adcat.workspace.ads import image_paths, read_categories, read_labels, read_modalities
@@ -23,43 +24,38 @@ from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import TUNED_ON
 from adcat.workspace.staging import Staging
 
-NOTHING = "no ad has a photo: there is nothing to train, and no other command needs it"
+NOTHING = "no ad has a photo, so there is nothing to train, and no other command needs it"
 RANDOM = "none"
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing
-HEAD_EPOCHS = 1000  # at most: it is over when the validation loss converges
+HEAD_EPOCHS = 1000  # at most: training stops when the validation loss converges
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """Where the weights come from, and how they are trained."""
+class Settings(TrainingOptions):
+    """The initial weights, and how they are trained."""
+
+    panel: ClassVar = "Network"
+    panels: ClassVar = ("Network", "Training")
+    selector: ClassVar = "stage"
 
     weights: str = option(
         "imagenet",
-        "The network's weights: imagenet (Keras' own, downloaded once), none (random), or a file "
-        "without top layers (.h5, .weights.h5) or with a model (.keras).",
+        "Initial weights: imagenet (downloaded once by Keras), none (random), or a file of weights "
+        "without top layers (.h5, .weights.h5) or of a model (.keras).",
     )
     stage: Literal["head", "all"] = option(
-        "all", "Train the last layer only (head), or then all layers as well."
+        "all", "Train the last layer only (head), or all layers after it (all)."
     )
     image_size: int = option(
         299, "Height and width in pixels that photos are resized to.", low=75, high=1024
     )
-    batch_size: int = option(32, "Photos in a step, at most.", low=1, high=1024)
-    optimizer: OptimizerName = option("rmsprop", "The optimizer of both stages.")
-    learning_rate: float = option(0.001, "The learning rate of both stages.", low=0)
-    epochs: int = option(
-        100, "Passes over the photos to train all layers, at most.", low=1, dry_run=1
-    )
-    patience: int = option(
-        2, "Evaluations without a lower validation loss until the rate is × 0.1, or ends.", low=1
-    )
-    evaluate_every: int = option(
-        5000, "Steps between evaluations; an epoch where it has fewer.", low=1
-    )
-    views: int = option(
-        1, "Views of a photo that the last layer learns from: central, then random.", low=1
-    )
-    seed: int = seed_option()
+
+    @classmethod
+    def options_of(cls, stage: str) -> dict[str, Any]:
+        """The options that a stage reads, with their defaults; the head has its own end."""
+        defaults = dataclasses.asdict(cls())
+        unread = ("epochs", "patience") if stage == "head" else ()
+        return {name: value for name, value in defaults.items() if name not in unread}
 
     @classmethod
     def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,11 +74,11 @@ class Settings:
 def train_image(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Train the image classifier.
 
-    Inception v3 in two stages: its last layer, on vectors that the frozen network makes once; then
-    all layers on random views of the photos, with an auxiliary head, the learning rate × 0.1 when
-    the validation loss stalls. From random weights (--weights none) there is the second stage only
-    or, with --stage head, the last layer of a network left random. An interrupted run goes on where
-    it was.
+    Inception v3 is trained in two stages: its last layer, on vectors that the frozen network
+    computes once; then all layers, on random crops of the photos, with an auxiliary head and a
+    learning rate that drops to a tenth when the validation loss stalls. Random weights
+    (--weights none) skip the first stage, or with --stage head stay random below the last layer.
+    An interrupted run resumes where it stopped.
     """
     split = workspace.split
     split.check()
@@ -112,7 +108,7 @@ def _images(split: Artifact, part: Part) -> LabelledImages:
 
 
 def _recorded(settings: Settings) -> Settings:
-    """What stands under the digest: a file's name and content, not where it lay."""
+    """The settings under the digest: of a weights file its name and content, not its folder."""
     if settings.weights in (inception.IMAGENET, RANDOM):
         return settings
     path = Path(settings.weights)
@@ -134,33 +130,17 @@ def _train(
     progress: Progress,
 ) -> dict[str, list[Evaluation]]:
     """Trains as the settings say; returns the history of each stage."""
-    histories = {}
-    parts, folder = (training, validation), staging.checkpoints
-    if settings.weights != RANDOM or settings.stage == "head":
-        schedule = _schedule(settings, HEAD_EPOCHS, HEAD_PATIENCE, decays=0)
-        histories["head"] = stages.train_last_layer(
-            model, *parts, schedule, settings.views, settings.weights == RANDOM, folder, progress
-        )
+    histories, parts, schedule = {}, (training, validation), settings.schedule()
+    is_random = settings.weights == RANDOM
+    if settings.stage == "head" or not is_random:
+        head = dataclasses.replace(schedule, epochs=HEAD_EPOCHS, patience=HEAD_PATIENCE, decays=0)
+        run = Run(head, staging.checkpoints / "last_layer.npz", progress)
+        histories["head"] = stages.train_last_layer(model, *parts, run, settings.views, is_random)
     if settings.stage == "all":
-        schedule = _schedule(settings, settings.epochs, settings.patience, decays=1)
-        histories["all"], auxiliary = stages.train_all_layers(
-            model, *parts, schedule, folder, progress
-        )
+        run = Run(schedule, staging.checkpoints / "all_layers.npz", progress)
+        histories["all"], auxiliary = stages.train_all_layers(model, *parts, run)
         save_network(auxiliary, staging.folder / classifier.AUXILIARY)
     return histories
-
-
-def _schedule(settings: Settings, epochs: int, patience: int, decays: int) -> Schedule:
-    return Schedule(
-        optimizer=settings.optimizer,
-        learning_rate=settings.learning_rate,
-        batch_size=settings.batch_size,
-        evaluate_every=settings.evaluate_every,
-        seed=settings.seed,
-        epochs=epochs,
-        patience=patience,
-        decays=decays,
-    )
 
 
 def _history(histories: Mapping[str, Sequence[Evaluation]]) -> Table:
@@ -174,7 +154,7 @@ def _history(histories: Mapping[str, Sequence[Evaluation]]) -> Table:
 
 
 def _summary(histories: Mapping[str, Sequence[Evaluation]]) -> Table:
-    """The evaluation of each stage whose weights were kept."""
+    """The evaluation of each stage whose weights are kept."""
     columns = [
         Column("stage"),
         Column("epochs", "{:.4g}"),
@@ -185,7 +165,7 @@ def _summary(histories: Mapping[str, Sequence[Evaluation]]) -> Table:
     ]
     rows = []
     for stage, history in histories.items():
-        kept = min(history, key=lambda evaluation: evaluation.validation_loss)
+        kept = best(history, "validation_loss")
         top1 = kept.train_top1, kept.validation_top1
         rows.append((stage, history[-1].epoch, kept.epoch, kept.validation_loss, *top1))
     return Table("Image model", columns, rows)

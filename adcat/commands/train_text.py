@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,13 @@ from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.learning.hyperparameter_search import Trial, search
 from adcat.progress import Progress, Silent
-from adcat.settings import option, seed_option
+from adcat.settings import flag, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.text import registry as models
 from adcat.text.cnn_settings import CnnSettings
 from adcat.text.corpus import Corpus, TextFacts, measure, sample
 from adcat.text.fasttext_settings import FastTextSettings
-from adcat.text.noise import NoiseSettings, with_noise
+from adcat.text.noise import with_noise
 from adcat.text.search_space import SPACES
 from adcat.text.tfidf_settings import TfidfSettings
 from adcat.types import Labels
@@ -32,52 +32,73 @@ from adcat.workspace.staging import Staging
 
 TEXT = ("title", "description")
 HAVING = ("text",)  # what an ad must have to be read
-NOTHING = "no ad has a text: there is nothing to train, and no other command needs it"
+NOTHING = "no ad has any text: there is nothing to train, and no other command needs it"
 MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
+
+
+OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings, "cnn": CnnSettings}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(CnnSettings, TfidfSettings, FastTextSettings):
     """Which text model, and its options."""
 
-    model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "Which text model.")
+    panel: ClassVar = "Search"
+    panels: ClassVar = (
+        "Text model",
+        FastTextSettings.panel,
+        TfidfSettings.panel,
+        CnnSettings.panel,
+    )
+    selector: ClassVar = "model"
+
+    model: Literal["fasttext", "tfidf", "cnn"] = option(
+        "fasttext", "The text model.", panel="Text model"
+    )
     text_cleaning: Cleaning = option(
-        "words",
-        "Markup and punctuation keep words apart, or the thesis' reading: punctuation is removed "
-        "and glues what stands around it.",
+        "thesis",
+        "Remove punctuation, as in the thesis, or let markup and punctuation separate words.",
+        panel="Text model",
     )
     tune: int = option(
-        0, "Trials of a search for the model's main settings; 0 is no search.", low=0, dry_run=2
+        0, "Trials of a search for the model's main settings; 0 for none.", low=0, dry_run=2
     )
     tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
     tune_fraction: float = option(
-        0.1, "Share of the training ads that a trial learns from.", low=0.001, high=1, dry_run=1
+        0.1, "Share of the training ads that each trial uses.", low=0.001, high=1, dry_run=1
     )
     seed: int = seed_option()
 
     @classmethod
+    def options_of(cls, choice: str) -> dict[str, Any]:
+        """What a model reads: all options but the other models' own."""
+        own, others = (
+            {field.name for model in models for field in dataclasses.fields(OPTIONS[model])}
+            for models in ([choice], OPTIONS.keys() - {choice})
+        )
+        fields = dataclasses.fields(cls)
+        return {f.name: f.default for f in fields if f.name in own or f.name not in others}
+
+    @classmethod
     def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings of the thesis' baseline; the other models have none that it states."""
+        """The settings of the thesis' baseline; it publishes none of the other models."""
         own = super().thesis(given) if given.get("model", "fasttext") == "fasttext" else {}
         return {**own, "text_cleaning": "thesis"}
-
-
-OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings, "cnn": CnnSettings}
 
 
 def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Train the text classifier.
 
-    Reads the titles and descriptions of the training ads; writes the model. Where its top-1
-    accuracy on them is far above that on the validation ads, a policy that is fitted on training
-    ads learns to trust the text too much: --augment-noise 0.2 is the thesis' remedy. --tune
-    searches the settings that are best on the validation ads and then trains with them: of
-    fasttext learning rate (0.01 to 2), dim (10 to 200) and epochs (1 to 50), of tfidf C (0.1 to
-    1000) and min-df (1 to 10), of cnn learning rate (0.0001 to 0.01), widths and
-    filters. An interrupted search goes on where it was.
+    Learns from the titles and descriptions of the training ads. If the model's top-1 accuracy on
+    them is far higher than on the validation ads, a policy fitted on training ads will trust the
+    text too much; the thesis' remedy is --augment-noise 0.2.
+
+    --tune searches for the settings that are best on the validation ads, then trains with them.
+    fasttext: learning rate (0.01 to 2), dim (10 to 200), epochs (1 to 50). tfidf: C (0.1 to 1000),
+    min-df (1 to 10). cnn: learning rate (0.0001 to 0.01), widths, filters. Run an interrupted
+    search again to resume it.
     """
     split, module = workspace.split, models.TEXT_MODELS[settings.model]
-    _check_options(settings)
     split.check()
     if "text" not in read_modalities(split):
         return Report([NOTHING])
@@ -101,8 +122,8 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
         models.save(staging.folder, settings.model, model, read_categories(split), cleaning)
         table = _score(split, model, settings)
         write_table(staging.folder, "history", table)
-        steered_by = "validation" if settings.tune else "nothing"
-        staging.notes.update({**notes, "fitted_on": "train", TUNED_ON: steered_by})
+        tuned_on = "validation" if settings.tune else "nothing"
+        staging.notes.update({**notes, "fitted_on": "train", TUNED_ON: tuned_on})
     return Report(lines, [table])
 
 
@@ -118,10 +139,11 @@ def _search(
 ) -> Trial:
     """Finds the settings that are best on the validation ads after training on a share of ads."""
     if not len(read_labels(split, "validation", HAVING)):
-        raise BadInputError("the split has no validation ads to --tune on; make another")
-    ads = sample(
-        _corpus(split, settings.text_cleaning, Silent()), settings.tune_fraction, settings.seed
-    )
+        raise BadInputError(
+            "--tune needs validation ads, and the split has none; run adcat split again"
+        )
+    corpus = _corpus(split, settings.text_cleaning, Silent())
+    ads = sample(corpus, settings.tune_fraction, settings.seed)
     corpus, module = _noisy(ads, facts, settings), models.TEXT_MODELS[settings.model]
 
     def score(point: Mapping[str, Any], seed: int) -> float:
@@ -133,17 +155,6 @@ def _search(
         SPACES[settings.model](), score, settings.tune, settings.tune_algorithm, settings.seed,
         staging.folder / "trials.jsonl", progress,
     )  # fmt: skip
-
-
-def _check_options(settings: Settings) -> None:
-    """Checks that no option of another model was given."""
-    shared = {field.name for field in dataclasses.fields(NoiseSettings)}
-    for model, options in OPTIONS.items():
-        for field in dataclasses.fields(options):
-            is_own = model == settings.model or field.name in shared
-            if not is_own and getattr(settings, field.name) != field.default:
-                flag = _flag(field.name)
-                raise BadInputError(f"{flag} is an option of {model}, not of {settings.model}")
 
 
 def _corpus(split: Artifact, cleaning: Cleaning, progress: Progress) -> Corpus:
@@ -189,11 +200,7 @@ def _tell(corpus: Corpus, given: Settings, resolved: Settings, progress: Progres
 
 def _options(settings: Mapping[str, Any]) -> str:
     """Settings as they are typed."""
-    return " ".join(f"{_flag(name)} {value}" for name, value in settings.items())
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return " ".join(f"{flag(name)} {value}" for name, value in settings.items())
 
 
 def _score(split: Artifact, model: models.TextModel, settings: Settings) -> Table:

@@ -42,7 +42,7 @@ def verify_images(
       images: names of files, each once.
       check: `full` decodes every picture, `header` reads its first bytes only; both read the file
         for its digest. `none` only sees whether there is a file.
-      progress: is told of every image.
+      progress: counts the images.
     """
     root = folder.resolve()
     chunks = [images[i : i + IMAGES_PER_TASK] for i in range(0, len(images), IMAGES_PER_TASK)]

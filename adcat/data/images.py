@@ -65,7 +65,7 @@ def open_image(path: Path | str, side: int = 0) -> "Image":
     except MemoryError:
         raise
     except Exception as error:  # decoders raise nearly anything on a damaged file
-        raise BadInputError(f"{path} is no readable photo: {error}") from None
+        raise BadInputError(f"{path} is not a readable photo: {error}") from None
 
 
 def _on_white(image: "Image") -> "Image":

@@ -130,7 +130,7 @@ def validate_rows(
       folder: the one that image paths are relative to.
       check: how far images are looked into.
       keep_incomplete: whether a text or a photo is enough for an ad; otherwise it takes both.
-      progress: is told of every image.
+      progress: counts the images.
     """
     rejections, texts = (Rejections.none(len(rows.malformed)) for _ in range(2))
     rejections.add(Reason.MALFORMED_ROW, rows.malformed)

@@ -1,4 +1,4 @@
-"""What a model's confidence is worth: is it true, and which ads need nobody to look at them.
+"""Calibration: how confidence relates to accuracy, and which predictions to accept.
 
 `confidence` is the probability of the predicted category and `correct` whether it is the true one,
 both [n].
@@ -46,7 +46,7 @@ def reliability(confidence: Confidence, correct: Correct, bins: int = BINS) -> R
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Automation:
-    """What comes of accepting every prediction from a confidence on, without anyone looking."""
+    """The effect of accepting every prediction above a confidence without review."""
 
     threshold: float
     accepted: int

@@ -1,7 +1,7 @@
 """How good a model's probabilities are (thesis, chapter 5).
 
-The probabilities are read once, a block of ads at a time. What is kept of each ad are its
-`Outcomes`, from which every metric follows.
+The probabilities are read once, a block of ads at a time. Of each ad its
+`AdResults` are kept, from which every metric follows.
 """
 
 import dataclasses
@@ -28,12 +28,12 @@ class SelectionScore(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AdResults:
-    """What a model says of every ad of a part, and how far the true category is from the top."""
+    """Per-ad results: the prediction for every ad of a part, and the rank of its true category."""
 
     labels: Labels  # [n], the true category
     predicted: Labels  # [n]
     confidence: NDArray[np.float32]  # [n], the probability of the predicted category
-    rank: Labels  # [n], the categories before the true one; 0 where the prediction is right
+    rank: Labels  # [n], of the true category; 0 where the prediction is correct
     loss: NDArray[np.float32]  # [n], -log of the probability of the true category, in nats
 
     @property
@@ -45,8 +45,8 @@ class AdResults:
         """What models are chosen by, more is better.
 
         Args:
-          is_flattered: whether these ads steered the model's training, so that it looks better on
-            them than it is: of equally right models, those it does not hold for come first.
+          is_tuned_on_validation: whether training was stopped early, or settings chosen, on these
+            ads, which makes results on them optimistic: of equally accurate models, others win.
         """
         if not len(self.labels):
             return SelectionScore(0, not is_tuned_on_validation, 0)
@@ -60,7 +60,7 @@ class AdResults:
 
 
 def ad_results(probs: Probs, labels: Labels, source: Path) -> AdResults:
-    """Reads a model's probabilities and finds the place of the true category; ties: lowest index.
+    """Reads a model's probabilities and ranks the true category; ties: lowest index.
 
     Args:
       probs: [n, categories], memory-mapped or not.
@@ -68,7 +68,7 @@ def ad_results(probs: Probs, labels: Labels, source: Path) -> AdResults:
       source: the file that the probabilities come from, for the error message.
 
     Raises:
-      BadInputError: there is another number of ads, or a row that is no distribution.
+      BadInputError: there is another number of ads, or a row is not a distribution.
     """
     n = len(labels)
     if len(probs) != n:
@@ -115,7 +115,7 @@ def _check_block(
     block: Probs, start: int, source: Path, ignored: NDArray[np.bool_] | bool = False
 ) -> None:
     sums, least = block.sum(axis=1), block.min(axis=1)
-    # Of what is no number every comparison is false.
+    # Comparisons with NaN are false.
     is_sound = ignored | ((np.abs(sums - 1) <= TOLERANCE) & (least >= 0))
     if not is_sound.all():
         row = int(is_sound.argmin())

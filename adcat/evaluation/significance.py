@@ -1,4 +1,4 @@
-"""How sure a measured accuracy or difference is."""
+"""The uncertainty of measured accuracies and differences."""
 
 import dataclasses
 import math
@@ -33,7 +33,7 @@ class PairedDifference:
 
 
 def paired_difference(correct: NDArray[np.bool_], reference: NDArray[np.bool_]) -> PairedDifference:
-    """Compares two models on the same ads; only those that one of them alone has right matter.
+    """Compares two models on the same ads; only ads that exactly one of them gets right matter.
 
     The interval is the adjusted Wald interval for paired proportions (Bonett and Price, 2012,
     Journal of Educational and Behavioral Statistics 37:479).
@@ -61,7 +61,7 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def fisher(hits: int, ads: int, other_hits: int, other_ads: int) -> float:
-    """The exact p-value of two shares, of different ads, that are one but for chance."""
+    """The exact p-value of two shares of different ads being equal."""
     from scipy.stats import fisher_exact
 
     table = [[hits, ads - hits], [other_hits, other_ads - other_hits]]
@@ -69,7 +69,7 @@ def fisher(hits: int, ads: int, other_hits: int, other_ads: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of several tests, corrected so that chance seldom wins any of them.
+    """The p-values of several tests, corrected for their number.
 
     Holm, 1979, Scandinavian Journal of Statistics 6:65.
     """

@@ -2,16 +2,17 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import BadInputError
+from adcat.fusion.closed_forms import Evidence, Parameters, SingleModalityEvidence
 from adcat.fusion.fused_model import FusedModel, closed_form, network
-from adcat.fusion.networks import NETWORKS, NetworkSettings
-from adcat.fusion.policies import POLICIES, Evidence, LoneEvidence, Parameters
-from adcat.fusion.samples import Sample, boost, boost_proportionally
+from adcat.fusion.policy import ClosedForm, NetworkPolicy, Policy
+from adcat.fusion.policy_settings import PolicySettings
+from adcat.fusion.samples import Sample
 from adcat.fusion.training import Point, train
 from adcat.probabilities import prior
 from adcat.progress import Progress
@@ -63,23 +64,31 @@ class Material:
         return prior(self.train.labels, self.categories)
 
 
-@dataclasses.dataclass(frozen=True)
-class Regime:
-    """Which ads a network learns from."""
+def fit(
+    policy: Policy,
+    material: Material,
+    rows: Rows,
+    settings: PolicySettings,
+    progress: Progress,
+) -> tuple[FusedModel, Sequence[Point]]:
+    """Fits a policy; of the validation ads it sees the given ones only.
 
-    fit_on: Literal["train", "validation"]
-    fraction: float
-    seed: int
+    Returns:
+      The model, and the history of its training, which is empty for a closed form.
+    """
+    if isinstance(policy, ClosedForm):
+        return fit_closed_form(policy, material, rows, settings.regularisation), ()
+    return fit_network(policy, material, rows, settings, progress)
 
 
 def fit_closed_form(
-    policy: str, material: Material, rows: Rows, regularisation: float
+    policy: ClosedForm, material: Material, rows: Rows, regularisation: float
 ) -> FusedModel:
-    """Fits a policy of `adcat.fusion.policies`, on the given validation ads where it needs any.
+    """Finds the parameters of a closed form, on the given validation ads where it needs any.
 
     What it says of ads that lack a modality is fitted on such ads, where there are any.
     """
-    seen, made = material.validation, POLICIES[policy]
+    seen = material.validation
     whole = seen.of("both", rows)
     evidence = Evidence(
         o_img=seen.probs("image", whole, material.categories),
@@ -88,22 +97,23 @@ def fit_closed_form(
         prior=material.prior,
         regularisation=regularisation,
     )
-    lone: dict[Modality, Parameters] = {}
+    single: dict[Modality, Parameters] = {}
     for modality in MODALITIES:
         here = seen.of(modality, rows)
-        if made.alone and len(here):
+        if policy.single_modality and len(here):
             o = seen.probs(modality, here, material.categories)
-            lone_evidence = LoneEvidence(o, seen.labels[here], material.prior, regularisation)
-            lone[modality] = made.alone.fit(lone_evidence)
-    return closed_form(policy, made.fit(evidence), lone)
+            single_evidence = SingleModalityEvidence(
+                o, seen.labels[here], material.prior, regularisation
+            )
+            single[modality] = policy.single_modality.fit(single_evidence)
+    return closed_form(policy, policy.fit(evidence), single)
 
 
 def fit_network(
-    policy: str,
+    policy: NetworkPolicy,
     material: Material,
     rows: Rows,
-    regime: Regime,
-    settings: NetworkSettings,
+    settings: PolicySettings,
     progress: Progress,
 ) -> tuple[FusedModel, Sequence[Point]]:
     """Trains a network; of the validation ads it sees the given ones only.
@@ -111,12 +121,11 @@ def fit_network(
     Returns:
       The model, and the history of its training.
     """
-    sample, judge = samples(policy, material, rows, regime, settings)
-    with progress.task(f"train {policy}", settings.max_epochs, "epochs") as task:
-        trained = train(policy, sample, judge, material.categories, settings, regime.seed, task)
+    sample, validation = samples(policy, material, rows, settings)
+    with progress.task(f"train {policy.name}", settings.max_epochs, "epochs") as task:
+        trained = train(policy, sample, validation, material.categories, settings, task)
     parameters = {
-        "settings": dataclasses.asdict(settings),
-        "fit_on": regime.fit_on,
+        "settings": policy.values(settings),
         "ads": len(sample),
         "best_epoch": trained.best_epoch,
         "last_epoch": trained.last_epoch,
@@ -127,45 +136,35 @@ def fit_network(
 
 
 def samples(
-    policy: str, material: Material, rows: Rows, regime: Regime, settings: NetworkSettings
+    policy: NetworkPolicy, material: Material, rows: Rows, settings: PolicySettings
 ) -> tuple[Sample, Sample]:
-    """The ads that a network learns from, and those that steer its training.
+    """The ads that a network learns from, and the validation set of its training.
 
     Raises:
       BadInputError: one of them is empty.
     """
-    judge = _sample(policy, material.validation, rows, settings)
-    if regime.fit_on == "train":
+    validation = _sample(policy, material.validation, rows, settings)
+    if settings.fit_on == "train":
         everything = np.arange(len(material.train.labels))
         sample = _sample(policy, material.train, everything, settings)
     else:
-        sample, judge = judge.split(POLICY_TRAINING_SHARE, regime.seed)
-    sample, _ = sample.split(regime.fraction, regime.seed)
-    if not len(sample) or not len(judge):
-        needed = " and ".join(sorted(read_by(NETWORKS[policy].reads)))
+        sample, validation = validation.split(POLICY_TRAINING_SHARE, settings.seed)
+    sample, _ = sample.split(settings.fraction, settings.seed)
+    if not len(sample) or not len(validation):
+        needed = " and ".join(sorted(read_by(policy.reads)))
         raise BadInputError(
-            f"{policy} has {len(sample)} ads to learn from and {len(judge)} to steer by; "
-            f"it needs both, and ads with {needed}: take more, or a larger --fraction"
+            f"{policy.name} has {len(sample)} ads to learn from and {len(validation)} to validate "
+            f"on; it needs both, with {needed}: use more ads, or a larger --fraction"
         )
-    return sample, judge
+    return sample, validation
 
 
-def _sample(policy: str, part: PartArrays, rows: Rows, settings: NetworkSettings) -> Sample:
+def _sample(
+    policy: NetworkPolicy, part: PartArrays, rows: Rows, settings: PolicySettings
+) -> Sample:
     """Those of the ads that have all that the network reads."""
-    reads = NETWORKS[policy].reads
-    rows = rows[have(part.availabilities[rows], read_by(reads))]
+    rows = rows[have(part.availabilities[rows], read_by(policy.reads))]
     if not len(rows):  # then there may be no such array either
         return Sample([], part.labels, np.ones(len(part.labels), np.float32), rows)
-    inputs = [part.arrays[name] for name in reads]
-    return Sample(inputs, part.labels, _weights(policy, part, settings), rows)
-
-
-def _weights(policy: str, part: PartArrays, settings: NetworkSettings) -> NDArray[np.float32]:
-    """The factors B_n of the policy's loss: [n]."""
-    if policy not in ("image-boost", "image-boost-prop"):
-        return np.ones(len(part.labels), np.float32)
-    o_img, o_txt = part.arrays["image_probs"], part.arrays["text_probs"]
-    factor = settings.image_boost
-    if policy == "image-boost":
-        return boost(o_img, part.labels, factor + (settings.boost_form == "one-plus-c"))
-    return boost_proportionally(o_img, o_txt, part.labels, factor)
+    inputs = [part.arrays[name] for name in policy.reads]
+    return Sample(inputs, part.labels, policy.factors(part.arrays, part.labels, settings), rows)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from adcat.errors import expecting
 from adcat.files import write_json
-from adcat.fusion.policies import POLICIES, Parameters
+from adcat.fusion.closed_forms import Parameters
+from adcat.fusion.policies import POLICIES
+from adcat.fusion.policy import PROBS, ClosedForm, NetworkPolicy, Policy
 from adcat.learning.keras_files import load_network, save_network
 from adcat.types import Availabilities, Modality, Probs, availabilities_with, read_by
 
@@ -25,12 +27,14 @@ FILES = (PARAMETERS, NETWORK)  # that `load` needs; a closed form has no network
 class FusedModel:
     """Combines what both baselines say of some ads; says something of those that lack one, too."""
 
-    policy: str
+    policy: Policy
     reads: Sequence[str]  # such as `image_probs`: what `combine` takes, in this order
     combine: Callable[[Sequence[np.ndarray]], np.ndarray]  # to probabilities [n, categories]
     parameters: dict[str, Any]
     network: Any = None  # keras.Model, for a policy that is a network
-    lone: Mapping[Modality, Parameters] = dataclasses.field(default_factory=dict)  # of `alone`
+    single: Mapping[Modality, Parameters] = dataclasses.field(
+        default_factory=dict
+    )  # of `single_modality`
 
     @property
     def modalities(self) -> frozenset[Modality]:
@@ -41,15 +45,20 @@ class FusedModel:
         """The probabilities of some ads, from the arrays that the model reads: [n, categories]."""
         return np.asarray(self.combine(inputs), np.float32)
 
-    def alone(self, modality: Modality, o: Probs) -> Probs:
+    def single_modality_probs(self, modality: Modality, o: Probs) -> Probs:
         """The probabilities of ads that have this modality only: [n, categories].
 
         Args:
           modality: one of several that the model reads.
           o: its classifier's probabilities [n, categories].
         """
-        rule = POLICIES[self.policy].alone if modality in self.lone else None
-        return np.asarray(rule.prediction(o, **self.lone[modality]) if rule else o, np.float32)
+        if (
+            isinstance(self.policy, ClosedForm)
+            and self.policy.single_modality
+            and modality in self.single
+        ):
+            o = self.policy.single_modality.prediction(o, **self.single[modality])
+        return np.asarray(o, np.float32)
 
     def predictions(
         self,
@@ -75,40 +84,41 @@ class FusedModel:
             if availability in availabilities_with(self.modalities):
                 probs[positions] = self.probs([arrays[name][here] for name in self.reads])
             elif availability in self.modalities:
-                probs[positions] = self.alone(availability, arrays[f"{availability}_probs"][here])
+                probs[positions] = self.single_modality_probs(
+                    availability, arrays[f"{availability}_probs"][here]
+                )
         return probs
 
     def save(self, folder: Path) -> None:
         """Writes `params.json`, and `model.keras` for a network."""
-        content = {"policy": self.policy, "reads": self.reads, "parameters": self.parameters}
-        if self.lone:
-            content["alone"] = self.lone
+        content = {"policy": self.policy.name, "reads": self.reads, "parameters": self.parameters}
+        if self.single:
+            content["alone"] = self.single
         write_json(folder / PARAMETERS, content)
         if self.network is not None:
             save_network(self.network, folder / NETWORK)
 
 
 def closed_form(
-    policy: str, parameters: Parameters, lone: Mapping[Modality, Parameters] | None = None
+    policy: ClosedForm, parameters: Parameters, single: Mapping[Modality, Parameters] | None = None
 ) -> FusedModel:
-    """Makes a model of a policy of `adcat.fusion.policies` with its parameters.
+    """Makes a model of a closed form with its parameters.
 
     Args:
-      policy: its name.
+      policy: how to combine.
       parameters: for ads that have both modalities.
       lone: for ads that have one only, where the policy finds any.
     """
-    combine = POLICIES[policy].combine
     return FusedModel(
         policy,
-        ("image_probs", "text_probs"),
-        lambda inputs: combine(*inputs, **parameters),
+        PROBS,
+        lambda inputs: policy.combine(*inputs, **parameters),
         parameters,
-        lone=lone or {},
+        single=single or {},
     )
 
 
-def network(policy: str, keras_model: Any, parameters: dict[str, Any]) -> FusedModel:
+def network(policy: NetworkPolicy, keras_model: Any, parameters: dict[str, Any]) -> FusedModel:
     """Makes a model of a trained network; `parameters` say how it was trained."""
     return FusedModel(
         policy,
@@ -123,7 +133,7 @@ def network(policy: str, keras_model: Any, parameters: dict[str, Any]) -> FusedM
 class Definition:
     """What `params.json` says."""
 
-    policy: str
+    policy: Policy
     reads: Sequence[str]
     parameters: dict[str, Any]
     alone: Mapping[Modality, Parameters] | None = None
@@ -136,10 +146,11 @@ def read_definition(folder: Path) -> Definition:
       BadInputError: the folder holds no fused model.
     """
     path = folder / PARAMETERS
-    with expecting(path, "fused model's"):
-        found = Definition(**json.loads(path.read_text(encoding="utf-8")))
-        if found.policy in POLICIES:
-            inspect.signature(POLICIES[found.policy].combine).bind(None, None, **found.parameters)
+    with expecting(path, "fused model"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = Definition(**{**content, "policy": POLICIES[content["policy"]]})
+        if isinstance(found.policy, ClosedForm):
+            inspect.signature(found.policy.combine).bind(None, None, **found.parameters)
     return found
 
 
@@ -149,7 +160,7 @@ def load(folder: Path) -> FusedModel:
     Raises:
       BadInputError: the folder holds no fused model.
     """
-    definition = read_definition(folder)
-    if definition.policy in POLICIES:
-        return closed_form(definition.policy, definition.parameters, definition.alone)
-    return network(definition.policy, load_network(folder / NETWORK), definition.parameters)
+    found = read_definition(folder)
+    if isinstance(found.policy, ClosedForm):
+        return closed_form(found.policy, found.parameters, found.alone)
+    return network(found.policy, load_network(folder / NETWORK), found.parameters)

@@ -19,10 +19,10 @@ from adcat.types import Labels, Probs
 def pool(
     predictions: Sequence[Probs], prior: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The mixture of classifiers' answers: [n, categories].
+    """The mixture of the classifiers' probabilities: [n, categories].
 
     Args:
-      answers: of each classifier [n, categories].
+      predictions: of each classifier [n, categories].
       prior: [categories].
       weights: one w for each classifier, then γ.
     """

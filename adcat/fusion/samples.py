@@ -1,12 +1,13 @@
-"""The ads that a network learns from or is judged on, as memory-mapped arrays."""
+"""The ads that a network is trained or evaluated on, as memory-mapped arrays."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.types import Labels, Probs
 
 Block: TypeAlias = tuple[list[NDArray[np.float32]], NDArray[np.int32], NDArray[np.float32]]
@@ -87,15 +88,29 @@ def statistics(sample: Sample) -> list[tuple[NDArray[np.float64], NDArray[np.flo
     return [(mean, np.maximum(square - mean**2, 0)) for mean, square in means]
 
 
-def boost(o_img: Probs, labels: Labels, factor: float) -> NDArray[np.float32]:
-    """B_n = C where the image is right, else 1 (thesis, section 4.5.2): [n]."""
-    return np.where(o_img.argmax(axis=1) == labels, factor, 1).astype(np.float32)
+def evenly(
+    arrays: Mapping[str, Probs], labels: Labels, settings: PolicySettings
+) -> NDArray[np.float32]:
+    """B_n = 1: [n]."""
+    return np.ones(len(labels), np.float32)
+
+
+def boost(
+    arrays: Mapping[str, Probs], labels: Labels, settings: PolicySettings
+) -> NDArray[np.float32]:
+    """B_n = C, or 1 + C, where the image is right, else 1 (thesis, section 4.5.2): [n]."""
+    factor = settings.image_boost + (settings.boost_form == "one-plus-c")
+    return np.where(_image_is_right(arrays, labels), factor, 1).astype(np.float32)
 
 
 def boost_proportionally(
-    o_img: Probs, o_txt: Probs, labels: Labels, factor: float
+    arrays: Mapping[str, Probs], labels: Labels, settings: PolicySettings
 ) -> NDArray[np.float32]:
     """B_n = 1 + (1 - o_txt[n, y_n]) C where the image is right, else 1 (section 4.5.2): [n]."""
-    confidence = o_txt[np.arange(len(labels)), labels]
-    boosted = 1 + (1 - confidence) * factor
-    return np.where(o_img.argmax(axis=1) == labels, boosted, 1).astype(np.float32)
+    confidence = arrays["text_probs"][np.arange(len(labels)), labels]
+    boosted = 1 + (1 - confidence) * settings.image_boost
+    return np.where(_image_is_right(arrays, labels), boosted, 1).astype(np.float32)
+
+
+def _image_is_right(arrays: Mapping[str, Probs], labels: Labels) -> NDArray[np.bool_]:
+    return arrays["image_probs"].argmax(axis=1) == labels

@@ -14,8 +14,10 @@ import numpy as np
 
 from adcat.errors import DivergedError
 from adcat.fusion.algorithm1 import SCHEDULES
-from adcat.fusion.networks import NETWORKS, NetworkSettings, prepare
+from adcat.fusion.networks import prepare
 from adcat.fusion.optimizers import OPTIMIZERS
+from adcat.fusion.policy import NetworkPolicy
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.samples import Block, Sample, statistics
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Task
@@ -51,12 +53,11 @@ class Trained:
 
 
 def train(
-    policy: str,
+    policy: NetworkPolicy,
     sample: Sample,
     validation: Sample,
     categories: int,
-    settings: NetworkSettings,
-    seed: int,
+    settings: PolicySettings,
     task: Task,
 ) -> Trained:
     """Trains a network by Algorithm 1 and gives it its best validation weights back.
@@ -64,10 +65,10 @@ def train(
     Raises:
       DivergedError: the loss is not finite.
     """
-    tf = seeded_tensorflow(seed, NETWORKS[policy].threads)
+    tf = seeded_tensorflow(settings.seed, policy.threads)
     machine = Machine(tf, policy, sample, categories, settings)
     schedule = SCHEDULES[settings.schedule](settings.learning_rate)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(settings.seed)
     history: list[Point] = []
     best: tuple[float, int, list[np.ndarray]] = (-1.0, 0, [])
     epoch, goes_on = 0, True
@@ -79,7 +80,7 @@ def train(
             history.append(Point(epoch, step, rate, top1, loss))
         if not np.isfinite(history[-1].validation_loss):
             raise DivergedError(
-                f"{policy} diverged in epoch {epoch}: the validation loss is "
+                f"{policy.name} diverged in epoch {epoch}: the validation loss is "
                 f"{history[-1].validation_loss}; try a lower --learning-rate than {rate:g}"
             )
         top1 = history[-1].validation_top1
@@ -100,20 +101,24 @@ class Machine:
     """A network with its optimiser and its compiled functions."""
 
     def __init__(
-        self, tf: Any, policy: str, sample: Sample, categories: int, settings: NetworkSettings
+        self,
+        tf: Any,
+        policy: NetworkPolicy,
+        sample: Sample,
+        categories: int,
+        settings: PolicySettings,
     ) -> None:
         import keras
 
         self._tf, self._settings = tf, settings
-        reads, build, _ = NETWORKS[policy]
-        inputs, prepared = prepare(reads, statistics(sample), settings)
-        network = build(prepared, categories, settings)
+        inputs, prepared = prepare(policy.reads, statistics(sample), settings)
+        network = policy.build(prepared, categories, settings)
         self._training = keras.Model(inputs, network._asdict())
         self.model = keras.Model(inputs, keras.layers.Softmax()(network.logits))
         self._variables = [v.value for v in self._training.trainable_variables]
         self._update = OPTIMIZERS[settings.optimizer](self._variables)
         self._steps = tf.function(self._steps_on_pool, reduce_retracing=True)
-        self._judge = tf.function(self._judge_block, reduce_retracing=True)
+        self._evaluate = tf.function(self._evaluate_block, reduce_retracing=True)
         self._step = 0
 
     def epoch(
@@ -140,7 +145,7 @@ class Machine:
 
     def measure(self, sample: Sample) -> tuple[float, float]:
         """Top-1 accuracy and mean cross entropy on a sample."""
-        sums = [self._judge(*self._tensors(block)[:2]) for block in sample.blocks()]
+        sums = [self._evaluate(*self._tensors(block)[:2]) for block in sample.blocks()]
         right, loss = np.sum([[float(value) for value in pair] for pair in sums], axis=0)
         return float(right / len(sample)), float(loss / len(sample))
 
@@ -180,7 +185,7 @@ class Machine:
             )
         return loss
 
-    def _judge_block(self, inputs: Any, labels: Any) -> tuple[Any, Any]:
+    def _evaluate_block(self, inputs: Any, labels: Any) -> tuple[Any, Any]:
         tf = self._tf
         logits = self._training(inputs, training=False)["logits"]
         right = tf.equal(tf.argmax(logits, axis=-1, output_type=labels.dtype), labels)

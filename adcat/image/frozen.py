@@ -1,4 +1,4 @@
-"""What a frozen network makes of photos: computed once, and stored."""
+"""The outputs of a frozen network: computed once, and stored."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ from adcat.image.classifier import ImageModel
 from adcat.image.extraction import append_rows, run
 from adcat.image.inference import Forward
 from adcat.image.labelled_images import LabelledImages
-from adcat.progress import Progress
+from adcat.learning.training_loop import Run
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,30 +38,23 @@ class Views:
 
 
 def run_once(
-    forward: Forward,
-    views: Views,
-    shape: Sequence[int],
-    path: Path,
-    batch_size: int,
-    title: str,
-    progress: Progress,
+    forward: Forward, views: Views, shape: Sequence[int], path: Path, training: Run
 ) -> NDArray[np.float32]:
-    """Runs a frozen network over views of photos and stores what it makes of them: [views, ...].
+    """Runs a frozen network over views of photos and stores its outputs: [views, *shape].
 
     Args:
       forward: the network.
-      views: what it is run over.
-      shape: of what it makes of one view.
-      path: the file, from whose length an interrupted run goes on.
-      batch_size: photos that are in work at a time.
-      title: what the progress calls it.
-      progress: hears of every photo.
+      views: its inputs.
+      shape: of the output for one view.
+      path: PART.KIND, such as `train.vectors`; its length says where an interrupted run resumes.
+      training: the training that the outputs are for.
     """
+    title, size = f"{path.suffix[1:]}, {path.stem}", training.schedule.batch_size
 
     def batches(done: int) -> Iterator[NDArray[np.float32]]:
-        with progress.task(title, len(views), "images", done) as task:
-            for (made,) in run(forward, views.read, range(done, len(views)), batch_size):
-                yield made
-                task.advance(len(made))
+        with training.progress.task(title, len(views), "images", done) as task:
+            for (outputs,) in run(forward, views.read, range(done, len(views)), size):
+                yield outputs
+                task.advance(len(outputs))
 
     return append_rows(path, math.prod(shape), batches).reshape(-1, *shape)

@@ -1,9 +1,8 @@
-"""The two steps in which the image classifier is trained (thesis, section 4.3.2).
+"""The two stages in which the image classifier is trained (thesis, section 4.3.2).
 
 (a) the last layer only, on vectors that the frozen network makes once; (b) all layers.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +15,8 @@ from adcat.image.inference import compiled
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.learning.examples import stored
 from adcat.learning.runtime import import_tensorflow
-from adcat.learning.schedule import Evaluation, Schedule
-from adcat.learning.training_loop import train
-from adcat.progress import Progress
+from adcat.learning.schedule import Evaluation
+from adcat.learning.training_loop import Run, train
 from adcat.types import Vectors
 
 if TYPE_CHECKING:
@@ -35,32 +33,27 @@ def train_last_layer(
     model: ImageModel,
     training: LabelledImages,
     validation: LabelledImages,
-    schedule: Schedule,
+    run: Run,
     views: int,
     scaled: bool,
-    folder: Path,
-    progress: Progress,
 ) -> list[Evaluation]:
-    """Step (a): runs the frozen network over the photos once, and trains on what it gave.
+    """Stage (a): runs the frozen network over the photos once, and trains on its vectors.
 
     Args:
       model: its last layer is trained.
       training: what is learned from.
       validation: what says when to stop.
-      schedule: how, and for how long.
+      run: how, for how long, and where state and vectors are kept.
       views: of each training photo; the first is the central one, the others are random.
       scaled: whether it learns behind a scaling of the vectors, as a random network needs;
         ImageNet's are on one scale, and do a little better left alone.
-      folder: where vectors and state are kept, and found again by a later call.
-      progress: hears of every photo.
     """
     forward = compiled(model.network, inception.VECTORS)
 
     def vectors(part: str, images: LabelledImages, views: int) -> Vectors:
-        views_of = Views(model, images, views, schedule.seed)
-        path, title = folder / f"{part}.vectors", f"vectors, {part}"
-        shape = [model.dimension]
-        return run_once(forward, views_of, shape, path, schedule.batch_size, title, progress)
+        path = run.checkpoint.with_name(f"{part}.vectors")
+        views_of = Views(model, images, views, run.schedule.seed)
+        return run_once(forward, views_of, [model.dimension], path, run)
 
     made = vectors("train", training, views)
     examples = (
@@ -68,13 +61,13 @@ def train_last_layer(
         stored(vectors("validation", validation, 1), validation.labels),
     )
     keras = import_tensorflow().keras
-    vector, state = keras.Input([model.dimension]), folder / "last_layer.npz"
+    vector = keras.Input([model.dimension])
     if not scaled:
         network = keras.Model(vector, model.last_layer(vector))
-        return train(network, *examples, schedule, state, progress, "last layer")
+        return train(network, *examples, run, "last layer")
     layer, scale = last_layer_of(made, model.last_layer.units)
     network = keras.Model(vector, layer(scale(vector)))
-    history = train(network, *examples, schedule, state, progress, "last layer")
+    history = train(network, *examples, run, "last layer")
     model.last_layer.set_weights(folded(layer, scale))
     return history
 
@@ -131,19 +124,15 @@ def train_all_layers(
     model: ImageModel,
     training: LabelledImages,
     validation: LabelledImages,
-    schedule: Schedule,
-    folder: Path,
-    progress: Progress,
+    run: Run,
 ) -> "tuple[list[Evaluation], keras.Model]":
-    """Step (b): trains all layers on the photos, another random view of each in every epoch.
+    """Stage (b): trains all layers on the photos, another random view of each in every epoch.
 
     Args:
       model: what is trained.
       training: what is learned from.
       validation: what says when to slow down and to stop.
-      schedule: how, and for how long.
-      folder: where the state is kept, and found again by a later call.
-      progress: hears of every photo.
+      run: how, for how long, and where the state is kept.
 
     Returns:
       The history, and the auxiliary head: mixed7 -> logits.
@@ -151,11 +140,9 @@ def train_all_layers(
     auxiliary = inception.auxiliary_head(model.backbone, model.last_layer.units)
     history = train(
         training_network(model, auxiliary),
-        augmented_images(training, model.side, schedule.seed),
+        augmented_images(training, model.side, run.schedule.seed),
         central_images(validation, model),
-        schedule,
-        folder / "all_layers.npz",
-        progress,
+        run,
         "all layers",
     )
     return history, auxiliary

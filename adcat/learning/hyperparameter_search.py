@@ -55,7 +55,7 @@ def search(
       algorithm: `tpe` or `random`.
       seed: every trial's draw and seed follow from it and the trial's index.
       log: JSON lines, one per trial.
-      progress: told the best score so far.
+      progress: shows the best score so far.
 
     Raises:
       BadInputError: every trial failed.

@@ -1,17 +1,18 @@
-"""When a training evaluates, slows down and ends (thesis, sections 4.3.2 and 4.7).
+"""When training evaluates, lowers the learning rate and ends (thesis, sections 4.3.2 and 4.7).
 
 The learning rate and the end follow from the history alone, and the batches from the seed, so that
-a training that was interrupted goes on as if nothing had happened.
+interrupted training resumes as if nothing had happened.
 """
 
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from adcat.learning.examples import Rows
+from adcat.settings import option, seed_option
 
 OptimizerName: TypeAlias = Literal["rmsprop", "adam", "sgd", "adagrad"]
 Watched: TypeAlias = Literal["validation_loss", "validation_top1"]
@@ -26,11 +27,49 @@ class Schedule:
     batch_size: int  # at most; the batches of an epoch are equally large, give or take one
     epochs: int  # at most
     patience: int  # evaluations in a row that bring nothing until the rate is lowered
-    decays: int  # how often it is lowered before the end
+    decays: int = 1  # how often it is lowered before the end
     factor: float = 0.1  # by which it is lowered
     evaluate_every: int = 5000  # steps; once an epoch where it has fewer
     watched: Watched = "validation_loss"
     seed: int = 0  # of the order of the ads
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """The options that the commands that train image networks share."""
+
+    panel: ClassVar = "Training"
+
+    batch_size: int = option(32, "Photos per step, at most.", low=1, high=1024)
+    optimizer: OptimizerName = option("rmsprop", "Optimizer.")
+    learning_rate: float = option(0.001, "Initial learning rate.", low=0)
+    epochs: int = option(100, "Maximum number of epochs.", low=1, dry_run=1)
+    patience: int = option(
+        2,
+        "Evaluations without improvement before the learning rate drops to a tenth, and after that "
+        "before training stops.",
+        low=1,
+    )
+    evaluate_every: int = option(5000, "Steps between evaluations; at most an epoch.", low=1)
+    views: int = option(
+        1,
+        "Crops of each training photo that the frozen layers see: the central one, then random "
+        "ones.",
+        low=1,
+    )
+    seed: int = seed_option()
+
+    def schedule(self) -> Schedule:
+        """The schedule that follows from the options."""
+        return Schedule(
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            patience=self.patience,
+            evaluate_every=self.evaluate_every,
+            seed=self.seed,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

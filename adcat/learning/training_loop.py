@@ -36,13 +36,20 @@ OUTPUT_WEIGHTS = (1.0, 0.4)  # of the losses of logits and auxiliary logits, as 
 Step: TypeAlias = Callable[[Inputs, Labels], tuple[Any, Any]]  # -> mean loss, hits
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """One training: its schedule, its checkpoint and its progress."""
+
+    schedule: Schedule
+    checkpoint: Path  # `.npz`, written after every evaluation; a later call resumes from it
+    progress: Progress
+
+
 def train(
     network: "keras.Model",
     training: Examples,
     validation: Examples,
-    schedule: Schedule,
-    checkpoint: Path,
-    progress: Progress,
+    run: Run,
     title: str,
 ) -> list[Evaluation]:
     """Trains as scheduled; leaves the network with the weights of its best evaluation.
@@ -53,18 +60,16 @@ def train(
       network: what is trained; its layers that are not trainable run in inference mode.
       training: read in another order each epoch.
       validation: what every evaluation scores.
-      schedule: how, and for how long.
-      checkpoint: where the state is kept after every evaluation (`.npz`), and found again by a
-        later call, which goes on from there.
-      progress: hears of every ad.
-      title: what it calls this training.
+      run: how, for how long, and where the state is kept.
+      title: what the progress calls this training.
 
     Raises:
       DivergedError: the loss is no longer a number.
     """
+    schedule = run.schedule
     optimizer = make_optimizer(schedule.optimizer)
     optimizer.build(network.trainable_variables)
-    state = _State(checkpoint, changing(network), optimizer.variables)
+    state = _State(run.checkpoint, changing(network), optimizer.variables)
     history = state.restore()
     learn, score = learning_step(network, optimizer), _scoring_step(network)
     in_order = _in_order(validation, schedule.batch_size)
@@ -73,7 +78,7 @@ def train(
         history.append(Evaluation(0.0, schedule.learning_rate, None, None, *scored))
         state.save(history, is_best=True)
     done = round(history[-1].epoch * len(training))
-    with progress.task(title, schedule.epochs * len(training), "images", done) as task:
+    with run.progress.task(title, schedule.epochs * len(training), "images", done) as task:
         while not is_over(history, schedule):
             rate = learning_rate(history, schedule)
             optimizer.learning_rate.assign(rate)

@@ -1,4 +1,4 @@
-"""Every picture that adcat draws."""
+"""Galleries: ads with their images and predictions."""
 
 import dataclasses
 import textwrap
@@ -29,7 +29,7 @@ NOTE = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Example:
-    """An ad in a gallery, and what classifiers take it for."""
+    """An ad in a gallery, and its predictions."""
 
     pictures: "Sequence[Image]"  # side by side; none where the photo cannot be opened
     title: str
@@ -124,7 +124,7 @@ def _write(
     color: str = "black",
     align: str = "left",
 ) -> None:
-    """Writes one line, cut off at the width: it holds what users typed."""
+    """Writes one line, clipped at the width: it may hold any text."""
     from matplotlib.transforms import Bbox, TransformedBbox
 
     x, y = corner

@@ -1,4 +1,4 @@
-"""Text in pictures, whatever it holds."""
+"""Arbitrary text in pictures."""
 
 import functools
 

@@ -1,1 +1,1 @@
-"""Categories for new ads: whatever an ad has is answered through the model that can read it."""
+"""Predictions for new ads, from whatever modalities an ad has."""

@@ -1,4 +1,4 @@
-"""A model in a folder of its own: what serving needs and nothing else."""
+"""A folder with what serving a model needs, and nothing else."""
 
 import json
 import shutil
@@ -45,10 +45,9 @@ BATCH = 10  # ads at a time in the check
 
 
 def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
-    """Writes a model, the classifiers that it reads, and how ads are prepared for them.
+    """Writes a model, the classifiers that it reads, and their preprocessing.
 
-    Of both classifiers the network or the text model is copied; the image network is written as
-    ONNX too.
+    The image network is written as Keras and as ONNX.
 
     Raises:
       BadInputError: a package that ONNX needs is missing.
@@ -93,12 +92,12 @@ def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
 
 
 def runtimes(folder: Path) -> tuple[Runtime, ...]:
-    """What an exported model's image network can run in; only Keras' where it has none."""
+    """The runtimes that can run an exported model's image network; only Keras where it has none."""
     return ("onnx", "keras") if (folder / ONNX).exists() else ("keras",)
 
 
 def load_exported(folder: Path, runtime: Runtime) -> Predictor:
-    """Reads an exported model; an ad is answered from what it has of what the model reads."""
+    """Reads an exported model."""
     definition = json.loads((folder / DEFINITION).read_text(encoding="utf-8"))
     prior = np.array(definition["prior"], np.float32)
     if (folder / "fusion").exists():
@@ -130,7 +129,7 @@ def _write_onnx(model: "ImageModel", path: Path) -> None:
     shape = (None, model.side, model.side, 3)
     both(np.zeros((1, *shape[1:]), np.float32))  # Keras exports what was called once
     images = keras.InputSpec(shape=shape, dtype="float32", name="photos")
-    # Keras asks NumPy for names that it dropped; TensorFlow tells of GPUs that are not there.
+    # Keras asks NumPy for names that it dropped; TensorFlow warns of missing GPUs.
     with warnings.catch_warnings(action="ignore"), silenced_stderr():
         both.export(path, format="onnx", verbose=False, input_signature=[images])
 
@@ -146,7 +145,7 @@ def onnx_forward(folder: Path) -> "Forward":
 def largest_difference(
     predictor: Predictor, ads: Sequence[Ad], images: Path, expected: Probs
 ) -> float:
-    """How far a predictor's probabilities are from the expected ones at most.
+    """The largest difference between a predictor's probabilities and the expected ones.
 
     Args:
       predictor: an exported model's.

@@ -1,4 +1,4 @@
-"""New ads as a stream of batches: from a table, from lines of JSON, or one alone."""
+"""New ads as a stream of batches: from a table, JSON lines or the command line."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-ARRIVING = 1 << 16  # bytes taken at once, if there are as many
+ARRIVING = 1 << 16  # bytes read at once, if as many are available
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def table_ads(
     """Streams the ads of a table.
 
     Raises:
-      BadInputError: it is no table of ads.
+      BadInputError: it is not a table of ads.
     """
     for batch in table.batches(progress):
         yield from (ad for ad in _batch_ads(batch, cleaning) if shard.holds(ad.row))
@@ -75,10 +75,10 @@ def _batch_ads(batch: "pa.RecordBatch", cleaning: Cleaning) -> Iterator[Ad]:
 def arriving_ads(
     file: BinaryIO, table: InputTable, size: int, cleaning: Cleaning = "words"
 ) -> Iterator[list[Ad]]:
-    """Batches of the ads that have arrived as lines of JSON, `size` at most; none waits for more.
+    """Yields batches of at most `size` ads as their JSON lines arrive, without waiting for more.
 
     Args:
-      file: the lines; blank ones are no ads, one that is no object is a malformed ad.
+      file: the lines; blank ones are skipped, one that is not an object is a malformed ad.
       table: whose headers are the objects' keys.
       size: of a batch at most.
       cleaning: what the text model was trained with.
@@ -92,7 +92,7 @@ def arriving_ads(
 
 
 def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
-    """The lines that are whole whenever something arrives; a byte that is no UTF-8 is kept."""
+    """Yields the complete lines of whatever has arrived; bytes that are not UTF-8 are kept."""
     rest = b""
     while arrived := file.read1(ARRIVING):  # pyright: ignore[reportAttributeAccessIssue]
         *lines, rest = (rest + arrived).split(b"\n")

@@ -1,7 +1,7 @@
-"""Answers in a file: made once, gone on with where a run was interrupted, whole or not there.
+"""Predictions in a file: resumed after an interruption, and complete or absent.
 
-Whatever the format, answers are collected as lines of JSON in a hidden file beside it, since these
-can be added to; the file itself is made of them at the end.
+Whatever the format, predictions are appended to a hidden file of JSON lines beside it, from which
+the file itself is written at the end.
 """
 
 import csv
@@ -19,25 +19,25 @@ from adcat.prediction.new_ads import in_batches
 from adcat.workspace import manifest
 from adcat.workspace.manifest import Manifest
 
-Record: TypeAlias = dict[str, Any]  # an answer as `Answer.record` gives it
+Record: TypeAlias = dict[str, Any]  # as `Prediction.record` returns it
 
 ROWS_PER_BATCH = 8192
 
 
 def check_format(path: Path) -> None:
-    """Refuses a file that answers cannot be written to.
+    """Refuses a file that predictions cannot be written to.
 
     Raises:
-      BadInputError: its format is none of `FORMATS`, or its folder does not exist.
+      BadInputError: its format is not one of `FORMATS`, or its folder does not exist.
     """
     if path.suffix.lower() not in FORMATS:
         raise BadInputError(f"--output {path}: expected a file in one of {', '.join(FORMATS)}")
     if not path.parent.is_dir():
-        raise BadInputError(f"--output {path}: there is no folder {path.parent}")
+        raise BadInputError(f"--output {path}: the folder {path.parent} does not exist")
 
 
 def is_done(path: Path, about: Manifest) -> bool:
-    """Whether the file stands there as a run with the same manifest left it."""
+    """Whether a run with the same manifest has written the file, unchanged since."""
     try:
         return Manifest.read(_manifest(path)).digest == _with_file(about, path).digest
     except (FileNotFoundError, BadInputError):
@@ -47,12 +47,12 @@ def is_done(path: Path, about: Manifest) -> bool:
 def write_predictions(
     path: Path, about: Manifest, predictions: Callable[[int], Iterable[Record]]
 ) -> None:
-    """Writes the answers and, beside them, the manifest of how they were made.
+    """Writes predictions and, beside them, a manifest of how they were made.
 
     Args:
       path: the file.
       about: settings, inputs and notes of this run.
-      answers: called with the number of answers that an earlier run got to; yields the others.
+      predictions: called with the number that an earlier run has written; yields the others.
 
     Raises:
       BusyError: another process is writing the same file.
@@ -97,7 +97,7 @@ def _write_jsonl(lines: Path, path: Path) -> None:
 
 
 def _write_csv(lines: Path, path: Path) -> None:
-    """One row for an ad: its best category in columns of its own, all of them as JSON."""
+    """Writes a row per ad: the best category in columns of its own, all of them as JSON."""
     names = ["row", "id", "category", "probability", "modality", "text", "image", "problems"]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(

@@ -1,4 +1,4 @@
-"""What is said of an ad: its suggested categories, and what they rest on."""
+"""The predicted categories of an ad, and the modalities they are based on."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ class Prediction:
     ad: Ad
     categories: Sequence[int]  # best first
     probabilities: Sequence[float]
-    availability: Availability  # of modalities that the answer rests on
+    availability: Availability  # of the modalities that it is based on
     contributions: Mapping[str, float]  # of each modality to the first category
     problems: Sequence[Reason]
 
     def record(self, categories: Sequence[str], accept_above: float | None) -> dict[str, Any]:
-        """The answer as a JSON object; `categories` are the names."""
+        """The prediction as a JSON object; `categories` are the names."""
         record: dict[str, Any] = {
             "row": self.ad.row,
             "id": self.ad.id,
@@ -49,25 +49,25 @@ def predictions(
     sizes: NDArray[np.int64],
     availabilities: Sequence[Availability],
     problems: Sequence[Sequence[Reason]],
-    alone: Mapping[str, Probs],
+    single: Mapping[str, Probs],
     prior: Probs,
 ) -> list[Prediction]:
-    """Ranks the categories of some ads; of equal ones the first is better.
+    """Ranks the categories of ads; ties: lowest index.
 
     Args:
-      ads: n of them.
-      probs: of the model or what stands in for it: [n, categories].
+      ads: [n].
+      probs: of the model or its fallback: [n, categories].
       sizes: how many categories to suggest: [n].
-      kinds: of modalities that the probabilities rest on: [n].
-      problems: what is wrong with each ad: [n].
-      alone: by modality the classifier's own probabilities, the prior where an ad lacks it or it
+      availabilities: of the modalities that the probabilities are based on: [n].
+      problems: of each ad: [n].
+      single: by modality the classifier's own probabilities, the prior where an ad lacks it or it
         was not asked: [n, categories].
       prior: [categories].
     """
     order = highest(probs, sizes.max(initial=1))
     ranked = np.take_along_axis(probs, order, axis=1)
     best = order[:, 0]
-    shares = contributions(probs, alone["text"], alone["image"], prior, best)
+    shares = contributions(probs, single["text"], single["image"], prior, best)
     return [
         Prediction(
             ad,
@@ -107,5 +107,5 @@ def contributions(
 
 
 def _short(value: float) -> float:
-    """The value to six digits, which is what float32 holds."""
+    """The value rounded to six significant digits, the precision of float32."""
     return float(f"{value:.6g}")

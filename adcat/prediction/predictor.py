@@ -1,4 +1,4 @@
-"""Answers ads in batches: decodes, runs the classifiers, and applies the rule for what is there."""
+"""Predicts in batches: decodes images, runs the classifiers, applies the rule for each ad."""
 
 import dataclasses
 import threading
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from adcat.text.registry import TextModel
 
 Value = TypeVar("Value")
-PIXELS = "image_pixels"  # the photos themselves, for a model that looks at them again
+PIXELS = "image_pixels"  # the images themselves, for an attention model
 Arrays: TypeAlias = dict[str, NDArray[np.float32]]  # such as `image_probs`: [n, columns]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Seen:
-    """An ad, its photo if it is needed and can be decoded, and what is wrong with the ad."""
+    """An ad, its image if it is needed and can be decoded, and its problems."""
 
     ad: Ad
     image: Images | None  # [side, side, 3]
@@ -46,7 +46,7 @@ class Seen:
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
-    """A model, the classifiers that stand in for it, and the prior where an ad has nothing."""
+    """A model and its fallbacks: the classifiers, and the prior for an ad with neither modality."""
 
     model: Rule
     rules: Mapping[Availability, Rule]  # the model's own among them
@@ -57,30 +57,30 @@ class Predictor:
 
     @property
     def modalities(self) -> frozenset[Modality]:
-        """What there is a classifier for."""
+        """The modalities that have a classifier."""
         return frozenset(modality for modality in MODALITIES if modality in self.rules)
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether something of it was found on validation ads."""
+        """Whether a temperature or threshold was fitted on validation ads."""
         return self.model.temperature != 1 or self.model.threshold is not None
 
     def stream(
         self, batches: Iterable[Sequence[Ad]], images: Path, top: int, ahead: int
     ) -> Iterator[list[Prediction]]:
-        """Answers every ad, in order.
+        """Predicts every ad, in order.
 
         Args:
           batches: the ads.
-          images: the folder that photos' names are relative to, resolved.
-          top: how many categories to suggest where no coverage is promised.
-          ahead: batches whose photos are worked on before an answer is given.
+          images: the folder that image paths are relative to, resolved.
+          top: how many categories to suggest where no coverage is asked for.
+          ahead: batches whose images are decoded ahead of their use.
         """
         for seen, image_arrays in map_ahead(lambda b: self._see(b, images), batches, ahead):
             yield self._predict(seen, image_arrays, top)
 
     def _see(self, batch: Sequence[Ad], folder: Path) -> tuple[list[Seen], Arrays]:
-        """Looks at ads and runs the image network over the photos that are used."""
+        """Decodes the images that are used and runs the image network over them."""
         seen = [self._look(ad, folder) for ad in batch]
         rows = [i for i, ad in enumerate(seen) if "image" in self._used(ad)]
         if not rows:
@@ -104,13 +104,13 @@ class Predictor:
         return Seen(ad, image, problems)
 
     def _photo(self, image: str, images: Path) -> Images | Reason:
-        """Decodes a photo as for extraction, or says what is wrong with it."""
+        """Decodes an image as for extraction; returns the reason where that fails."""
         if not image:
             return Reason.NO_IMAGE
         path = locate(images, image)
         if isinstance(path, Reason):
             return path
-        model = self.image()  # outside the block: an unreadable model is no unreadable photo
+        model = self.image()  # outside the block: a broken model is not a broken photo
         try:
             return model.read(path)
         except BadInputError:
@@ -122,7 +122,7 @@ class Predictor:
         arrays = {**image_arrays, **self._text_arrays(batch, used)}
         probs = np.tile(self.prior, (len(batch), 1))
         sizes = self.rules["none"].sizes(probs, top)
-        alone = {modality: probs.copy() for modality in MODALITIES}
+        single = {modality: probs.copy() for modality in MODALITIES}
         for modalities in set(used) - {frozenset()}:
             rule, rows = (
                 self.rules[AVAILABILITIES[modalities]],
@@ -131,13 +131,13 @@ class Predictor:
             probs[rows] = rule.probs(arrays, rows)
             sizes[rows] = rule.sizes(probs[rows], top)
             for modality in modalities:
-                alone[modality][rows] = self.rules[modality].probs(arrays, rows)
+                single[modality][rows] = self.rules[modality].probs(arrays, rows)
         problems = [seen.problems for seen in batch]
         ads = [seen.ad for seen in batch]
-        return predictions(ads, probs, sizes, availabilities.tolist(), problems, alone, self.prior)
+        return predictions(ads, probs, sizes, availabilities.tolist(), problems, single, self.prior)
 
     def _used(self, seen: Seen) -> frozenset[Modality]:
-        """What the answer rests on: all that the model reads, or else what there is of it."""
+        """The modalities predicted from: all that the model reads, or those of them the ad has."""
         there = seen.modalities & self.modalities
         return self.model.modalities if self.model.modalities <= there else there
 
@@ -152,9 +152,9 @@ class Predictor:
 def _spread(
     modality: str, found: Sequence[NDArray[np.float32]], rows: Sequence[int], ads: int
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """The vectors and probabilities of these rows; not a number in the other ads' rows."""
-    for availability, values in zip(("vectors", "probs"), found, strict=True):
-        yield f"{modality}_{availability}", _in_rows(values, rows, ads)
+    """Vectors and probabilities of these rows; NaN in the others."""
+    for kind, values in zip(("vectors", "probs"), found, strict=True):
+        yield f"{modality}_{kind}", _in_rows(values, rows, ads)
 
 
 def _in_rows(values: NDArray[np.float32], rows: Sequence[int], ads: int) -> NDArray[np.float32]:
@@ -164,7 +164,7 @@ def _in_rows(values: NDArray[np.float32], rows: Sequence[int], ads: int) -> NDAr
 
 
 def once(make: Callable[[], Value]) -> Callable[[], Value]:
-    """Makes a value at the first call, whichever thread that comes from, and keeps it."""
+    """Computes a value at the first call, from whichever thread, and keeps it."""
     lock, made = threading.Lock(), list[Value]()
 
     def get() -> Value:

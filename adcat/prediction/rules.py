@@ -1,4 +1,4 @@
-"""What an ad is answered with: one rule for every combination of modalities that an ad may have."""
+"""How an ad is predicted: one rule for each combination of modalities that an ad may have."""
 
 import dataclasses
 import math
@@ -40,7 +40,7 @@ class Rule:
 
 
 def baselines() -> dict[Availability, Rule]:
-    """The rules of both classifiers alone."""
+    """The rules of both classifiers, each by itself."""
     return {
         modality: Rule((f"{modality}_probs",), lambda arrays: arrays[0]) for modality in MODALITIES
     }
@@ -49,30 +49,32 @@ def baselines() -> dict[Availability, Rule]:
 def fused_rules(model: FusedModel) -> dict[Availability, Rule]:
     """A fused model's rule for the ads that it reads, and for those that lack a modality."""
 
-    def alone(modality: Modality) -> Rule:
-        return Rule((f"{modality}_probs",), lambda arrays: model.alone(modality, arrays[0]))
+    def single(modality: Modality) -> Rule:
+        return Rule(
+            (f"{modality}_probs",), lambda arrays: model.single_modality_probs(modality, arrays[0])
+        )
 
-    rules: dict[Availability, Rule] = {modality: alone(modality) for modality in MODALITIES}
+    rules: dict[Availability, Rule] = {modality: single(modality) for modality in MODALITIES}
     return {**rules, AVAILABILITIES[model.modalities]: Rule(model.reads, model.combine)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Promise:
-    """What is to be calibrated on validation ads."""
+    """What to calibrate on validation ads."""
 
     calibrate: bool
     coverage: float | None
     seed: int
 
     def keep(self, rule: Rule, probs: Probs, labels: Labels) -> Rule:
-        """The rule with its temperature and its threshold.
+        """The rule with its temperature and threshold fitted.
 
-        Where both are asked for, each is found on its own half of the ads: a temperature that has
-        seen the ads behind the threshold would break the promise. No ads find nothing.
+        Where both are asked for, each is fitted on its own half of the ads: a temperature that has
+        seen the threshold's ads would break the guarantee. Without ads nothing is fitted.
 
         Args:
           rule: without them.
-          probs: its answers to ads that its model was not fitted on: [n, categories].
+          probs: its probabilities of ads that the model was not fitted on: [n, categories].
           labels: their categories: [n].
         """
         if not len(labels):

@@ -1,4 +1,4 @@
-"""Temperature scaling: probabilities that are as often right as they say.
+"""Temperature scaling, which makes confidence match accuracy.
 
 Guo et al., 2017 (On calibration of modern neural networks), section 4.2.
 """

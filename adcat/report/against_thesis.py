@@ -1,12 +1,11 @@
-"""The thesis' findings beside a run's: does each effect go the same way, and how far?"""
+"""The effects of the thesis beside those of a run."""
 
 import dataclasses
 
 from adcat import thesis
 from adcat.evaluation.error_groups import count, recovered
+from adcat.evaluation.measuring import APPROACHES, Evaluation, Measured
 from adcat.report.approaches import NUMBERS
-from adcat.report.measuring import Evaluation, Measured
-from adcat.report.model_kinds import APPROACHES
 from adcat.report.page import Section, Shown
 from adcat.report.words import many
 from adcat.tables import Column, Table
@@ -27,7 +26,7 @@ class Effect:
 
     @property
     def same_direction(self) -> bool:
-        """Whether it goes the same way here."""
+        """Whether it has the same sign here."""
         return self.here * self.thesis > 0
 
 
@@ -36,11 +35,11 @@ def thesis_section(evaluation: Evaluation) -> Section:
     found = effects(evaluation)
     same = sum(effect.same_direction for effect in found)
     conclusion = (
-        f"{same:,} of {many(len(found), 'effect')} of the thesis point the same way here. It "
-        "measured 179,201 Swedish ads in 193 categories with 717,605 to learn from: compare the "
-        "directions first, the sizes with care."
+        f"{same:,} of {many(len(found), 'effect')} of the thesis have the same sign here. The "
+        "thesis evaluated on 179,201 Swedish ads in 193 categories, after training on 717,605: "
+        "compare signs before sizes."
         if found
-        else "No model here is one of the thesis', or a baseline is missing: nothing to compare."
+        else "Nothing to compare: no model here is in the thesis, or a baseline is missing."
     )
     points = "{:+.2%}"
     table = Table(
@@ -55,8 +54,8 @@ def thesis_section(evaluation: Evaluation) -> Section:
         ],
     )
     note = (
-        "Differences in percentage points; of an error group, in points of its ads. Whether one is "
-        "more than chance here stands under “Which differences are real?”."
+        "Differences in percentage points; of an error group, relative to its ads. “Which "
+        "differences are real?” says which ones are significant here."
     )
     shown = [Shown(table, EFFECTS, note)] if found else []
     return Section("thesis", "Does it come out as in the thesis?", conclusion, shown)
@@ -71,7 +70,7 @@ def effects(evaluation: Evaluation) -> list[Effect]:
 
 
 def _over_text(models: dict[str, Measured]) -> list[Effect]:
-    """What every model that combines has over text, in top-1."""
+    """The gain of every fused model over text, in top-1."""
     text = models["text"]
     return [
         Effect(
@@ -87,7 +86,7 @@ def _over_text(models: dict[str, Measured]) -> list[Effect]:
 
 
 def _over_groups(evaluation: Evaluation, models: dict[str, Measured]) -> list[Effect]:
-    """What is recovered of an error group by one kind of model and less by another."""
+    """The ads of an error group that one model recovers more of than another."""
     groups = evaluation.groups
     if groups is None:
         return []

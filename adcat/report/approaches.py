@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from adcat import thesis
 from adcat.errors import expecting
+from adcat.evaluation.measuring import APPROACHES, Approach, Evaluation, Measured, best
 from adcat.plotting.charts import Chart, Panel, Series
-from adcat.report.measuring import Evaluation, Measured, best
-from adcat.report.model_kinds import APPROACHES, Approach
 from adcat.report.page import Block, Drawing, Section, Shown
 from adcat.report.words import praise, share
 from adcat.tables import Cell, Column, Table, percent
@@ -20,7 +19,7 @@ EPOCHS = 2  # that the thesis draws
 
 
 class Numbers(NamedTuple):
-    """How the thesis numbers what it shows of an approach."""
+    """The thesis' numbers of an approach's tables and figures."""
 
     metrics: str
     data_gain: str = ""
@@ -34,9 +33,9 @@ NUMBERS: Mapping[Approach, Numbers] = {
     "attention": Numbers("5.8"),
 }
 SHOWN: Mapping[Approach, str] = {
-    "late fusion": "Late fusion combines the answers of text and image",
-    "early fusion": "Early fusion combines the features that text and image found",
-    "attention": "Attention looks at the photo with the text in mind",
+    "late fusion": "Late fusion combines the probabilities of both classifiers",
+    "early fusion": "Early fusion combines the feature vectors of both classifiers",
+    "attention": "Attention lets the text weigh what the network sees in the photo",
 }
 
 
@@ -85,7 +84,7 @@ def printed(models: Sequence[Measured]) -> list[tuple[Column, list[Cell]]]:
 
 
 def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> list[Shown]:
-    """Tables 5.3 and 5.6: what more training ads bring."""
+    """Tables 5.3 and 5.6: the gain from more training ads."""
     number = NUMBERS[approach].data_gain
     pairs = [
         (part, whole)
@@ -96,7 +95,7 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
     if not pairs:
         return []
     table = Table(
-        f"Table {number}: what more ads to learn from bring, top-1 on the {evaluation.part} part",
+        f"Table {number}: the gain from more training ads, top-1 on the {evaluation.part} part",
         [
             *(Column("model"), Column("share of the ads", "{:.0%}"), percent("with that share")),
             *(percent("with all"), Column("gain", "{:+.2%}")),
@@ -117,14 +116,14 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
     return [Shown(table, f"table-{number}", beside=beside if compare else ())]
 
 
-def _recipe(model: Measured) -> dict[str, object]:
-    """What two trainings have in common that differ in nothing but the share of the ads."""
-    different = ("name", "fraction")
-    return {name: v for name, v in model.kind.settings.items() if name not in different}
+def _recipe(model: Measured) -> tuple[str, dict[str, Any]]:
+    """The settings that two trainings share which differ only in the share of the ads."""
+    settings = {name: v for name, v in model.kind.settings.items() if name != "fraction"}
+    return model.kind.policy, settings
 
 
 def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
-    """Figures 5.1 to 5.4: how networks learn at first."""
+    """Figures 5.1 to 5.4: accuracy and loss in the first epochs."""
     numbers = NUMBERS[approach]
     if not numbers.accuracy:
         return []
@@ -154,7 +153,7 @@ def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
 
 def first_epochs(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
     """The history of a network's first epochs, each point with the epochs passed by then."""
-    path = model.source.artifact / HISTORY
+    path = model.source.folder / HISTORY
     if not path.exists():
         return []
     with expecting(path, "history"), path.open(newline="", encoding="utf-8") as file:
@@ -178,8 +177,8 @@ def best_section(evaluation: Evaluation, compare: bool) -> Section:
     )
     note = (
         "Of each approach: the model with the best top-1 on the validation ads, and the one with "
-        "the best top-5 there. Of equally right ones, those whose training the validation ads did "
-        "not steer come first, then those with the lower loss."
+        "the best top-5 there. Among equally accurate ones, those not tuned or "
+        "early-stopped on the validation ads come first, then those with the lower loss."
     )
     chosen = evaluation.chosen
     return Section(

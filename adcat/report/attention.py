@@ -1,96 +1,87 @@
-"""Attention: what a search found, how the best model learned, and where it looked (section 5.3)."""
+"""Attention: the search, the training and the attention maps of the best model (section 5.3)."""
 
 import csv
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from adcat import thesis
 from adcat.attention.map_figures import read_border_table
-from adcat.attention.search import LOG, Trial, best_of_each, read_trials, settings_table
+from adcat.attention.search import Trial, best_of_each, read_trials, settings_table
 from adcat.attention.step import Over
-from adcat.errors import AdcatError, expecting
+from adcat.errors import expecting
+from adcat.evaluation.measuring import Evaluation, Measured, best
 from adcat.files import open_array
 from adcat.plotting.charts import Chart, Panel, Series
-from adcat.progress import Progress
 from adcat.report.approaches import HISTORY, approach_section
 from adcat.report.embedded_images import LEGIBLE, embedded
-from adcat.report.measuring import Evaluation, Measured, best
 from adcat.report.page import Block, Drawing, Picture, Remark, Section, Shown
 from adcat.report.words import share
 from adcat.tables import Column, Table, percent
 from adcat.types import MODALITIES, have
-from adcat.workspace.ads import read_availabilities
-from adcat.workspace.artifact import Artifact
-from adcat.workspace.layout import Workspace
 
-ABOUT: Mapping[Over, str] = {"wh": "places of the photo", "c": "feature maps of the network"}
+ABOUT: Mapping[Over, str] = {"wh": "positions of the photo", "c": "feature maps of the network"}
 SEARCHED: Mapping[Over, str] = {"c": "5.5", "wh": "5.6"}  # figures
 LOOKED: Mapping[str, str] = {  # figures that `attend` draws
-    "5.9": "where {} looks in photos of ads that it gets right, drawn at random",
-    "5.10": "where {} looks, of ads that it gets right, most at the border",
-    "5.11": "where {} looks, of ads that it gets right, least at the border",
+    "5.9": "attention of {} to ads that it gets right, drawn at random",
+    "5.10": "attention of {} to ads that it gets right, most at the border",
+    "5.11": "attention of {} to ads that it gets right, least at the border",
 }
 WIDE = (1122, 3000)  # pixels: as large as they are drawn
 PEAKED = 1.1  # times the weight of flat attention, from which on a place stands out
 EVEN = 0.005  # of the attention, from which on the border has more or less than its share
 SETTINGS = (
-    "A setting is the place in the photo network where the text steers it, from a (early) to e "
-    "(late), and what it weighs: places of the photo (wh) or feature maps (c)."
+    "A setting is the insertion point in the network, from a (early) to e (late), and what "
+    "attention weighs: positions of the photo (wh) or feature maps (c)."
 )
 LEFT_OUT = (
-    "Table 5.7 and Figures 5.5 and 5.6 are left out: the search was edited, or made from something "
-    "older than what stands there now. Make it again: adcat attend --search."
+    "Table 5.7 and Figures 5.5 and 5.6 are left out: the search was edited or is "
+    "stale. Make it again: adcat attend --search."
 )
-
-
-def sound_search(workspace: Workspace, progress: Progress) -> Artifact | None:
-    """The search over the settings of attention; None where there is none that can be relied on."""
-    search = workspace.attention_search
-    if not search.path.exists():
-        return None
-    try:
-        search.check()
-    except AdcatError as error:
-        progress.say(f"warning: left out the search over attention's settings: {error}")
-        return None
-    return search
 
 
 def best_over_places(evaluation: Evaluation) -> Measured | None:
-    """Of the attention models that weigh places, the best on the validation ads."""
+    """Of the attention models over positions, the best on the validation ads."""
     models = evaluation.of("attention")
     found = [model for model in models if model.kind.settings["over"] == "wh"]
     return best(found) if found else None
 
 
 def attention_section(
-    workspace: Workspace, evaluation: Evaluation, search: Artifact | None, compare: bool
+    evaluation: Evaluation, search: Path | None, is_left_out: bool, compare: bool
 ) -> Section | None:
-    """The tables and curves of attention, and where it looked; None without such a model."""
+    """The tables, curves and maps of attention; None without such a model.
+
+    Args:
+      evaluation: the models.
+      search: the log of the search over attention's settings, where there is a current one.
+      is_left_out: whether there is one that cannot be relied on.
+      compare: whether to show the thesis' numbers.
+    """
     section = approach_section(evaluation, "attention", compare)
     if section is None:
         return None
-    blocks = [*section.blocks, *_searched(workspace, search, compare)]
+    blocks = [*section.blocks, *_searched(search, is_left_out, compare)]
     blocks += _learning(best(evaluation.of("attention")))
     looking = best_over_places(evaluation)
     if looking is None:
         return dataclasses.replace(section, blocks=blocks)
-    border = read_border_table(looking.source.artifact / "border.csv", "test")
+    border = read_border_table(looking.source.folder / "border.csv", "test")
     blocks += [Shown(border, note=_BORDER), *_looked(looking)]
     conclusion = (
-        f"{section.conclusion} {_in_words(looking.name, _peak(workspace, looking), border)}"
+        f"{section.conclusion} {_in_words(looking.name, _peak(evaluation, looking), border)}"
     )
     return dataclasses.replace(section, conclusion=conclusion, blocks=blocks)
 
 
-def _searched(workspace: Workspace, search: Artifact | None, compare: bool) -> list[Block]:
+def _searched(search: Path | None, is_left_out: bool, compare: bool) -> list[Block]:
     """Table 5.7, Figures 5.5 and 5.6."""
     if search is None:
-        return [Remark(LEFT_OUT)] if workspace.attention_search.path.exists() else []
-    with expecting(search / LOG, "log of a search"):
-        trials = read_trials(search / LOG)
+        return [Remark(LEFT_OUT)] if is_left_out else []
+    with expecting(search, "log of a search"):
+        trials = read_trials(search)
     table = settings_table(trials)
     printed = [thesis.attention_settings().get(str(row[0]), {}) for row in table.rows]
     beside = [
@@ -106,10 +97,10 @@ def _searched(workspace: Workspace, search: Artifact | None, compare: bool) -> l
 
 def _search_curves(trials: Sequence[Trial], over: Over) -> Drawing:
     """Every insertion point at its best learning rate; none that failed."""
-    best = [trial for trial in best_of_each(trials).values() if trial.setting.over == over]
+    best = [trial for trial in best_of_each(trials).values() if trial.setting["over"] == over]
     series = [
         Series(
-            f"{trial.setting.insert_at}, learning rate {trial.setting.learning_rate:g}",
+            "{insert_at}, learning rate {learning_rate:g}".format(**trial.setting),
             [point.epoch for point in trial.history],
             [100 * point.validation_top1 for point in trial.history],
         )
@@ -120,14 +111,14 @@ def _search_curves(trials: Sequence[Trial], over: Over) -> Drawing:
     return Drawing(
         Chart([Panel(series)], "epochs", "validation accuracy (%)"),
         f"figure-{SEARCHED[over]}",
-        f"Figure {SEARCHED[over]}: accuracy while learning, attention over {ABOUT[over]}, by place",
+        f"Figure {SEARCHED[over]}: accuracy while learning, attention over {ABOUT[over]}, by point",
         f"Line chart of validation accuracy (%) over epochs. Highest: {highest}.",
     )
 
 
 def _learning(model: Measured) -> list[Drawing]:
     """Figures 5.7 and 5.8."""
-    path = model.source.artifact / HISTORY
+    path = model.source.folder / HISTORY
     with expecting(path, "history"), path.open(newline="", encoding="utf-8") as file:
         lines = csv.DictReader(file)
         rows = [{name: float(v) for name, v in line.items() if v} for line in lines]
@@ -153,62 +144,62 @@ def _curves(
     return Drawing(
         Chart([Panel(series)], "epochs", label),
         f"figure-{number}",
-        f"Figure {number}: {label} of {name} while it learned; training: mean since the point "
+        f"Figure {number}: {label} of {name} during training; training: mean since the point "
         "before",
         f"Line chart of {label} over epochs: {ends}.",
     )
 
 
 def _learned(rows: Sequence[Mapping[str, float]], name: str, column: str, scale: float) -> Series:
-    """A column of a history; at the start nothing is learned yet and there is none."""
+    """A column of a history, without the empty cells at the start."""
     here = [row for row in rows if column in row]
     return Series(name, [row["epoch"] for row in here], [scale * row[column] for row in here])
 
 
 _BORDER = (
-    "The border is the outermost ring of the places that attention weighs; flat attention gives "
-    "every place the same weight, whatever it shows."
+    "The border is the outermost ring of positions; flat attention gives every position the same "
+    "weight."
 )
 
 
-def _peak(workspace: Workspace, looking: Measured) -> float:
-    """The weight of the place that a model looks at most, in weights of flat attention; mean."""
-    availabilities = read_availabilities(workspace.split, "test")
-    maps = open_array(looking.source.artifact / "test/maps.npy", len(availabilities))
+def _peak(evaluation: Evaluation, looking: Measured) -> float:
+    """The mean of each ad's highest attention weight, relative to flat attention."""
+    availabilities = evaluation.split.availabilities["test"]
+    maps = open_array(looking.source.folder / "test/maps.npy", len(availabilities))
     highest = maps.max(axis=1)[have(availabilities, MODALITIES)]
     return float(highest.mean(dtype=np.float64)) * maps.shape[1]
 
 
 def _in_words(name: str, peak: float, border: Table) -> str:
-    """How far from flat its attention is, and whether it is drawn to the border."""
+    """How far from flat the attention is, and whether it favours the border."""
     at_border, flat = (float(cell or 0) for cell in border.rows[-1][2:])
     if peak < PEAKED:
-        verdict = "it looks nowhere in particular, and what the photos below mark means little"
+        verdict = "it is nearly flat, and the maps below mean little"
     elif abs(at_border - flat) < EVEN:
-        verdict = "it neither seeks nor avoids the border"
+        verdict = "it neither favours nor avoids the border"
     elif at_border < flat:
-        verdict = "it looks rather into the middle"
+        verdict = "it favours the centre"
     else:
         verdict = (
-            "it looks rather at the border, which the thesis takes for what the text says being "
-            "written where the photo shows little"
+            "it favours the border, which the thesis explains as the text being written where "
+            "the photo shows little"
         )
     return (
-        f"Where {name} looks most, a place has {peak:.2f} times the weight that flat "
-        f"attention would give it; the border of the photo has {share(at_border)} of its "
-        f"attention, {share(flat)} if it were flat: {verdict}."
+        f"The attention of {name} peaks at {peak:.2f} times the weight of flat attention; the "
+        f"border of the photo has {share(at_border)} of it, against {share(flat)} if it were flat: "
+        f"{verdict}."
     )
 
 
 def _looked(model: Measured) -> list[Picture]:
     """Figures 5.9 to 5.11; none where the model gets no ad right."""
-    files = {n: model.source.artifact / f"figures/figure-{n}.png" for n in LOOKED}
+    files = {n: model.source.folder / f"figures/figure-{n}.png" for n in LOOKED}
     return [
         Picture(
             embedded(str(file), WIDE, LEGIBLE),
             f"Figure {number}: {LOOKED[number].format(model.name)}",
-            f"Three ads, each as its photo, the photo darker where {model.name} attended less, and "
-            "the photo with the ten places of most attention marked; below, its first answers.",
+            f"Three ads, each as its photo, the photo darker where {model.name} attends less, and "
+            "the photo with the ten positions of most attention; below, the first predictions.",
             is_wide=True,
         )
         for number, file in files.items()

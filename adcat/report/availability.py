@@ -1,6 +1,6 @@
-"""How models fare with ads that lack their text or their photo."""
+"""The models' metrics by the ads' availability."""
 
-from adcat.report.measuring import Evaluation
+from adcat.evaluation.measuring import Evaluation
 from adcat.report.page import Section, Shown
 from adcat.report.words import many, share
 from adcat.tables import Column, Table, percent
@@ -8,7 +8,7 @@ from adcat.types import IN_WORDS
 
 
 def availability_section(evaluation: Evaluation) -> Section:
-    """Every model's numbers by what an ad has."""
+    """Every model's metrics by availability."""
     chosen = evaluation.chosen
     found = [
         f"{share(chosen.by_availability[availability].top1)} of the "
@@ -24,14 +24,14 @@ def availability_section(evaluation: Evaluation) -> Section:
 
 
 _NOTE = (
-    "A model that reads both answers an ad that lacks one by what there is. One that cannot read "
-    "an ad at all answers with the categories' shares of the training ads, so that every model is "
+    "A model of both modalities predicts an ad that lacks one from the other. A model that cannot "
+    "read an ad predicts the categories' shares of the training ads, so that every model is "
     "measured on the same ads."
 )
 
 
 def top1_by_availability(evaluation: Evaluation) -> Table:
-    """Top-1 of every model, with a column for each kind of ad."""
+    """Top-1 of every model, with a column for each availability."""
     availabilities = evaluation.ads_by_availability
     return Table(
         f"Top-1 by what an ad has, {evaluation.part} part",
@@ -53,7 +53,7 @@ def top1_by_availability(evaluation: Evaluation) -> Table:
 
 
 def kinds_table(evaluation: Evaluation) -> Table:
-    """Every number of every model for each kind of ad."""
+    """Every metric of every model for each availability."""
     rows = [
         [
             *(IN_WORDS[availability], ads, model.name, scores.top1, scores.top5),

@@ -1,26 +1,24 @@
-"""Where the errors are: small categories, and categories that are taken for each other."""
+"""Where the errors are: small categories, and confused categories."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
 from adcat.data.splitting import class_counts
 from adcat.evaluation.confusion import ConfusedPair, SizeClass, most_confused, size_classes
+from adcat.evaluation.measuring import Evaluation
 from adcat.evaluation.significance import fisher
 from adcat.report.comparison import category_rows
-from adcat.report.embedded_images import cards
-from adcat.report.measuring import Evaluation
+from adcat.report.embedded_images import ReadShown, cards
 from adcat.report.page import Block, Gallery, Picture, Section, Shown, drawn
 from adcat.report.words import CHANCE, many, share
 from adcat.tables import Cell, Column, Table, percent
 from adcat.types import PARTS
-from adcat.workspace.ads import read_labels
-from adcat.workspace.layout import Workspace
 
 PAIRS = 10  # of confused categories in the table
 ILLUSTRATED = 5  # of them, with ads
 EXAMPLES = 4  # ads of each
-DISTRIBUTION = "figure-4.1.svg"  # that `split` draws
 
 
 def size_section(evaluation: Evaluation) -> Section:
@@ -69,9 +67,9 @@ def _size_conclusion(evaluation: Evaluation, classes: list[SizeClass]) -> str:
     if fisher(low, few, high, more) >= CHANCE:
         verdict = "chance alone could explain the difference"
     elif low / few < high / more:
-        verdict = "small categories need more ads, or people"
+        verdict = "small categories need more ads, or human review"
     else:
-        verdict = "being small does a category no harm"
+        verdict = "small categories do no worse"
     return (
         f"In categories with {_in_words(small)} training ads {name} is right for "
         f"{share(low / few)} of {many(few, 'ad')}, in those with {_in_words(large)} for "
@@ -79,8 +77,8 @@ def _size_conclusion(evaluation: Evaluation, classes: list[SizeClass]) -> str:
     )
 
 
-def confusion_section(workspace: Workspace, evaluation: Evaluation) -> Section:
-    """The pairs of categories that the chosen model takes for each other, with ads."""
+def confusion_section(evaluation: Evaluation, read: ReadShown) -> Section:
+    """The pairs of categories that the chosen model confuses, with ads."""
     found = evaluation.chosen.ad_results
     pairs = most_confused(found.labels, found.predicted, found.confidence, PAIRS)
     wrong = int((~found.correct).sum())
@@ -91,15 +89,15 @@ def confusion_section(workspace: Workspace, evaluation: Evaluation) -> Section:
     first, all_of_them = len(pairs[0].rows), sum(len(pair.rows) for pair in pairs)
     conclusion = f"{evaluation.chosen.name} makes {many(wrong, 'error')}, "
     if first == 1:
-        conclusion += "no two of them between the same categories: they have no one cause."
+        conclusion += "no two of them between the same categories, so there is no single cause."
     else:
         conclusion += (
             f"{first:,} of them between {names[pairs[0].first]} and {names[pairs[0].second]}, and "
             f"{share(all_of_them / wrong)} between the {many(len(pairs), 'pair')} of categories "
-            "below: look whether such categories can be told apart at all."
+            "below: check whether these categories can be told apart at all."
         )
     table = Table(
-        f"Categories that {evaluation.chosen.name} takes for each other, {evaluation.part} part",
+        f"Categories that {evaluation.chosen.name} confuses, {evaluation.part} part",
         [
             *(Column("category"), Column("other category")),
             *(Column("taken for the other", "{:,}"), Column("the other taken for it", "{:,}")),
@@ -109,20 +107,20 @@ def confusion_section(workspace: Workspace, evaluation: Evaluation) -> Section:
             for pair in pairs
         ],
     )
-    gallery = _examples(workspace, evaluation, pairs[:ILLUSTRATED])
+    gallery = _examples(evaluation, read, pairs[:ILLUSTRATED])
     return Section(
         "confusion", "What is taken for what?", conclusion, [Shown(table, "confusion"), gallery]
     )
 
 
-def _examples(workspace: Workspace, evaluation: Evaluation, pairs: list[ConfusedPair]) -> Gallery:
+def _examples(evaluation: Evaluation, read: ReadShown, pairs: list[ConfusedPair]) -> Gallery:
     chosen, names = evaluation.chosen, evaluation.categories
     probs = {chosen.name: chosen.source.probs(evaluation.part)}
     rows_of = [pair.rows[:EXAMPLES].tolist() for pair in pairs]
     wanted = {row: probs for rows in rows_of for row in rows}
-    made = cards(workspace, evaluation.part, wanted)
+    made = cards(read, names, wanted)
     return Gallery(
-        "The mistakes that it was surest of",
+        "Its most confident errors",
         [
             (f"{names[pair.first]} and {names[pair.second]}", [made[row] for row in rows])
             for pair, rows in zip(pairs, rows_of, strict=True)
@@ -131,8 +129,13 @@ def _examples(workspace: Workspace, evaluation: Evaluation, pairs: list[Confused
     )
 
 
-def data_section(workspace: Workspace, evaluation: Evaluation) -> Section:
-    """Table A.1 and Figure 4.1, and the chosen model's numbers in every category."""
+def data_section(evaluation: Evaluation, distribution: Path) -> Section:
+    """Table A.1 and Figure 4.1, and the chosen model's numbers in every category.
+
+    Args:
+      evaluation: the models.
+      distribution: Figure 4.1 as `split` has drawn it, where it is there.
+    """
     names = evaluation.categories
     chosen = evaluation.chosen
     rows = list(category_rows(evaluation, chosen))
@@ -147,11 +150,11 @@ def data_section(workspace: Workspace, evaluation: Evaluation) -> Section:
         rows,
     )
     blocks: list[Block] = [Shown(table)]
-    counts = category_counts(workspace, evaluation)
+    counts = category_counts(evaluation)
     blocks.append(Shown(counts, "table-A.1"))
     largest = counts.rows[0]
-    if (workspace.split / DISTRIBUTION).exists():
-        svg = (workspace.split / DISTRIBUTION).read_text("utf-8")
+    if distribution.exists():
+        svg = distribution.read_text("utf-8")
         caption = "Figure 4.1: shares of the categories by rank, and their sum"
         blocks.append(Picture(drawn(svg), caption, _alt(counts)))
     found = f"no ad at all of {many(missed, 'category')}" if missed else "ads of every category"
@@ -162,9 +165,9 @@ def data_section(workspace: Workspace, evaluation: Evaluation) -> Section:
     return Section("categories", "How does each category fare?", conclusion, blocks)
 
 
-def category_counts(workspace: Workspace, evaluation: Evaluation) -> Table:
+def category_counts(evaluation: Evaluation) -> Table:
     """Table A.1: ads of each category, by part."""
-    of_parts = [read_labels(workspace.split, part) for part in PARTS]
+    of_parts = [evaluation.split.labels[part] for part in PARTS]
     parts = np.repeat(np.arange(len(PARTS)), [len(labels) for labels in of_parts])
     table = class_counts(np.concatenate(of_parts), parts, list(evaluation.categories))
     return dataclasses.replace(table, title="Table A.1: ads of each category")

@@ -1,12 +1,12 @@
-"""Every model's numbers side by side, and which differences are more than chance."""
+"""Every model's metrics side by side, and which differences are significant."""
 
 import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
+from adcat.evaluation.measuring import Evaluation, Measured
 from adcat.evaluation.significance import PairedDifference, holm, mcnemar
-from adcat.report.measuring import Evaluation, Measured
 from adcat.report.page import Section, Shown
 from adcat.report.words import CHANCE, many, praise
 from adcat.tables import Cell, Column, Table, percent
@@ -16,10 +16,10 @@ P_VALUE = "{:.2g}"
 
 
 def models_section(evaluation: Evaluation) -> Section:
-    """Every number of every model."""
+    """Every metric of every model."""
     chosen = evaluation.chosen
     if chosen.name == evaluation.baseline:
-        verdict = "no way of combining text and photo did better on the validation ads"
+        verdict = "no fused model did better on the validation ads"
         conclusion = f"{praise(chosen, '')}; {verdict}."
     else:
         conclusion = f"{praise(chosen, evaluation.baseline)}."
@@ -36,7 +36,7 @@ def models_section(evaluation: Evaluation) -> Section:
 
 
 def models_table(evaluation: Evaluation) -> Table:
-    """Every number of every model."""
+    """Every metric of every model."""
     over = f"over {evaluation.baseline}"
     columns = [
         Column("model"),
@@ -74,18 +74,18 @@ def _how_to_read(evaluation: Evaluation) -> str:
 
 def _glossary(evaluation: Evaluation) -> Table:
     return Table(
-        "What the models do",
+        "What the models are",
         [Column("model"), Column("approach"), Column("how it decides")],
         [[model.name, model.kind.approach, model.kind.in_words] for model in evaluation.models],
     )
 
 
 def pairs_section(evaluation: Evaluation) -> Section:
-    """Which models differ by more than chance."""
+    """Which models differ significantly."""
     table = pairs_table(evaluation)
     differ = sum(float(row[-1] or 0) < CHANCE for row in table.rows)
     if not table.rows:
-        conclusion = "There is only one model, hence nothing to compare."
+        conclusion = "There is only one model, so there is nothing to compare."
     elif differ:
         name = evaluation.chosen.name
         behind = sum(row[0] == name and float(row[-1] or 0) < CHANCE for row in table.rows)
@@ -100,9 +100,9 @@ def pairs_section(evaluation: Evaluation) -> Section:
             "more ads before preferring one."
         )
     note = (
-        "Both models judge the same ads. What counts are the ads that only one of them gets right; "
-        "p is that of McNemar's exact test, corrected for the number of pairs by Holm's method. A "
-        "single comparison that is meant from the start, as that above, needs no correction."
+        "Both models predict the same ads; only those that exactly one of them gets right count. "
+        "p is from McNemar's exact test, with Holm's correction for the number of pairs. A "
+        "single planned comparison, as above, needs no correction."
     )
     return Section(
         "differences", "Which differences are real?", conclusion, [Shown(table, "pairs", note)]
@@ -130,7 +130,7 @@ def pairs_table(evaluation: Evaluation) -> Table:
 
 
 def categories_table(evaluation: Evaluation) -> Table:
-    """Recall and precision by category; 0 in `predicted` tells why a precision is 0."""
+    """Recall and precision by category; a 0 in `predicted` explains a precision of 0."""
     columns = [Column("model"), Column("category"), Column("ads"), Column("predicted")]
     columns += [Column("correct"), percent("recall"), percent("precision")]
     rows = [

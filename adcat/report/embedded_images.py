@@ -1,35 +1,33 @@
 """Ads as cards on the page, with thumbnails that are part of it."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from adcat.data.images import open_image
 from adcat.errors import BadInputError
 from adcat.evaluation.error_groups import PREDICTIONS, best
 from adcat.report.page import Card, data_uri
-from adcat.types import Part, Probs
-from adcat.workspace.ads import image_paths, read_ads, read_categories
-from adcat.workspace.layout import Workspace
+from adcat.types import Probs, ShownAd
 
 THUMBNAIL = (160, 120)  # pixels
 QUALITY = 60  # of JPEG
 LEGIBLE = 80  # where there is text in it
 
 
+ReadShown: TypeAlias = Callable[[Sequence[int]], Sequence[ShownAd]]  # by the ads' rows
+
+
 def cards(
-    workspace: Workspace, part: Part, wanted: Mapping[int, Mapping[str, Probs]]
+    read: ReadShown, names: Sequence[str], wanted: Mapping[int, Mapping[str, Probs]]
 ) -> dict[int, Card]:
     """Makes cards of some ads.
 
     Args:
-      workspace: where the ads are.
-      part: that they belong to.
+      read: reads the ads of the part.
+      names: of the categories.
       wanted: the ads' rows in the part, and the classifiers whose first predictions are shown.
     """
-    rows = list(wanted)
-    ads = read_ads(workspace.split, part, ["title", "category"], rows)
-    paths = image_paths(workspace.split, part) if rows else []
-    names = read_categories(workspace.split)
 
     def predictions(row: int) -> dict[str, Sequence[tuple[str, float]]]:
         return {
@@ -38,8 +36,8 @@ def cards(
         }
 
     return {
-        row: Card(thumbnail(paths[row]), ad["title"], ad["category"], predictions(row))
-        for row, ad in zip(rows, ads, strict=True)
+        row: Card(thumbnail(ad.image), ad.title, ad.category, predictions(row))
+        for row, ad in zip(wanted, read(list(wanted)), strict=True)
     }
 
 

@@ -7,21 +7,19 @@ from adcat.data.images import open_image
 from adcat.errors import BadInputError
 from adcat.evaluation.error_groups import PREDICTIONS, Drawn, best
 from adcat.plotting.galleries import IMAGE_PIXELS, Example
-from adcat.types import Part, Probs
-from adcat.workspace.ads import image_paths, read_ads, read_categories
-from adcat.workspace.layout import Workspace
+from adcat.report.embedded_images import ReadShown
+from adcat.types import Probs
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
 def drawn_examples(
-    workspace: Workspace, part: Part, drawn: Sequence[Drawn], probs: Mapping[str, Probs]
+    read: ReadShown, names: Sequence[str], drawn: Sequence[Drawn], probs: Mapping[str, Probs]
 ) -> list[tuple[str, list[Example]]]:
     """A gallery's rows: each a category's heading and its ads."""
-    names = read_categories(workspace.split)
     rows = [row for category in drawn for row in category.rows]
-    examples = read_examples(workspace, part, rows, probs)
+    examples = read_examples(read, names, rows, probs)
     return [
         (
             f"{names[hard.category]}: {hard.count:,} of {hard.total:,} ads drawn",
@@ -33,17 +31,16 @@ def drawn_examples(
 
 
 def read_examples(
-    workspace: Workspace, part: Part, rows: Sequence[int], probs: Mapping[str, Probs]
+    read: ReadShown, names: Sequence[str], rows: Sequence[int], probs: Mapping[str, Probs]
 ) -> dict[int, Example]:
-    """Reads ads, what classifiers take them for, and their photos.
+    """Reads ads, their images and the classifiers' predictions.
 
     Args:
-      workspace: where the ads are.
-      part: that they belong to.
+      read: reads the ads of the part.
+      names: of the categories.
       rows: of the ads in the part.
       probs: by classifier [n, categories].
     """
-    names, paths = read_categories(workspace.split), image_paths(workspace.split, part)
 
     def predictions(row: int) -> dict[str, list[tuple[str, float]]]:
         return {
@@ -51,10 +48,9 @@ def read_examples(
             for classifier, array in probs.items()
         }
 
-    ads = read_ads(workspace.split, part, ["title", "category"], rows)
     return {
-        row: Example(_pictures(paths[row]), ad["title"], ad["category"], predictions(row))
-        for row, ad in zip(rows, ads, strict=True)
+        row: Example(_pictures(ad.image), ad.title, ad.category, predictions(row))
+        for row, ad in zip(rows, read(rows), strict=True)
     }
 
 

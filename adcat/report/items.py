@@ -1,9 +1,9 @@
-"""Every table and figure of the thesis that a run can make: which command makes which file."""
+"""The tables and figures of the thesis, and the command and file of each."""
 
 import dataclasses
 from collections.abc import Sequence
 
-from adcat.report.measuring import Measured
+from adcat.evaluation.measuring import Measured
 from adcat.report.page import Drawing, Picture, Section, Shown
 from adcat.report.words import many
 from adcat.tables import Column, Table
@@ -62,12 +62,12 @@ ITEMS: Sequence[Item] = (
     _evaluated("Table 5.8", "attention", ATTEND),
     _grouped("Table 5.9", "error groups, attention", "tables/table-5.9", ATTEND),
     _evaluated("Table 5.10", "best of each approach"),
-    _evaluated("Figure 5.1", "accuracy while learning, late fusion", LATE_NETWORK),
-    _evaluated("Figure 5.2", "loss while learning, late fusion", LATE_NETWORK),
-    _evaluated("Figure 5.3", "accuracy while learning, early fusion", EARLY),
-    _evaluated("Figure 5.4", "loss while learning, early fusion", EARLY),
-    _evaluated("Figure 5.5", "attention over channels while learning", SEARCH),
-    _evaluated("Figure 5.6", "attention over places while learning", SEARCH),
+    _evaluated("Figure 5.1", "accuracy during training, late fusion", LATE_NETWORK),
+    _evaluated("Figure 5.2", "loss during training, late fusion", LATE_NETWORK),
+    _evaluated("Figure 5.3", "accuracy during training, early fusion", EARLY),
+    _evaluated("Figure 5.4", "loss during training, early fusion", EARLY),
+    _evaluated("Figure 5.5", "attention over channels during training", SEARCH),
+    _evaluated("Figure 5.6", "attention over positions during training", SEARCH),
     _evaluated("Figure 5.7", "accuracy of the final attention model", ATTEND),
     _evaluated("Figure 5.8", "loss of the final attention model", ATTEND),
     _attended("Figure 5.9", "photos under their attention", "figures/figure-5.9"),
@@ -80,7 +80,7 @@ ITEMS: Sequence[Item] = (
 
 
 def items_section(sections: Sequence[Section], looking: Measured | None) -> Section:
-    """Where each item of the thesis is to be found, and what makes those that are not there.
+    """Where each item of the thesis is, and the command for those that are missing.
 
     Args:
       sections: of the page.
@@ -98,14 +98,14 @@ def items_section(sections: Sequence[Section], looking: Measured | None) -> Sect
         ],
     )
     conclusion = (
-        f"{len(absent)} of {many(len(items), 'item')} cannot be made from the models on this page; "
+        f"{len(absent)} of {many(len(items), 'item')} cannot be made from these models; "
         "the last column names the command that makes what they need."
         if absent
-        else "Everything that the thesis draws from a run can be had from this workspace."
+        else "Every table and figure of the thesis can be made from this workspace."
     )
     note = (
         "Tables are CSV and Markdown, figures PNG and SVG, galleries folders of PNG. "
-        "adcat error-groups also files the group of every ad."
+        "adcat error-groups also writes the group of every ad."
     )
     return Section(
         "items", "Where is each item of the thesis?", conclusion, [Shown(table, "", note)]
@@ -114,7 +114,7 @@ def items_section(sections: Sequence[Section], looking: Measured | None) -> Sect
 
 def items_of(looking: Measured | None) -> list[Item]:
     """The items, with the files of this attention model."""
-    folder = looking.source.artifact.name if looking else ATTENDED
+    folder = f"attend/{looking.source.folder.name}" if looking else ATTENDED
     return [dataclasses.replace(item, file=item.file.replace(ATTENDED, folder)) for item in ITEMS]
 
 

@@ -1,4 +1,4 @@
-"""The page: sections of tables, charts and ads, rendered into one file that needs no other."""
+"""The page: sections of tables, charts and ads, rendered into one self-contained file."""
 
 import base64
 import dataclasses
@@ -14,7 +14,7 @@ from adcat.tables import Cell, Column, Table, write_table
 
 PAGE = "page.html.jinja"
 TALL = 14  # rows from which on a table scrolls
-SHORT, SHORT_HEADING = 32, 10  # letters up to which a cell is not broken into lines
+SHORT, SHORT_HEADING = 32, 10  # characters up to which a cell is not wrapped
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Drawing:
     chart: Chart
     file: str  # its name in `figures`
     caption: str
-    alt: str  # what it shows, for those who do not see it
+    alt: str  # what it shows, for screen readers
     kind: str = "drawing"
 
     @property
@@ -54,7 +54,7 @@ class Drawing:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that another step made."""
+    """A picture that another command made."""
 
     address: str  # a data URI
     caption: str
@@ -116,7 +116,7 @@ def write_files(folder: Path, sections: Sequence[Section]) -> None:
 
 
 def render(heading: str, facts: str, sections: Sequence[Section], figures: Path) -> str:
-    """Renders the page; whatever ads or categories are called is shown as text.
+    """Renders the page; names of ads and categories are escaped.
 
     Args:
       heading: the page's.
@@ -163,17 +163,17 @@ def _is_number(cell: Cell) -> bool:
 
 
 def data_uri(media_type: str, content: bytes) -> str:
-    """The content as an address that needs no request."""
+    """The content as a data URI."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 def drawn(svg: str) -> str:
-    """An SVG of matplotlib as an address."""
+    """An SVG of matplotlib as a data URI."""
     return data_uri("image/svg+xml", adapted(svg).encode())
 
 
 def adapted(svg: str) -> str:
-    """An SVG of matplotlib without its paper, and with ink that is light where the page is dark."""
+    """An SVG of matplotlib with a transparent background, in colours of the page's scheme."""
     style = (
         "<style>svg{color:#1b1b1b;fill:currentColor;font-family:system-ui,sans-serif}"
         "@media (prefers-color-scheme:dark){svg{color:#e8e8e8}}</style>"

@@ -19,14 +19,12 @@ from adcat.evaluation.error_groups import (
     recovered,
     recovered_table,
 )
-from adcat.report.embedded_images import cards
-from adcat.report.measuring import Evaluation, Measured
-from adcat.report.model_kinds import Approach
+from adcat.evaluation.measuring import Approach, Evaluation, Measured
+from adcat.report.embedded_images import ReadShown, cards
 from adcat.report.page import Block, Gallery, Remark, Section, Shown
 from adcat.report.words import share
 from adcat.tables import Cell, Column, Table, percent
 from adcat.types import Part
-from adcat.workspace.layout import Workspace
 
 RECOVERED: Mapping[Approach, str] = {
     "late fusion": "5.2",
@@ -52,16 +50,13 @@ def recovered_tables(
 
 
 def error_groups_section(
-    workspace: Workspace, evaluation: Evaluation, seed: int, compare: bool
+    evaluation: Evaluation, read: ReadShown, seed: int, compare: bool
 ) -> Section:
-    """What the baselines get wrong, which models mend it, and ads that show it."""
+    """What the baselines get wrong, which models recover it, and examples."""
     heading = "What do text and image miss?"
     groups = evaluation.groups
     if groups is None:
-        absent = (
-            "It takes both classifiers, and ads with text and photo, to tell which ads only one of "
-            "them gets right."
-        )
+        absent = "Error groups need both classifiers, and ads with text and photo."
         return Section("error-groups", heading, absent, [])
     part, names = evaluation.part, evaluation.categories
     agreement = agreement_table(part, count(groups))
@@ -71,7 +66,7 @@ def error_groups_section(
         Shown(agreement, beside=[(percent("thesis"), printed)] if compare else ()),
         *_recovered(evaluation, groups, compare),
         Shown(misclassified_table(part, groups, evaluation.labels, names)),
-        *_galleries(workspace, evaluation, groups, seed),
+        *_galleries(evaluation, read, groups, seed),
     ]
     return Section("error-groups", heading, _conclusion(evaluation, groups), blocks)
 
@@ -83,7 +78,7 @@ def _conclusion(evaluation: Evaluation, groups: Groups) -> str:
     ads = "ads" if whole == evaluation.ads else "ads that have both"
     text = (
         f"For {share(at_stake / whole)} of the {ads} only one of text and image is right: "
-        "that is what combining them can win; "
+        "that is what combining them can gain; "
         f"for {share(counts['both_incorrect'] / whole)} neither is right."
     )
     chosen = evaluation.chosen
@@ -100,7 +95,7 @@ def _conclusion(evaluation: Evaluation, groups: Groups) -> str:
 
 
 def share_of(ads: Mapping[str, int], counts: Mapping[str, int], group: str) -> str:
-    """The share of an error group's ads; of an empty group it is nothing."""
+    """The share of an error group's ads; words where the group is empty."""
     return share(ads[group] / counts[group]) if counts[group] else "none (there are none)"
 
 
@@ -128,13 +123,13 @@ def _printed(models: Sequence[Measured], table: Table) -> list[tuple[Column, lis
 
 
 def _galleries(
-    workspace: Workspace, evaluation: Evaluation, groups: Groups, seed: int
+    evaluation: Evaluation, read: ReadShown, groups: Groups, seed: int
 ) -> list[Gallery | Remark]:
     """Random ads of the categories with the most errors in each group (thesis, appendix A.2)."""
     size = min(SAMPLE, sum(count(groups).values()))
     drawn = draw(groups, evaluation.labels, size, CATEGORIES, ADS, seed)
     return [
-        _gallery(workspace, evaluation, group, categories)
+        _gallery(evaluation, read, group, categories)
         if categories
         else Remark(f"No ads to show with {in_words(group)}: none among {size:,} drawn.")
         for group, categories in drawn.items()
@@ -142,14 +137,14 @@ def _galleries(
 
 
 def _gallery(
-    workspace: Workspace, evaluation: Evaluation, group: str, drawn: Sequence[Drawn]
+    evaluation: Evaluation, read: ReadShown, group: str, drawn: Sequence[Drawn]
 ) -> Gallery:
     sources = {
         model.name: model.source for model in evaluation.models if model.name in WRONG[group]
     }
     probs = {name: source.probs(evaluation.part) for name, source in sources.items()}
     wanted = {row: probs for category in drawn for row in category.rows}
-    made = cards(workspace, evaluation.part, wanted)
+    made = cards(read, evaluation.categories, wanted)
     rows = [
         (
             f"{evaluation.categories[one.misclassified.category]}: {one.misclassified.count:,} of "

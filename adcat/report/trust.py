@@ -1,4 +1,4 @@
-"""Whether a model's confidence is true, and how many ads it can put away without anyone looking."""
+"""Calibration: what confidence is worth, and how many ads can be categorised automatically."""
 
 from adcat.evaluation.calibration import (
     Automation,
@@ -8,8 +8,8 @@ from adcat.evaluation.calibration import (
     reliability,
     threshold_for,
 )
+from adcat.evaluation.measuring import Evaluation, Measured
 from adcat.plotting.charts import Chart, Panel, Series
-from adcat.report.measuring import Evaluation, Measured
 from adcat.report.page import Drawing, Section, Shown
 from adcat.report.words import many, points, share
 from adcat.tables import Cell, Column, Table, percent
@@ -20,7 +20,7 @@ ASKED = 0.95  # of them, the one that the conclusion is about
 
 
 def reliability_section(evaluation: Evaluation) -> Section:
-    """How far confidence and accuracy are apart."""
+    """How far confidence and accuracy differ."""
     found = {
         model.name: reliability(model.ad_results.confidence, model.ad_results.correct)
         for model in evaluation.models
@@ -36,20 +36,20 @@ def reliability_section(evaluation: Evaluation) -> Section:
         [
             Column("model"),
             *map(percent, ("mean confidence", "top-1")),
-            *(Column("too sure by", "{:+.2%}"), percent("expected calibration error")),
+            *(Column("overconfident by", "{:+.2%}"), percent("expected calibration error")),
         ],
         rows,
     )
     chosen = evaluation.chosen
     gap = float(chosen.ad_results.confidence.mean()) - chosen.scores.top1
     error = found[chosen.name].expected_calibration_error
-    too = "too sure of itself" if gap > 0 else "less sure of itself than it could be"
+    too = "overconfident" if gap > 0 else "underconfident"
     return Section(
         "reliability",
-        "Can the confidence be believed?",
-        f"{chosen.name} is on average {points(gap)} {too}; among ads of about the same confidence "
-        f"the share of right answers differs from it by {points(error)} (expected calibration "
-        "error). Set thresholds by measuring, as above, not by taking confidence at its word.",
+        "Can the confidence be trusted?",
+        f"{chosen.name} is on average {points(gap)} {too}; accuracy differs from confidence by "
+        f"{points(error)} on average over bins of equal confidence (expected calibration error). "
+        "Choose thresholds by measured precision, as above, not by confidence alone.",
         [Shown(table, "reliability", _NOTE), _reliability_chart(found)],
     )
 
@@ -65,10 +65,10 @@ def _reliability_chart(found: dict[str, Reliability]) -> Drawing:
     sides = ", ".join(f"{name} {share(one.expected_calibration_error)}" for name, one in
                       found.items())  # fmt: skip
     return Drawing(
-        Chart(panels, "mean confidence of the ads in a bin (%)", "right answers (%)", True),
+        Chart(panels, "mean confidence of the ads in a bin (%)", "accuracy (%)", True),
         "reliability",
-        "Reliability: on the grey line confidence is true, below it a model is too sure; bins of "
-        f"fewer than {DRAWN} ads are not drawn",
+        "Reliability: on the grey line confidence equals accuracy, below it a model is "
+        f"overconfident; bins of fewer than {DRAWN} ads are not drawn",
         f"Accuracy against confidence, one panel for each model. Distance from the ideal: {sides}.",
     )
 
@@ -80,7 +80,7 @@ def _percentages(found: Reliability) -> Series:
 
 
 def automation_section(evaluation: Evaluation) -> Section:
-    """How many ads need nobody to look at them, at which precision."""
+    """How many ads can be categorised without human review, at which precision."""
     table = automation_table(evaluation)
     return Section(
         "automation",
@@ -91,41 +91,41 @@ def automation_section(evaluation: Evaluation) -> Section:
 
 
 _HOW = (
-    "The threshold is the lowest confidence from which on the validation ads reach the wanted "
-    "precision; what it brings is measured on the ads of this report. An error let through is an "
-    "accepted ad in a wrong category."
+    "The threshold is the lowest confidence above which the validation ads reach the required "
+    "precision; its effect is measured on the ads of this report. An accepted error is an accepted "
+    "ad in a wrong category."
 )
 
 
 def _conclusion(model: Measured) -> str:
     if not len(model.on_validation.labels):
-        return "Without validation ads there is nothing to set a threshold by."
+        return "Without validation ads no threshold can be chosen."
     found = at_precision(model, ASKED)
     if found is None:
         return (
-            f"No threshold gives {model.name} {ASKED:.0%} precision on the validation ads: people "
-            "have to look at every ad."
+            f"No threshold gives {model.name} {ASKED:.0%} precision on the validation ads: every "
+            "ad needs human review."
         )
     if found.precision is None:
         return (
             f"{model.name} reaches {ASKED:.0%} precision on the validation ads only with a "
-            f"confidence of {found.threshold:.1%}, which it has in none of these ads: people have "
-            "to look at every ad."
+            f"confidence of {found.threshold:.1%}, which none of these ads reaches: every ad needs "
+            "human review."
         )
     per_thousand = 1000 * found.errors / found.ads
     text = (
-        f"Asked for {ASKED:.0%} precision, {model.name} can put {share(found.share)} of the ads "
-        f"away alone, {share(found.precision)} of them rightly: {per_thousand:.0f} errors let "
-        f"through per 1,000 ads, and {share(1 - found.share)} of the ads left to people."
+        f"At {ASKED:.0%} required precision, {model.name} can categorise {share(found.share)} of "
+        f"the ads automatically, {share(found.precision)} of them correctly: {per_thousand:.0f} "
+        f"accepted errors per 1,000 ads, and {share(1 - found.share)} of the ads for human review."
     )
     if found.precision >= ASKED:
         return text
     ads = many(len(model.on_validation.labels), "validation ad")
-    return f"{text} That is less precise than asked: the threshold comes from {ads} only."
+    return f"{text} That is below the required precision: the threshold was chosen on only {ads}."
 
 
 def at_precision(model: Measured, precision: float) -> Automation | None:
-    """What the threshold brings that validation ads call for; None where none reaches it."""
+    """The effect of the threshold chosen on validation ads; None where there is none."""
     seen, judged = model.on_validation, model.ad_results
     if not len(seen.labels):
         return None
@@ -136,7 +136,7 @@ def at_precision(model: Measured, precision: float) -> Automation | None:
 
 
 def automation_table(evaluation: Evaluation) -> Table:
-    """By model and wanted precision, what is accepted and what is let through."""
+    """By model and required precision, the accepted ads and errors."""
     rows: list[list[Cell]] = []
     for model in evaluation.models:
         for precision in PRECISIONS:
@@ -151,7 +151,7 @@ def automation_table(evaluation: Evaluation) -> Table:
         [
             *(Column("model"), Column("wanted precision", "{:.0%}")),
             *(Column("threshold", "{:.5f}"), percent("share accepted"), percent("precision")),
-            Column("errors let through per 1,000 ads", "{:.1f}"),
+            Column("accepted errors per 1,000 ads", "{:.1f}"),
         ],
         rows,
     )
@@ -168,7 +168,7 @@ def _automation_chart(evaluation: Evaluation) -> Drawing:
         series.append(Series(model.name, shares.tolist(), right.tolist()))
     ends = ", ".join(f"{one.name} {one.y[-1]:.1f} %" for one in series)
     return Drawing(
-        Chart([Panel(series)], "share of the ads accepted (%)", "right among them (%)"),
+        Chart([Panel(series)], "share of the ads accepted (%)", "precision (%)"),
         "automation",
         "Precision against the share automated: the baselines and the best of each approach, from "
         f"{many(DRAWN, 'ad')} on",

@@ -1,9 +1,9 @@
 """How numbers are put into sentences."""
 
+from adcat.evaluation.measuring import Measured
 from adcat.evaluation.significance import PairedDifference
-from adcat.report.measuring import Measured
 
-CHANCE = 0.05  # from which p-value on a difference may be chance
+CHANCE = 0.05  # p-value above which a difference is not significant
 
 
 def share(fraction: float) -> str:
@@ -25,14 +25,14 @@ def many(number: int, word: str) -> str:
 
 
 def compared(difference: PairedDifference, other: str) -> str:
-    """How a model's top-1 differs from another's on the same ads, and whether that means much."""
+    """How a model's top-1 differs from another's on the same ads, and whether significantly."""
     if difference.difference == 0:
         return f"exactly as much as {other} alone"
     more = "more" if difference.difference > 0 else "less"
     meaning = (
-        "which chance alone hardly explains"
+        "a significant difference"
         if difference.p_value < CHANCE
-        else "which chance alone could explain"
+        else "not a significant difference"
     )
     return f"{points(difference.difference)} {more} than {other} alone, {meaning}"
 

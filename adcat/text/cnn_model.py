@@ -27,7 +27,7 @@ AnySettings = TypeVar("AnySettings", bound=CnnSettings)
 
 NETWORK, VOCABULARY = "model.keras", "vocabulary.json"
 FILES = (NETWORK, VOCABULARY)
-PADDING = 0  # the index that no word has
+PADDING = 0  # the index of no word
 DROPOUT = 0.5
 BLOCK = 1024  # ads per prediction
 TEXTS_SEEN, WORDS_SEEN = 1_000_000, 20_000_000
@@ -35,10 +35,10 @@ MIN_EPOCHS, MAX_EPOCHS = 3, 30
 
 
 def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
-    """Fills in what follows from the data: its size and the lengths of its texts.
+    """Fills in the settings that follow from the data: its size and the lengths of its texts.
 
     Raises:
-      BadInputError: the widths are no whole numbers.
+      BadInputError: the widths are not whole numbers.
     """
     longest = max(parse_widths(settings.cnn_widths))
     texts, words = facts.ads * settings.copies, facts.words * settings.copies
@@ -56,7 +56,7 @@ def parse_widths(text: str) -> list[int]:
     """Reads widths such as `3,4,5`.
 
     Raises:
-      BadInputError: it says something else.
+      BadInputError: it has another form.
     """
     widths = [int(word) for word in text.split(",") if word.isascii() and word.isdigit()]
     if len(widths) != len(text.split(",")) or not all(0 < w <= MAX_WIDTH for w in widths):
@@ -117,7 +117,7 @@ def load(folder: Path, categories: int) -> CnnModel:
 
 
 def train(corpus: Corpus, settings: CnnSettings, seed: int, scratch: Path) -> CnnModel:
-    """Trains on a corpus with settings in which nothing is left open.
+    """Trains on a corpus with resolved settings.
 
     The number of epochs is fixed: nothing is held out, so that the validation ads stay unseen.
 

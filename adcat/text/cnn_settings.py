@@ -1,6 +1,7 @@
 """The options of the text CNN; what the thesis does not state is as Kim (2014) has it."""
 
 import dataclasses
+from typing import ClassVar
 
 from adcat.settings import option
 from adcat.text.noise import NoiseSettings
@@ -12,30 +13,30 @@ MAX_WIDTH = 100
 class CnnSettings(NoiseSettings):
     """The network's shape and its training."""
 
-    cnn_learning_rate: float = option(0.001, "cnn: learning rate of Adam.", low=0)
+    panel: ClassVar = "Convolutional network"
+
+    cnn_learning_rate: float = option(0.001, "Learning rate of Adam.", low=0)
     cnn_epochs: int | None = option(
         None,
-        "cnn: passes over the training ads; by default 1 million texts are seen.",
+        "Passes over the training ads; by default enough to see 1 million texts.",
         low=1,
         dry_run=1,
     )
-    cnn_batch_size: int = option(50, "cnn: ads per step.", low=1, high=65_536)
-    cnn_filters: int = option(100, "cnn: convolutions of each width.", low=1, high=10_000)
-    cnn_widths: str = option("3,4,5", "cnn: how many words the convolutions span.")
-    cnn_dim: int = option(100, "cnn: length of a word's embedding.", low=1, high=10_000)
+    cnn_batch_size: int = option(50, "Ads per training step.", low=1, high=65_536)
+    cnn_filters: int = option(100, "Filters of each width.", low=1, high=10_000)
+    cnn_widths: str = option("3,4,5", "Widths of the filters, in words.")
+    cnn_dim: int = option(100, "Length of a word's embedding.", low=1, high=10_000)
     cnn_embedding_epochs: int | None = option(
         None,
-        "cnn: passes of the skip-gram training; by default 20 million words are seen.",
+        "Passes of the skip-gram training; by default enough to see 20 million words.",
         low=1,
         dry_run=1,
     )
-    cnn_min_count: int = option(
-        2, "cnn: rarer words are left out.", low=1, high=2**31 - 1, dry_run=2
-    )
+    cnn_min_count: int = option(2, "Leave out rarer words.", low=1, high=2**31 - 1, dry_run=2)
     cnn_length: int | None = option(
         None,
-        "cnn: words of a text that are read; by default as many as 95 % of the texts have.",
+        "Words of a text to read; by default as many as 95 % of the texts have.",
         low=1,
         high=100_000,
     )
-    cnn_tune_embeddings: bool = option(True, "cnn: train the embeddings further.")
+    cnn_tune_embeddings: bool = option(True, "Fine-tune the embeddings.")

@@ -12,9 +12,9 @@ from adcat.types import Labels
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Corpus:
-    """Cleaned texts and their categories; the texts are streamed, for they may exceed memory."""
+    """Cleaned texts and their categories; the texts are streamed, as they may exceed memory."""
 
-    texts: Callable[[], Iterator[list[str]]]  # block by block, from the first ad at every call
+    texts: Callable[[], Iterator[list[str]]]  # in blocks, from the first ad at each call
     labels: Labels  # [n]
     categories: int
 
@@ -25,7 +25,7 @@ class Corpus:
 
 
 def sample(corpus: Corpus, fraction: float, seed: int) -> Corpus:
-    """A random share of the ads, one at least where there are any, in their order."""
+    """A random share of the ads in their order, at least one ad where there are any."""
     ads = len(corpus.labels)
     chosen = np.zeros(ads, bool)
     order = np.random.default_rng(seed).permutation(ads)
@@ -43,13 +43,13 @@ def sample(corpus: Corpus, fraction: float, seed: int) -> Corpus:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TextFacts:
-    """What settings that follow from the data follow from."""
+    """Facts about the texts, from which settings follow."""
 
     ads: int
     categories: int
-    words: int  # all of them, not the different ones
+    words: int  # running words, not distinct ones
     length: int = 0  # words that 95 % of the texts do not exceed
-    alphabet: str = ""  # every character but the blank, sorted
+    alphabet: str = ""  # every character except the blank, sorted
 
 
 def measure(corpus: Corpus) -> TextFacts:
@@ -68,14 +68,14 @@ def measure(corpus: Corpus) -> TextFacts:
 
 
 def _percentile(counts: Counter[int], share: float) -> int:
-    """The lowest value that this share of what was counted does not exceed."""
+    """The lowest value that this share of the counted values does not exceed."""
     ordered = sorted(counts)
     reached = np.cumsum([counts[value] for value in ordered])
     return ordered[np.searchsorted(reached, share * reached[-1])] if ordered else 0
 
 
 def check_categories(corpus: Corpus, least: int = 1) -> None:
-    """Checks that there is something to tell apart.
+    """Checks that at least two categories have enough ads.
 
     Raises:
       BadInputError: fewer than two categories have `least` ads.

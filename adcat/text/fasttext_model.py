@@ -36,12 +36,12 @@ MIN_BUCKETS, MAX_BUCKETS = 10_000, 2_000_000  # the thesis' number at most
 
 
 def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
-    """Fills in what follows from the training part's ads and words.
+    """Fills in the settings that follow from the training ads and their words.
 
     epochs: a thousand ads need more passes than the thesis' 3 to learn anything.
-    bucket: a short text has about as many different n-grams as words; in a long one they come
-    again and again, and more buckets cost 4 bytes x dim each and gain nothing.
-    min_count: nearly every word that noise hits occurs once and would get a vector of its own;
+    bucket: a short text has about as many distinct n-grams as words; in a long one they repeat,
+    and more buckets cost 4 bytes x dim each for nothing.
+    min_count: nearly every word changed by noise occurs once and would get a vector of its own;
     the thesis' training text would have more than ten million of them.
 
     Raises:
@@ -77,7 +77,7 @@ class FastTextModel:
         """Wraps fastText's own model; its labels are category indices.
 
         Raises:
-          ValueError: it is cut off, or its labels are others.
+          ValueError: it is cut off, or has other labels.
         """
         self._trained = trained
         self._categories = categories
@@ -88,7 +88,7 @@ class FastTextModel:
         if self._B.shape != (len(self._columns), self.dimension) or not self.dimension:
             raise ValueError(f"{len(self._columns)} labels, an output matrix {self._B.shape}")
         if not all(0 <= column < categories for column in self._columns):
-            raise ValueError(f"labels that are none of {categories} categories")
+            raise ValueError(f"labels outside {categories} categories")
         self._word_sums = WordSums(trained, self._A)
 
     @property
@@ -127,7 +127,7 @@ class FastTextModel:
         Raises:
           OSError: it could not be written whole, which fastText itself does not notice.
         """
-        path, end = folder / MODEL, self._B.tobytes()  # what stands last in the file
+        path, end = folder / MODEL, self._B.tobytes()  # the last bytes of the file
         self._trained.save_model(str(path))
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - len(end)))
@@ -139,7 +139,7 @@ def load(folder: Path, categories: int) -> FastTextModel:
     """Reads what `FastTextModel.save` wrote.
 
     Raises:
-      ValueError: the file is shorter than its own header says, or no such model.
+      ValueError: the file is shorter than its header says, or not a fastText model.
     """
     import fasttext
 
@@ -148,7 +148,7 @@ def load(folder: Path, categories: int) -> FastTextModel:
 
 
 def _check_length(path: Path) -> None:
-    """Of a file that was cut off, fastText would read words without end, into all the memory."""
+    """Checks the size of the file: fastText would read a truncated one until memory is full."""
     with path.open("rb") as file:
         start = file.read(HEADER.size)
     if len(start) < HEADER.size:
@@ -161,7 +161,7 @@ def _check_length(path: Path) -> None:
 
 
 def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) -> FastTextModel:
-    """Trains on a corpus with settings in which nothing is left open.
+    """Trains on a corpus with resolved settings.
 
     Args:
       corpus: the training ads; with noise, their copies too.
@@ -171,7 +171,7 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
 
     Raises:
       BadInputError: the ads are of fewer than two categories, no word is frequent enough, or the
-        pretrained vectors are no such file.
+        pretrained vectors are not such a file.
       DivergedError: the learning rate is too high.
     """
     _check(corpus, settings)
@@ -242,7 +242,7 @@ def _diverged(settings: FastTextSettings) -> DivergedError:
 
 
 def _one_against_all(logits: Probs) -> Probs:
-    """σ(z_c) / Σ σ(z_c): every category's own probability, then made to sum to 1."""
+    """σ(z_c) / Σ σ(z_c): each category's own probability, normalised."""
     return softmax(-np.logaddexp(0, -logits))  # log σ(z), which does not underflow
 
 

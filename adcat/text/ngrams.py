@@ -1,7 +1,7 @@
 """fastText's character n-grams of many words at once.
 
-`get_subwords` has them too, but one word at a time and with their spelling: that takes longer than
-all the rest of a prediction.
+`get_subwords` returns them too, but word by word and with their spelling, which takes longer than
+the rest of a prediction.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ FNV_OFFSET, FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 def ngram_buckets(
     words: Sequence[str], minn: int, maxn: int, bucket: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The place in `words` and the bucket of every n-gram of every word: twice [n-grams].
+    """The index in `words` and the bucket of each n-gram of each word: twice [n-grams].
 
     An n-gram is a run of minn to maxn characters of `<word>`, but not `<` or `>` alone. Its bucket
     is the FNV-1a hash of its UTF-8 bytes, which fastText takes as signed.

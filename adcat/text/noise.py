@@ -1,8 +1,8 @@
 """The noise augmentation (thesis, section 4.3.1, after Gillick et al.).
 
-Every training text is followed by a copy of itself in which characters are replaced by random
-ones. The thesis leaves open which: here each character but the blank, independently with the same
-probability, by any character of the training text with equal chance.
+Each training text is followed by a copy in which characters are replaced at random. The thesis
+leaves open which: here each character except the blank, independently and with the same
+probability, by any character of the training texts with equal chance.
 """
 
 import dataclasses
@@ -24,16 +24,17 @@ class NoiseSettings:
         "Add a copy of every training text with this share of its characters replaced at random.",
         low=0,
         high=1,
+        panel="Text model",
     )
 
     @property
     def copies(self) -> int:
-        """How many times every training text is there."""
+        """How often each training text occurs."""
         return 2 if self.augment_noise else 1
 
 
 def with_noise(corpus: Corpus, probability: float, alphabet: str, seed: int) -> Corpus:
-    """Doubles a corpus: after every text comes its noisy copy, with the same category."""
+    """Doubles a corpus: each text is followed by its noisy copy, with the same category."""
 
     def texts() -> Iterator[list[str]]:
         random = np.random.default_rng(seed)
@@ -50,7 +51,7 @@ def noisy_copies(
     """Replaces characters of cleaned texts at random: [n].
 
     One draw u per character, blanks and ends of texts included, so that the result does not depend
-    on how the texts are cut into blocks. u < P decides that a character is replaced; u/P, which is
+    on the blocks that the texts come in. u < P decides that a character is replaced; u/P, which is
     then uniform over [0, 1), decides by which.
     """
     codes = _codes("".join(f"{text}\n" for text in texts))

@@ -1,4 +1,4 @@
-"""The text models by name, and what each of them can do.
+"""The text models by name, and their interface.
 
 To add one, write a module with `FILES`, `resolve`, `train` and `load` as in `fasttext_model` and a
 line in `TEXT_MODELS`.
@@ -37,11 +37,11 @@ class TextModel(Protocol):
 
 
 class TextModelModule(Protocol):
-    """What the module of a text model offers."""
+    """The interface of a text model's module."""
 
     @property
     def FILES(self) -> Sequence[str]:  # noqa: N802
-        """What the model's `save` writes."""
+        """The files that the model's `save` writes."""
         ...
 
     def resolve(self, settings: Any, facts: TextFacts) -> Any:
@@ -49,7 +49,7 @@ class TextModelModule(Protocol):
         ...
 
     def train(self, corpus: Corpus, settings: Any, seed: int, scratch: Path) -> TextModel:
-        """Trains with settings in which nothing is left open; `scratch` is a folder to use."""
+        """Trains with resolved settings; `scratch` is a folder for temporary files."""
         ...
 
     def load(self, folder: Path, categories: int) -> TextModel:
@@ -84,7 +84,7 @@ def load(folder: Path) -> TextModel:
     """Reads a text model of any kind.
 
     Raises:
-      BadInputError: it is none, or wants its texts prepared in a way that this adcat cannot.
+      BadInputError: it is not a text model, or its texts were prepared in an unknown way.
     """
     with expecting(folder / DESCRIPTION, "text model of adcat"):
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))

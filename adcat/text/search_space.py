@@ -1,8 +1,8 @@
 """What `train-text --tune` searches.
 
 For fastText the thesis searched the learning rate, the length of the vectors and the epochs
-(section 4.3.1) and does not state the ranges; these hold its results, 0.97, 100 and 3. Values that
-work by their order of magnitude are drawn on a logarithmic scale.
+(section 4.3.1) and does not state the ranges; these hold its results, 0.97, 100 and 3. Values whose
+order of magnitude matters are drawn on a logarithmic scale.
 """
 
 import math

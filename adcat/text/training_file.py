@@ -1,8 +1,8 @@
 """The file that fastText trains on: one line per ad, in random order.
 
 fastText learns from the lines in the order of the file, and a table that is sorted by category
-would teach it little more than the last ones. The shuffle works on disk: every line is thrown on
-a random pile, then pile after pile is shuffled in memory.
+would teach it little more than the last ones. The shuffle works on disk: each line goes to a
+random pile, then the piles are shuffled in memory one by one.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ def write_training_file(
     random = np.random.default_rng(seed)
     count = min(MAX_PILES, max(1, len(corpus.labels) // lines_per_pile))
     piles = [path.with_suffix(f".{i}") for i in range(count)]
-    _throw(corpus, piles, random)
+    _distribute(corpus, piles, random)
     with path.open("wb") as file:
         for pile in piles:
             lines = pile.read_bytes().splitlines(keepends=True)
@@ -32,7 +32,7 @@ def write_training_file(
             pile.unlink()
 
 
-def _throw(corpus: Corpus, piles: list[Path], random: np.random.Generator) -> None:
+def _distribute(corpus: Corpus, piles: list[Path], random: np.random.Generator) -> None:
     chosen = iter(random.integers(len(piles), size=len(corpus.labels)))
     labels = iter(corpus.labels)
     with contextlib.ExitStack() as stack:

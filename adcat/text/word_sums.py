@@ -12,14 +12,14 @@ from adcat.text.ngrams import ngram_buckets
 from adcat.types import Vectors
 
 END_OF_LINE = "</s>"
-MAX_WORDS = 200_000  # remembered; 80 MB for vectors of length 100
+MAX_WORDS = 200_000  # cached; 80 MB for vectors of length 100
 
 
 class WordSums:
     """Per word: how many vectors it has (its own and its n-grams') and their sum.
 
-    Words come again and again, so theirs are remembered; the sums of texts are then one product of
-    sparse matrices. `get_word_vector` would not do: it gives the mean scaled to length 1.
+    Words repeat, so their sums are cached; the sums of texts are then one sparse matrix product.
+    `get_word_vector` would not do: it returns the mean scaled to length 1.
     """
 
     def __init__(self, trained: Any, input_matrix: NDArray[np.float32]) -> None:

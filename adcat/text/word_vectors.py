@@ -1,4 +1,4 @@
-"""Checks a file of pretrained word vectors, which fastText believes without looking."""
+"""Checks a file of pretrained word vectors, which fastText itself reads unchecked."""
 
 from pathlib import Path
 
@@ -12,12 +12,14 @@ def check_word_vectors(path: Path, dim: int) -> None:
     """Reads a `.vec` file: a line `<words> <dim>`, then per word a line of it and its vector.
 
     Raises:
-      BadInputError: it is no such file, or its vectors are not of length dim.
+      BadInputError: it is not such a file, or its vectors are not of length dim.
     """
     with path.open("rb") as file:
         header = file.readline().split()
         if len(header) != 2 or not all(number.isdigit() for number in header):
-            raise BadInputError(f"{path}, line 1: expected how many words and how many numbers")
+            raise BadInputError(
+                f"{path}, line 1: expected the number of words and the vectors' length"
+            )
         words, length = map(int, header)
         if length != dim:
             raise BadInputError(f"{path} has vectors of length {length}; type: --dim {length}")

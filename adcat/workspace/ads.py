@@ -4,37 +4,38 @@ One invariant: row i of every array is ad i of its part, column j is category j.
 reordered.
 """
 
+import contextlib
+import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.errors import (
-    AGAIN,
-    BadInputError,
-    expecting,
+from adcat.errors import AGAIN, BadInputError, expecting
+from adcat.files import signature
+from adcat.probabilities import prior
+from adcat.types import (
+    MODALITIES,
+    PARTS,
+    Availabilities,
+    Labels,
+    Modality,
+    Part,
+    ShownAd,
+    SplitAds,
+    availabilities_with,
+    have,
 )
-from adcat.types import MODALITIES, Availabilities, Modality, availabilities_with, have
+from adcat.workspace.ads_table import ADS, AVAILABILITY, promised, stored_columns, stream_ads
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.manifest import MANIFEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
-from typing import TYPE_CHECKING
 
-from adcat.probabilities import prior
-from adcat.types import PARTS, Labels, Part
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-ADS = "ads.parquet"
-AVAILABILITY = "modality"  # the column that says what an ad has; absent where all have both
-DIGEST = "image_digest"  # empty where the image was not read
 CATEGORIES = "categories.json"
 
 
@@ -51,6 +52,87 @@ def read_categories(split: Artifact) -> list[str]:
         if not are_names or len(set(names)) < max(2, len(names)):
             raise ValueError("expected two names at least, each once")
     return names
+
+
+def read_split(split: Artifact) -> SplitAds:
+    """Reads the categories, and the label and availability of every ad.
+
+    Raises:
+      BadInputError: a file holds something else.
+    """
+    names, index = read_categories(split), _index(split)
+    labels: dict[Part, Labels] = {part: index.labels[index.rows(part)] for part in PARTS}
+    if index.labels.min(initial=0) < 0 or index.labels.max(initial=0) >= len(names):
+        raise BadInputError(
+            f"{split / ADS} has labels of other than {len(names)} categories; {AGAIN}"
+        )
+    return SplitAds(names, labels, {part: read_availabilities(split, part) for part in PARTS})
+
+
+def read_labels(split: Artifact, part: Part, having: Sequence[Modality] = ()) -> Labels:
+    """Reads the category of every ad of a part that has all modalities of `having`: [n].
+
+    Raises:
+      BadInputError: the file holds something else.
+    """
+    ads = read_split(split)
+    return ads.labels[part][have(ads.availabilities[part], having)]
+
+
+def read_availabilities(split: Artifact, part: Part) -> Availabilities:
+    """Reads which modalities every ad of a part has: [n]."""
+    index = _index(split)
+    return index.availabilities[index.rows(part)]
+
+
+def read_modalities(split: Artifact) -> list[Modality]:
+    """The modalities that any ad has, whatever its part."""
+    found = np.unique(_index(split).availabilities)
+    return [modality for modality in MODALITIES if have(found, [modality]).any()]
+
+
+def read_prior(split: Artifact) -> NDArray[np.float32]:
+    """Reads the prior, the prediction for an ad of which nothing is known: [categories]."""
+    ads = read_split(split)
+    return prior(ads.labels["train"], len(ads.categories)).astype(np.float32)
+
+
+def count_ads(split: Artifact, part: Part) -> int:
+    """How many ads a part has."""
+    return len(_index(split).rows(part))
+
+
+class _Index(NamedTuple):
+    """What of every ad of the table is kept in memory: [ads] each."""
+
+    parts: NDArray[np.str_]
+    labels: Labels
+    availabilities: Availabilities
+
+    def rows(self, part: Part) -> NDArray[np.int64]:
+        """The rows of the table that hold the ads of a part, ascending: [n]."""
+        return np.flatnonzero(self.parts == part)
+
+
+def _index(split: Artifact) -> _Index:
+    """Reads the index of the table, in one pass; again only when the file has changed."""
+    path = split / ADS
+    with expecting(path, "table of ads"):
+        version = signature(path)
+    return _read_index(path, version)
+
+
+@functools.lru_cache(maxsize=2)
+def _read_index(path: Path, version: tuple[int, int, int]) -> _Index:
+    del version  # of the file: part of the cache's key
+    columns = ["part", "label", AVAILABILITY]
+    chunks = [
+        [chunk[name].to_numpy(zero_copy_only=False) for name in columns]
+        for chunk in stream_ads(path, columns, 65536)
+    ]
+    empty = [np.zeros(0, object)] * 3
+    parts, labels, availabilities = map(np.concatenate, zip(*(chunks or [empty]), strict=True))
+    return _Index(parts.astype(np.str_), labels.astype(np.int64), availabilities.astype(np.str_))
 
 
 def iterate_ads(
@@ -70,13 +152,8 @@ def iterate_ads(
     """
     import pyarrow.compute as pc
 
-    needed, wanted = ["part"], pc.field("part") == part
-    if having and has_incomplete(split):
-        needed, wanted = (
-            [*needed, AVAILABILITY],
-            wanted & pc.field(AVAILABILITY).isin(availabilities_with(having)),
-        )
-    for chunk in stream_ads(split / ADS, [*needed, *columns], batch):
+    wanted = (pc.field("part") == part) & pc.field(AVAILABILITY).isin(availabilities_with(having))
+    for chunk in stream_ads(split / ADS, ["part", AVAILABILITY, *columns], batch):
         here = chunk.filter(wanted).select(list(columns))
         passed = min(skip, here.num_rows)
         skip -= passed
@@ -95,58 +172,63 @@ def read_ads(
 
     Rows count the ads of the part that have all modalities of `having`.
     """
-    wanted = None if rows is None else {int(row) for row in rows}
-    found: dict[int, dict[str, Any]] = {}
-    start = 0
-    for chunk in iterate_ads(split, part, columns, having=having):
-        here = [i for i in range(chunk.num_rows) if wanted is None or start + i in wanted]
-        taken = chunk.take(np.array(here, np.int64)).to_pylist()
-        found.update((start + i, ad) for i, ad in zip(here, taken, strict=True))
-        start += chunk.num_rows
-    return [found[row] for row in (range(start) if rows is None else map(int, rows))]
+    if rows is None:
+        return [
+            ad
+            for chunk in iterate_ads(split, part, columns, having=having)
+            for ad in chunk.to_pylist()
+        ]
+    with _reading_rows(split, part, columns, having) as read:
+        return read(rows)
 
 
-def read_labels(split: Artifact, part: Part, having: Sequence[Modality] = ()) -> Labels:
-    """Reads the category of every ad of a part that has all modalities of `having`: [n].
+@contextlib.contextmanager
+def reading_shown(
+    split: Artifact, part: Part
+) -> Iterator[Callable[[Sequence[int]], list[ShownAd]]]:
+    """Opens the table; yields what reads the ads of a part that are to be shown, by their rows."""
+    folder = images_folder(split)
+    columns = ["title", "category", "image", AVAILABILITY]
+    with _reading_rows(split, part, columns) as read:
 
-    Raises:
-      BadInputError: the file holds something else.
-    """
-    chunks = iterate_ads(split, part, ["label"], 65536, having=having)
-    found = [chunk["label"].to_numpy() for chunk in chunks]
-    labels = np.concatenate(found or [np.zeros(0)]).astype(np.int64)
-    categories = len(read_categories(split))
-    if labels.min(initial=0) < 0 or labels.max(initial=0) >= categories:
-        raise BadInputError(
-            f"{split / ADS} has labels of other than {categories} categories; {AGAIN}"
-        )
-    return labels
+        def shown(ad: dict[str, Any]) -> ShownAd:
+            has_image = ad[AVAILABILITY] in availabilities_with(["image"])
+            image = str(folder / ad["image"]) if has_image else ""
+            return ShownAd(ad["title"], ad["category"], image)
 
-
-def count_ads(split: Artifact, part: Part) -> int:
-    """How many ads a part has."""
-    return sum(chunk.num_rows for chunk in iterate_ads(split, part, ["row"], 65536))
+        yield lambda rows: [shown(ad) for ad in read(rows)]
 
 
-def has_incomplete(split: Artifact) -> bool:
-    """Whether ads may lack their text or their photo."""
-    return has_availability(split / ADS)
+@contextlib.contextmanager
+def _reading_rows(
+    split: Artifact, part: Part, columns: Sequence[str], having: Sequence[Modality] = ()
+) -> Iterator[Callable[[Sequence[int]], list[dict[str, Any]]]]:
+    """Opens the table; yields what reads ads by their rows, from the row groups that hold them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
+    index, path = _index(split), split / ADS
+    table_rows = index.rows(part)
+    table_rows = table_rows[have(index.availabilities[table_rows], having)]
+    with expecting(path, "table of ads"), pq.ParquetFile(path) as file:
+        stored, groups = stored_columns(file, columns), range(file.num_row_groups)
+        ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
 
-def read_availabilities(split: Artifact, part: Part) -> Availabilities:
-    """Reads which modalities every ad of a part has: [n]."""
-    if not has_incomplete(split):
-        return np.full(count_ads(split, part), "both")
-    chunks = [
-        chunk[AVAILABILITY].to_pylist() for chunk in iterate_ads(split, part, [AVAILABILITY], 65536)
-    ]
-    return np.array([availability for chunk in chunks for availability in chunk], np.str_)
+        def read(rows: Sequence[int]) -> list[dict[str, Any]]:
+            found: dict[int, dict[str, Any]] = {}
+            wanted = table_rows[np.array(rows, np.int64)]
+            holding = np.searchsorted(ends, wanted, side="right")
+            for group in np.unique(holding).tolist():
+                here = wanted[holding == group]
+                start = ends[group] - file.metadata.row_group(group).num_rows
+                for batch in file.iter_batches(row_groups=[group], columns=stored):
+                    batch_rows = here[(here >= start) & (here < start + batch.num_rows)]
+                    ads = promised(batch, columns).take(pa.array(batch_rows - start)).to_pylist()
+                    found.update(zip(batch_rows.tolist(), ads, strict=True))
+                    start += batch.num_rows
+            return [found[row] for row in wanted.tolist()]
 
-
-def read_modalities(split: Artifact) -> list[Modality]:
-    """The modalities that any ad has, whatever its part."""
-    availabilities = np.concatenate([np.unique(read_availabilities(split, part)) for part in PARTS])
-    return [modality for modality in MODALITIES if have(availabilities, [modality]).any()]
+        yield read
 
 
 def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) -> list[str]:
@@ -172,60 +254,3 @@ def images_folder(split: Artifact) -> Path:
     """
     with expecting(split / MANIFEST, "manifest that names the images' folder"):
         return Path(split.manifest().record["images"])
-
-
-def read_prior(split: Artifact) -> NDArray[np.float32]:
-    """Reads the prior, which is what is said of an ad of which nothing is known: [categories]."""
-    return prior(read_labels(split, "train"), len(read_categories(split))).astype(np.float32)
-
-
-def ads_schema(incomplete: bool = False) -> "pa.Schema":
-    """The columns; with one more where ads may lack their text or their photo."""
-    import pyarrow as pa
-
-    names = ["id", "part", "row", "title", "description", "category", "label", "image", DIGEST]
-    types = {"row": pa.int64(), "label": pa.int32()}
-    columns = [*names, *([AVAILABILITY] if incomplete else [])]
-    return pa.schema({name: types.get(name, pa.string()) for name in columns})
-
-
-def has_availability(path: Path) -> bool:
-    """Whether ads may lack their text or their photo.
-
-    Raises:
-      BadInputError: the file holds something else.
-    """
-    import pyarrow.parquet as pq
-
-    with expecting(path, "table of ads"):
-        return AVAILABILITY in pq.read_schema(path).names
-
-
-def stream_ads(path: Path, columns: Sequence[str], batch: int) -> Iterator["pa.RecordBatch"]:
-    """Streams columns of all ads, as `ads_schema` promises them.
-
-    Raises:
-      BadInputError: the file holds something else.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    whole = ads_schema(incomplete=True)
-    expected = pa.schema([whole.field(name) for name in columns])
-    with expecting(path, "table of ads"), pq.ParquetFile(path) as file:
-        for chunk in file.iter_batches(batch_size=batch, columns=list(columns)):
-            promised = chunk.select(columns).cast(expected)
-            _check_values(promised)
-            yield promised
-
-
-def _check_values(chunk: "pa.RecordBatch") -> None:
-    """Checks what a schema does not say.
-
-    Raises:
-      ValueError: text is not UTF-8, or a value is missing.
-    """
-    chunk.validate(full=True)
-    for name in chunk.schema.names:
-        if name != DIGEST and chunk[name].null_count:
-            raise ValueError(f"an ad has no {name}")

@@ -73,14 +73,17 @@ class Artifact:
         except BadInputError as error:
             raise StaleArtifactError(f"{error}; make it again: {self.command}") from None
 
-    def check(self) -> Manifest:
+    def check(self, known: "dict[str, Finding] | None" = None) -> Manifest:
         """Returns the manifest, having checked this artifact and all that it was made from.
+
+        Args:
+          known: findings by name that are not made twice; new ones are added.
 
         Raises:
           MissingArtifactError: it, or something that it was made from, does not exist.
           StaleArtifactError: a file in it, or an input, changed after it was made.
         """
-        finding = self.examine({})
+        finding = self.examine({} if known is None else known)
         if finding.state == "current" and finding.manifest:
             return finding.manifest
         origin = finding.origin or finding
@@ -145,21 +148,21 @@ class Artifact:
     def write(
         self, settings: Any, inputs: Iterable["Artifact"] = (), *, resume: bool = False
     ) -> Iterator[Staging]:
-        """Yields a draft that becomes this artifact when the block ends without an error.
+        """Yields a staging folder that becomes this artifact when the block ends without an error.
 
         Args:
-          settings: dataclass instance with every choice that the content depends on.
+          settings: every choice that the content depends on, as a dataclass instance or by name.
           inputs: the artifacts that the content is made from; checked here, and not replaced
             until the block ends.
-          resume: whether the draft is kept when the block fails and found again by a run with
-            the same settings and inputs. What such a block writes must be sound at any moment.
+          resume: whether the folder is kept when the block fails, and resumed by a run with the
+            same settings and inputs. What such a block writes must be valid at any moment.
 
         Raises:
           BusyError: another process is writing or reading this artifact.
         """
         with reading(inputs) as sources:
             manifest = Manifest(
-                settings=dataclasses.asdict(settings),
+                settings=settings if isinstance(settings, dict) else dataclasses.asdict(settings),
                 inputs={name: source.digest for name, source in sources.items()},
                 record={"made_from": {name: source.settings for name, source in sources.items()}},
             )
@@ -167,7 +170,7 @@ class Artifact:
                 yield staging
 
     def unfinished(self) -> list[Unfinished]:
-        """The drafts that wait for another run, or are being written."""
+        """The staging folders to be resumed, or being written."""
         return self._staging_area.unfinished()
 
     def repair(self) -> None:

@@ -1,4 +1,4 @@
-"""What a user types to make an artifact."""
+"""The command that makes an artifact."""
 
 import contextlib
 import shlex
@@ -12,7 +12,7 @@ _OTHER_WORDS = {SEARCH: ["attend", "--search"]}  # where the artifact's name is 
 
 
 def shortest(root: Path, name: str) -> str:
-    """The command that makes an artifact of a workspace, with no option that it can do without."""
+    """The command that makes an artifact, with only the options that it needs."""
     step, _, variant = name.partition("/")
     words = list(_OTHER_WORDS.get(step, [step]))
     if step == "split":
@@ -26,7 +26,7 @@ def shortest(root: Path, name: str) -> str:
 
 
 def like(record: Mapping[str, Any], root: Path, name: str) -> str:
-    """The command that a manifest records, wherever its workspace lay then."""
+    """The command that a manifest records, for the workspace where it is now."""
     step = _OTHER_WORDS.get(name, name.split("/"))[0]
     words: list[str] = []
     with contextlib.suppress(ValueError):  # quotes that somebody edited

@@ -1,4 +1,4 @@
-"""The digests that prove what is in an artifact."""
+"""Digests of an artifact's content."""
 
 import contextlib
 import dataclasses
@@ -20,16 +20,16 @@ def digest_of(value: object) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FileDigests:
-    """The digests of a folder's files, computed again only where size or time changed.
+    """Digests of a folder's files, recomputed only where size or modification time changed.
 
-    The cache lies outside the folder; it may be lost or copied away from at any time.
+    The cache lies outside the folder and may be lost at any time.
     """
 
     folder: Path
     cache: Path
 
     def compute(self) -> dict[str, str]:
-        """Digests every file below the folder but what is hidden, by its path there."""
+        """Digests every file below the folder that is not hidden, by its relative path."""
         files = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
         paths = [path.relative_to(self.folder) for path in files]
         names = [path.as_posix() for path in paths if not path.parts[0].startswith(".")]
@@ -66,14 +66,14 @@ class FileDigests:
         return different
 
     def _stat(self, name: str) -> list[Any]:
-        """Size and time.
+        """Size and modification time.
 
         Raises:
-          OSError: there is no such file, or it is one that could be read for ever.
+          OSError: the file is missing, or is not a regular one.
         """
         status = (self.folder / name).stat()
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(None, "is no regular file", name)
+            raise OSError(None, "is not a regular file", name)
         return [status.st_size, status.st_mtime_ns]
 
     def _read(self) -> dict[str, list[Any]]:
@@ -84,7 +84,7 @@ class FileDigests:
             return {}
 
     def _write(self, known: dict[str, list[Any]]) -> None:
-        """A workspace that cannot be written to is still read: the cache is only for speed."""
+        """Writes the cache, which is only for speed: a read-only workspace can still be read."""
         with contextlib.suppress(OSError):
             self.cache.parent.mkdir(parents=True, exist_ok=True)
             with replacing(self.cache) as new:

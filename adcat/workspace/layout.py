@@ -96,7 +96,7 @@ class Workspace:
     def _variant(self, step: str, name: str) -> Artifact:
         if not NAME.fullmatch(name):
             raise BadInputError(
-                f"{name!r} is no model name; a name has lower-case letters, digits and '-' only"
+                f"{name!r} is not a valid model name; use lower-case letters, digits and '-'"
             )
         if name in ("text", "image"):
             raise BadInputError(f"{name!r} is the name of a classifier; choose another --name")

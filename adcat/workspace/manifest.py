@@ -1,6 +1,7 @@
-"""What an artifact says of itself, and the digests that prove it."""
+"""What an artifact records about itself: settings, inputs, files and their digests."""
 
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import platform
@@ -13,6 +14,7 @@ from typing import Any
 
 from adcat import __version__
 from adcat.errors import BadInputError
+from adcat.files import signature
 from adcat.workspace.digests import digest_of
 
 MANIFEST = "manifest.json"
@@ -22,7 +24,7 @@ RECORDED_PACKAGES = (
     "scipy", "tensorflow",
 )  # fmt: skip
 # Among a manifest's notes:
-TUNED_ON = "training_steered_by"  # which ads said when to stop, or which settings are best
+TUNED_ON = "training_steered_by"  # the part that early stopping or a search used
 VALIDATION_PROBS = "validation_probs"
 OUT_OF_FOLD = "out-of-fold"  # each ad's from a model that was fitted without it
 
@@ -48,12 +50,18 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
-        """Reads `manifest.json`.
+        """Reads `manifest.json`; again only when the file has changed.
 
         Raises:
           FileNotFoundError: there is none.
-          BadInputError: it is not one, or a newer adcat wrote it.
+          BadInputError: it is not a manifest, or a newer adcat wrote it.
         """
+        return cls._parse(path, signature(path))
+
+    @classmethod
+    @functools.lru_cache(maxsize=1024)
+    def _parse(cls, path: Path, version: tuple[int, int, int]) -> "Manifest":
+        del version  # of the file: part of the cache's key
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             schema, writer = content["schema"], content["adcat"]
@@ -83,7 +91,7 @@ class Manifest:
 
 
 def record(started: float) -> dict[str, Any]:
-    """What is worth knowing of a run and is no part of its result."""
+    """Facts about a run that its result does not depend on."""
     return {
         "command_line": shlex.join(["adcat", *sys.argv[1:]]),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -1,7 +1,7 @@
 """The models of a workspace: the baselines, the fused ones, those with attention."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
 from adcat.progress import Progress
 from adcat.types import MODALITIES, Modality, Part, Probs, have
-from adcat.workspace.ads import has_incomplete, read_availabilities, read_prior
-from adcat.workspace.artifact import Artifact
+from adcat.workspace.ads import read_availabilities, read_prior
+from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.features import open_probs
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import OUT_OF_FOLD, TUNED_ON, VALIDATION_PROBS
@@ -32,11 +32,21 @@ class ModelProbs:
         return self.name in MODALITIES
 
     @property
+    def folder(self) -> Path:
+        """The folder of its files."""
+        return self.artifact.path
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that it was made with."""
+        return self.artifact.manifest().settings
+
+    @property
     def is_tuned_on_validation(self) -> bool:
-        """Whether it knows the validation ads better than others, as they steered its training."""
+        """Whether its training was stopped early, or its settings chosen, on the validation ads."""
         notes = self.artifact.manifest().notes
-        steered_by = notes.get(f"{self.name}_steered_by" if self.is_baseline else TUNED_ON)
-        return steered_by == "validation" and notes.get(VALIDATION_PROBS) != OUT_OF_FOLD
+        tuned_on = notes.get(f"{self.name}_steered_by" if self.is_baseline else TUNED_ON)
+        return tuned_on == "validation" and notes.get(VALIDATION_PROBS) != OUT_OF_FOLD
 
     def path(self, part: Part) -> Path:
         """The file that holds the probabilities of the ads of a part."""
@@ -49,10 +59,10 @@ class ModelProbs:
         """
         split = Workspace(self.artifact.root).split
         probs = open_probs(self.artifact, part, self.file)
-        if not self.is_baseline or not has_incomplete(split):
+        if not self.is_baseline:
             return probs
         unread = ~have(read_availabilities(split, part), [cast(Modality, self.name)])
-        return cast(Probs, OrPrior(probs, unread, read_prior(split)))
+        return cast(Probs, OrPrior(probs, unread, read_prior(split))) if unread.any() else probs
 
 
 def all_models(workspace: Workspace) -> list[ModelProbs]:
@@ -78,7 +88,7 @@ def find_models(workspace: Workspace, names: Sequence[str]) -> list[ModelProbs]:
     for name in names:
         if name not in models:
             raise BadInputError(
-                f"there is no model {name!r} in {workspace.root}; there are: "
+                f"there is no model {name!r} in {workspace.root}; available: "
                 f"{', '.join(models) or 'none yet'}"
             )
     return [models[name] for name in names]
@@ -96,9 +106,10 @@ def models_to_report(
     """
     if names:
         models = find_models(workspace, list(dict.fromkeys(names)))
+        known: dict[str, Finding] = {}
         for model in models:
             _check_part(model, part)
-            model.artifact.check()
+            model.artifact.check(known)
         return models
     models = [m for m in all_models(workspace) if m.is_baseline or part != "train"]
     if not models:
@@ -123,15 +134,16 @@ def _check_part(model: ModelProbs, part: Part) -> None:
 def _sound(models: Sequence[ModelProbs], progress: Progress) -> list[ModelProbs]:
     """The models whose artifacts are sound; says which are left out and what makes them again."""
     sound: list[ModelProbs] = []
+    known: dict[str, Finding] = {}
     left_out: dict[str, list[str]] = {}  # reason -> names
     for model in models:
         try:
-            model.artifact.check()
+            model.artifact.check(known)
             sound.append(model)
         except (MissingArtifactError, StaleArtifactError) as error:
             left_out.setdefault(str(error), []).append(model.name)
     if not sound:
-        models[0].artifact.check()  # raises
+        models[0].artifact.check(known)  # raises
     for reason, absent in left_out.items():
         progress.say(f"warning: left out {', '.join(absent)}: {reason}")
     return sound

@@ -1,4 +1,4 @@
-"""Arrays that are filled batch by batch and go on where an interrupted run stopped."""
+"""Arrays that are filled batch by batch, and resumed after an interruption."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,15 +26,15 @@ def fill(
 
     Args:
       files: the files and their columns.
-      there: which ads have what it takes; the rows of the others are not a number: [n].
+      there: which ads are filled in; the rows of the others become NaN: [n].
       count: where the number of rows done is kept.
       batches: called with the number of rows done; yields the others, of ads that are there.
-      progress: hears of every row.
-      title: what it calls this work.
+      progress: reports every row.
+      title: of the task, as progress shows it.
       unit: what it calls an ad.
 
     Raises:
-      DivergedError: a batch holds what is no finite number.
+      DivergedError: a batch holds a value that is not finite.
     """
     rows = _Rows(count)
     arrays = [_open(path, there, columns, rows.done) for path, columns in files.items()]
@@ -53,7 +53,7 @@ def check_finite(values: NDArray[np.floating], ads: NDArray[np.int64], title: st
     """Checks the rows that a model made of some ads.
 
     Raises:
-      DivergedError: one holds what is no finite number.
+      DivergedError: a value is not finite.
     """
     is_finite = np.isfinite(values).all(axis=1)
     if not is_finite.all():

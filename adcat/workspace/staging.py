@@ -1,10 +1,10 @@
-"""How an artifact comes into being: as a draft in `.partial/`, renamed into place.
+"""How an artifact is made: in a staging folder below `.partial/`, renamed into place.
 
-A folder cannot be renamed onto a full one, so what stands there steps aside first. A process may
-be killed at any moment: what it leaves behind is mended by the next command.
+A folder cannot be renamed onto one that is not empty, so the old artifact is moved aside first. A
+process may be killed at any moment: the next command repairs what it leaves behind.
 
-Whoever writes an artifact holds one lock of it until it is done; whoever reads it holds another,
-which is shared, so that nothing is replaced while it is read. The system frees a dead owner's.
+A writer holds an exclusive lock until it is done; readers share another lock, so that nothing is
+replaced while it is read. The system releases the locks of a dead process.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from adcat.files import replacing, write_json
 from adcat.workspace.digests import FileDigests
 from adcat.workspace.manifest import MANIFEST, Manifest, record
 
-TEMPORARY = "draft"  # the folder of a draft that no later run goes on with
+TEMPORARY = "draft"  # the staging folder of a run that cannot be resumed
 CHECKPOINTS = ".checkpoints"
 GLANCE = 1  # second; `status` holds a writer's lock for far less than that
 
@@ -36,7 +36,7 @@ class Staging:
 
     @property
     def checkpoints(self) -> Path:
-        """Where unfinished work is kept for a later run; no part of the artifact."""
+        """The folder for unfinished work that a later run resumes; not part of the artifact."""
         path = self.folder / CHECKPOINTS
         path.mkdir(exist_ok=True)
         return path
@@ -44,28 +44,28 @@ class Staging:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A draft that waits for a run with the same settings and inputs, or is being written."""
+    """A staging folder to be resumed with the same settings and inputs, or being written."""
 
     folder: Path
-    manifest: Manifest  # what it will be: settings and inputs, no files yet
+    manifest: Manifest  # its settings and inputs; no files yet
     is_being_written: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StagingArea:
-    """The drafts of one artifact, and their way into its place."""
+    """The staging folders of one artifact."""
 
     target: Path  # the artifact's folder
-    folder: Path  # holds the drafts
+    folder: Path  # holds the staging folders
     digests: Path  # the side cache of the artifact's files
 
     @contextlib.contextmanager
     def write(self, manifest: Manifest, *, resume: bool) -> Iterator[Staging]:
-        """Yields a draft that takes the artifact's place when the block ends without an error.
+        """Yields a staging folder that becomes the artifact when the block ends without an error.
 
         Args:
           manifest: settings and inputs.
-          resume: whether the draft is kept when the block fails, and found again.
+          resume: whether the folder is kept when the block fails, and found by the next run.
 
         Raises:
           BusyError: another process is writing or reading the artifact.
@@ -96,16 +96,16 @@ class StagingArea:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Keeps the artifact from being replaced for the length of the block."""
+        """Keeps the artifact from being replaced within the block."""
         with contextlib.ExitStack() as stack:
             if self.target.exists():
-                with contextlib.suppress(OSError):  # where nothing can be written, nobody writes
+                with contextlib.suppress(OSError):  # a read-only workspace has no writers
                     file = stack.enter_context(self._open("reading"))
                     fcntl.flock(file, fcntl.LOCK_SH)
             yield
 
     def repair(self) -> None:
-        """Ends what a killed process left, unless another process is writing the artifact."""
+        """Repairs what a killed process left, unless another process is writing the artifact."""
         temporary = self.folder / TEMPORARY
         if self._aside.exists() or temporary.exists():
             with contextlib.suppress(BusyError, OSError), self._writers_lock():
@@ -114,7 +114,7 @@ class StagingArea:
                 self._sweep()
 
     def unfinished(self) -> list[Unfinished]:
-        """The drafts there are, without changing anything."""
+        """Lists the staging folders, without changing anything."""
         found: list[Unfinished] = []
         for folder in self.folder.iterdir() if self.folder.is_dir() else []:
             with contextlib.suppress(OSError, BadInputError):
@@ -129,13 +129,13 @@ class StagingArea:
         ]
 
     def _describe(self, folder: Path, manifest: Manifest, started: float) -> None:
-        """Lets `status` know what the draft will be."""
+        """Describes the unfinished artifact, for `status`."""
         begun = dataclasses.replace(manifest, record=record(started))
         with replacing(folder / MANIFEST) as new:
             write_json(new, dataclasses.asdict(begun))
 
     def _seal(self, staging: Staging, manifest: Manifest, started: float) -> None:
-        """Writes the manifest into the draft and moves the draft into place."""
+        """Writes the manifest and moves the folder into place."""
         folder = staging.folder
         (folder / MANIFEST).unlink()
         sealed = dataclasses.replace(
@@ -159,7 +159,7 @@ class StagingArea:
         return self.folder.with_name(f"{self.folder.name}.old")
 
     def _recover(self) -> None:
-        """Ends what a killed process left between its two renames."""
+        """Completes or undoes what a process killed between its two renames left."""
         if not self._aside.exists():
             return
         if self.target.exists():
@@ -168,7 +168,7 @@ class StagingArea:
             self._aside.rename(self.target)
 
     def _sweep(self) -> None:
-        """Removes the folder of drafts where no draft of another run waits in it."""
+        """Removes the parent folder where it holds no other staging folder."""
         with contextlib.suppress(OSError):
             self.folder.rmdir()
 

@@ -1,0 +1,103 @@
+"""Late fusion in closed form: policies over the two probability vectors (thesis, section 4.5.1).
+
+Shapes: `o_img` and `o_txt` are the baselines' probabilities [n, categories]; what a policy returns
+are probabilities [n, categories] again, so that its largest entries are its suggestions and ties go
+to the lowest index.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.fusion import log_linear as pooling
+from adcat.probabilities import log, softmax
+from adcat.types import Labels, Probs
+
+Parameters: TypeAlias = dict[str, Any]
+
+
+class Evidence(NamedTuple):
+    """What a policy may be fitted on."""
+
+    o_img: Probs  # of validation ads [n, categories]
+    o_txt: Probs  # likewise
+    labels: Labels  # [n]
+    prior: NDArray[np.float64]  # from the training part [categories]
+    regularisation: float
+
+
+class SingleModalityEvidence(NamedTuple):
+    """What the prediction of ads with a single modality may be fitted on."""
+
+    o: Probs  # of such validation ads [n, categories], by the one classifier that can read them
+    labels: Labels  # [n]
+    prior: NDArray[np.float64]  # from the training part [categories]
+    regularisation: float
+
+
+class SingleModality(NamedTuple):
+    """How to predict an ad with a single modality, and how to fit the parameters of that."""
+
+    prediction: Callable[..., NDArray[np.floating]]
+    fit: Callable[[SingleModalityEvidence], Parameters]
+
+
+def max_policy(o_img: Probs, o_txt: Probs) -> NDArray[np.floating]:
+    """p = argmax max(o_img, o_txt): the prediction of the more confident baseline."""
+    return _normalised(np.maximum(o_img, o_txt))
+
+
+def sum_max(o_img: Probs, o_txt: Probs) -> NDArray[np.floating]:
+    """p = argmax (o_img + o_txt): the sum rule (Kittler et al., 1998, equation 11)."""
+    return _normalised(o_img + o_txt)
+
+
+def product_max(o_img: Probs, o_txt: Probs) -> NDArray[np.floating]:
+    """p = argmax (o_img ⊙ o_txt): the product rule (Kittler et al., 1998, equation 8)."""
+    return softmax(log(o_img) + log(o_txt))
+
+
+def product_prior(o_img: Probs, o_txt: Probs, prior: list[float]) -> NDArray[np.floating]:
+    """p(c) ∝ o_txt(c) o_img(c) / prior(c): the product rule (Kittler et al., 1998, equation 7).
+
+    What follows where text and image are independent given the category.
+    """
+    return softmax(log(o_img) + log(o_txt) - log(np.asarray(prior)))
+
+
+def log_linear(
+    o_img: Probs, o_txt: Probs, prior: list[float], w_txt: float, w_img: float, gamma: float
+) -> NDArray[np.floating]:
+    """log p(c) = w_txt log o_txt(c) + w_img log o_img(c) + γ log prior(c) - log Z."""
+    return pooling.pool([o_txt, o_img], np.asarray(prior), np.array([w_txt, w_img, gamma]))
+
+
+def fit_log_linear(evidence: Evidence) -> Parameters:
+    """Finds the three weights on validation ads."""
+    o_img, o_txt, labels, prior, regularisation = evidence
+    weights = pooling.fit([o_txt, o_img], labels, prior, regularisation)
+    names = ("w_txt", "w_img", "gamma")
+    return {"prior": prior.tolist(), **dict(zip(names, weights.tolist(), strict=True))}
+
+
+def log_linear_single(o: Probs, prior: list[float], w: float, gamma: float) -> NDArray[np.floating]:
+    """log p(c) = w log o(c) + γ log prior(c) - log Z."""
+    return pooling.pool([o], np.asarray(prior), np.array([w, gamma]))
+
+
+def fit_log_linear_single(evidence: SingleModalityEvidence) -> Parameters:
+    """Finds the two weights on validation ads that have that modality only."""
+    o, labels, prior, regularisation = evidence
+    w, gamma = pooling.fit([o], labels, prior, regularisation).tolist()
+    return {"prior": prior.tolist(), "w": w, "gamma": gamma}
+
+
+def take_prior(evidence: Evidence) -> Parameters:
+    """Takes the prior of the training part."""
+    return {"prior": evidence.prior.tolist()}
+
+
+def _normalised(scores: NDArray[np.floating]) -> NDArray[np.floating]:
+    return scores / scores.sum(axis=-1, keepdims=True)

@@ -1,0 +1,97 @@
+"""What a fusion policy is: one value that holds all that is known of it."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adcat.fusion.closed_forms import Evidence, Parameters, SingleModality
+from adcat.fusion.networks import Network, Tensor
+from adcat.fusion.policy_settings import PolicySettings
+from adcat.fusion.samples import evenly
+from adcat.fusion.search_spaces import space
+from adcat.types import Labels, Probs
+
+Build: TypeAlias = Callable[[Sequence[Tensor], int, PolicySettings], Network]
+Factors: TypeAlias = Callable[
+    [Mapping[str, Probs], Labels, PolicySettings], NDArray[np.float32]
+]  # from the baselines' probabilities by name, such as `image_probs`
+
+PROBS = ("image_probs", "text_probs")
+VECTORS = ("image_vectors", "text_vectors")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """What is known of every policy."""
+
+    name: str
+    in_words: str  # how it works
+    options: tuple[str, ...] = ()  # the fields of `PolicySettings` that it reads
+    published: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # values of options
+    reads: tuple[str, ...] = PROBS  # arrays
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it combines vectors, not probabilities."""
+        return not set(self.reads) <= set(PROBS)
+
+    def values(self, settings: PolicySettings) -> dict[str, Any]:
+        """The values of its options."""
+        return {name: getattr(settings, name) for name in self.options}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClosedForm(_Shared):
+    """A function of the two probability arrays, and how its parameters are fitted.
+
+    Without `single_modality` an ad with a single modality gets the prediction of its classifier,
+    which every rule here reduces to without the other one.
+    """
+
+    tuned_on: ClassVar[str] = "nothing"
+
+    combine: Callable[..., NDArray[np.floating]]
+    fit: Callable[[Evidence], Parameters] = lambda evidence: {}
+    fitted_on: str = "nothing"
+    single_modality: SingleModality | None = None
+
+    @property
+    def form(self) -> str:
+        """What the thesis' tables call its type."""
+        return "heuristic policy" if self.fitted_on == "nothing" else "fitted policy"
+
+    def learns_from(self, settings: PolicySettings) -> str:
+        """The part that its parameters are fitted on, if any."""
+        return self.fitted_on
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkPolicy(_Shared):
+    """A network that is built from Keras tensors of the arrays that it reads."""
+
+    tuned_on: ClassVar[str] = "validation"
+
+    build: Build
+    factors: Factors = evenly  # B_n of its loss
+    # That one operation is shared among: for small ones several cost more than they give; 0 is one
+    # per core.
+    threads: int = 1
+
+    @property
+    def form(self) -> str:
+        """What the thesis' tables call its type."""
+        return "early fusion" if self.is_early else "network policy"
+
+    def learns_from(self, settings: PolicySettings) -> str:
+        """The part whose ads it learns from."""
+        return settings.fit_on
+
+    def space(self) -> dict[str, Any]:
+        """The hyperopt expressions of the settings that a search varies."""
+        return space(self.options, self.is_early)
+
+
+Policy: TypeAlias = ClosedForm | NetworkPolicy

@@ -1,0 +1,109 @@
+"""The settings of the fusion policies; which of them a policy reads, `policies.py` says."""
+
+import dataclasses
+from typing import ClassVar, Literal, TypeAlias
+
+from adcat.settings import option, seed_option
+
+Activation: TypeAlias = Literal["sigmoid", "relu", "tanh", "none"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """What every network reads."""
+
+    panel: ClassVar = "Training"
+
+    fit_on: Literal["train", "validation"] = option(
+        "train", "Part that a network learns from: train, or 70 % of validation."
+    )
+    fraction: float = option(1.0, "Share of that part to learn from.", low=0.001, high=1, dry_run=1)
+    tune: int = option(
+        0, "Trials of a search for its settings; 0 for none.", low=0, panel="Search", dry_run=2
+    )
+    tune_algorithm: Literal["tpe", "random"] = option(
+        "tpe", "How the search draws its trials.", panel="Search"
+    )
+    tune_fraction: float = option(
+        0.1,
+        "Share of the ads that each trial uses.",
+        low=0.001,
+        high=1,
+        panel="Search",
+        dry_run=1,
+    )
+    hidden_layers: int = option(1, "Number of hidden layers.", low=1, high=3)
+    hidden_units: int = option(100, "Units of each hidden layer.", low=1)
+    hidden_activation: Activation = option("tanh", "Activation of the hidden layers.")
+    learning_rate: float = option(0.001, "Initial learning rate.", low=0)
+    optimizer: Literal["adam", "rmsprop", "sgd"] = option("adam", "Optimizer.")
+    keep_probability: float = option(
+        1.0, "Share of hidden outputs that dropout keeps; 1 turns it off.", low=0.01, high=1
+    )
+    l2_weight: float = option(
+        0.0, "L2 penalty: weight of Σ w² / 2 over the weights, biases excluded.", low=0
+    )
+    batch_size: int = option(32, "Ads per training step.", low=1)
+    standardise: bool = option(False, "Standardise the inputs with training statistics.")
+    schedule: Literal["printed", "prose"] = option(
+        "printed",
+        "Learning rate decay of Algorithm 1: as printed (at every 4th failure in total) or as "
+        "described in the thesis' prose (at 3 failures in a row).",
+    )
+    max_epochs: int = option(200, "Maximum number of epochs.", low=1, dry_run=1)
+    seed: int = seed_option()
+
+
+@dataclasses.dataclass(frozen=True)
+class ClosedFormSettings:
+    """What the policies in closed form read."""
+
+    panel: ClassVar = "Closed forms"
+
+    regularisation: float = option(
+        1.0, "How strongly the weights are pulled towards the plain product.", low=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class LateSettings:
+    """What only late networks read."""
+
+    panel: ClassVar = "Late networks"
+
+    image_boost: float = option(
+        1.0, "C: the factor in the loss of ads that the image gets right.", low=0
+    )
+    boost_form: Literal["c", "one-plus-c"] = option(
+        "c", "The factor is C, as in the thesis, or 1 + C, as its name suggests."
+    )
+    image_power: float = option(1.0, "Exponent of the image probabilities.", low=0)
+    text_power: float = option(1.0, "Exponent of the text probabilities.", low=0)
+    renormalise: bool = option(
+        False, "Normalise the powers to sum to 1; the thesis does not say so."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EarlySettings:
+    """What only early networks read."""
+
+    panel: ClassVar = "Early networks"
+
+    l2_normalise_text: bool = option(False, "Scale every text vector to length 1.")
+    transformer_size: int = option(100, "Units of the transformation layers.", low=1)
+    transformer_activation: Activation = option("relu", "Activation of the transformation layers.")
+    transform_image: bool = option(True, "Give the image vector a transformation layer.")
+    transform_text: bool = option(True, "Give the text vector a transformation layer.")
+    transformer_dropout: bool = option(False, "Apply dropout to the transformation layers too.")
+    pooling: Literal["average", "max"] = option("average", "How the two vectors are pooled.")
+    similarity: Literal["cosine", "dot"] = option(
+        "cosine", "Similarity of a transformed image and a transformed text."
+    )
+    negatives: int = option(1, "Texts of another category per ad.", low=1)
+    aux_weight: float = option(0.0, "Weight of the auxiliary loss.", low=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicySettings(TrainingSettings, EarlySettings, LateSettings, ClosedFormSettings):
+    """Every setting that some policy reads."""

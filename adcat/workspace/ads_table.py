@@ -1,0 +1,61 @@
+"""The table of ads of a split: its columns, checked where it is read."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcat.errors import expecting
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ADS = "ads.parquet"
+AVAILABILITY = "modality"  # the column that says what an ad has; absent where all have both
+DIGEST = "image_digest"  # empty where the image was not read
+
+
+def ads_schema(incomplete: bool = False) -> "pa.Schema":
+    """The columns; with one more where ads may lack their text or their photo."""
+    import pyarrow as pa
+
+    names = ["id", "part", "row", "title", "description", "category", "label", "image", DIGEST]
+    types = {"row": pa.int64(), "label": pa.int32()}
+    columns = [*names, *([AVAILABILITY] if incomplete else [])]
+    return pa.schema({name: types.get(name, pa.string()) for name in columns})
+
+
+def stream_ads(path: Path, columns: Sequence[str], batch: int) -> Iterator["pa.RecordBatch"]:
+    """Streams columns of all ads, as `ads_schema` promises them; without a modality all have both.
+
+    Raises:
+      BadInputError: the file holds something else.
+    """
+    import pyarrow.parquet as pq
+
+    with expecting(path, "table of ads"), pq.ParquetFile(path) as file:
+        for chunk in file.iter_batches(batch_size=batch, columns=stored_columns(file, columns)):
+            yield promised(chunk, columns)
+
+
+def stored_columns(file: Any, columns: Sequence[str]) -> list[str]:
+    """The columns that the file is asked for: all but an absent modality."""
+    return [name for name in columns if name != AVAILABILITY or name in file.schema_arrow.names]
+
+
+def promised(chunk: "pa.RecordBatch", columns: Sequence[str]) -> "pa.RecordBatch":
+    """The columns of a chunk in the types of `ads_schema`.
+
+    Raises:
+      ValueError: text is not UTF-8, or a value is missing.
+    """
+    import pyarrow as pa
+
+    schema = ads_schema(incomplete=True)
+    if AVAILABILITY in columns and AVAILABILITY not in chunk.schema.names:
+        chunk = chunk.append_column(AVAILABILITY, pa.repeat("both", chunk.num_rows))
+    found = chunk.select(columns).cast(pa.schema([schema.field(name) for name in columns]))
+    found.validate(full=True)
+    for name in found.schema.names:
+        if name != DIGEST and found[name].null_count:
+            raise ValueError(f"an ad has no {name}")
+    return found
