@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from adcat.data.rejections import REASONS, Reason, Rejections
 from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
-from adcat.data.spellings import doubts, merged
+from adcat.data.spellings import checked_spellings
 from adcat.data.splitting import (
     NO_KEY,
     class_counts,
@@ -142,7 +142,9 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     with workspace.split.write(portable) as staging:
         rows = read_rows(table, staging.checkpoints / "rows.arrow", progress)
         found = validate_rows(rows, images, settings.image_check, keep, progress)
-        category = _spelt(rows.category, found.rejections, settings.merge_spellings, progress)
+        category = checked_spellings(
+            rows.category, found.rejections, settings.merge_spellings, progress
+        )
         deal = _deal(dataclasses.replace(rows, category=category), found, settings)
         counts = _write(staging.folder, rows, deal, progress)
         staging.record.update(images=str(images), table=str(settings.ads.resolve()))
@@ -155,20 +157,6 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         if keep:
             staging.notes["incomplete"] = deal.found.incomplete.counts()
     return _report(deal, counts, settings, workspace.split.path)
-
-
-def _spelt(category: Codes, rejections: Rejections, merge: bool, progress: Progress) -> Codes:
-    """The categories under one spelling each if asked for; otherwise doubts are only said."""
-    used, counts = np.unique(category.codes[rejections.accepted], return_counts=True)
-    names = category.names(used)
-    if merge:
-        kept = merged(names, counts)
-        category = Codes(category.recode(used, used[kept]), category.values)
-        left = np.unique(kept)
-        names, counts = [names[i] for i in left], np.bincount(kept, counts)[left]
-    for doubt in doubts(names, counts.astype(int)):
-        progress.say(f"warning: {doubt}")
-    return category
 
 
 def _deal(rows: Rows, found: ValidatedRows, settings: Settings) -> _Deal:
@@ -205,7 +193,7 @@ def _number_categories(
         raise BadInputError(
             f"{settings.ads} leaves {accepted.sum()} ads of {len(found)} categories "
             f"{str(found)[:MOST_OF_A_NAME]}; expected at least two categories\n"
-            f"rejected: {_counted(rejections)}"
+            f"rejected: {rejections.in_words()}"
         )
     order = sorted(range(len(found)), key=found.__getitem__)
     return [found[i] for i in order], category.recode(used[order], np.arange(len(order)))
@@ -301,12 +289,8 @@ def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Rep
         f"the largest, {largest[1]}, has {largest[3]:.1f} % of the ads",
     ]
     if deal.availabilities is not None:
-        kept = _counted(deal.found.incomplete)
+        kept = deal.found.incomplete.in_words()
         lines.insert(1, f"kept though incomplete: {kept} ({folder / INCOMPLETE})")
     if accepted < rows:
-        lines.insert(1, f"rejected: {_counted(deal.rejections)}")
+        lines.insert(1, f"rejected: {deal.rejections.in_words()}")
     return Report(lines, [table])
-
-
-def _counted(reasons: Rejections) -> str:
-    return ", ".join(f"{n:,} {reason}" for reason, n in reasons.counts().items()) or "none"

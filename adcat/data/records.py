@@ -14,9 +14,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from adcat.errors import BadInputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MORE_LINES = 100  # that a row with escaped quotes may span
 OTHER_DELIMITERS = ",;\t|"
@@ -191,3 +194,19 @@ def json_value(ad: Mapping[str, Any], names: Iterable[str]) -> str | None:
         if len(keys) == 1:
             return json_text(ad[keys[0]])
     return ""
+
+
+def arrow_text(values: "pa.Array") -> "pa.Array":
+    """Values as text: a missing one is empty, a whole number has no point."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    text = values.cast(pa.string())
+    if pa.types.is_floating(values.type):  # whole numbers that shared a column with a missing one
+        text = pc.if_else(pc.is_nan(values), "", text)  # pyright: ignore[reportAttributeAccessIssue]
+        text = pc.replace_substring_regex(text, r"\.0$", "")  # pyright: ignore[reportAttributeAccessIssue]
+    text = text.fill_null("")
+    text.validate(full=True)  # Arrow reads text that is not UTF-8 without a word
+    return text

@@ -51,3 +51,7 @@ class Rejections:
         """How many rows have which reason; only reasons that occur."""
         counts = np.bincount(self.codes[~self.accepted], minlength=len(REASONS)).tolist()
         return {reason: n for reason, n in zip(REASONS, counts, strict=True) if n}
+
+    def in_words(self) -> str:
+        """The counts, such as `2 image unreadable`."""
+        return ", ".join(f"{n:,} {reason}" for reason, n in self.counts().items()) or "none"

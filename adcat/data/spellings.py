@@ -7,6 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.data.rejections import Rejections
+from adcat.data.row_validation import Codes
+from adcat.progress import Progress
+
 MISSING = ("nan", "null", "none", "n/a")
 
 
@@ -47,3 +51,19 @@ def _spellings(names: Sequence[str]) -> dict[str, list[int]]:
 
 def _counted(names: Sequence[str], counts: NDArray[np.integer], positions: Sequence[int]) -> str:
     return ", ".join(f"{names[position]!r} ({counts[position]:,})" for position in positions)
+
+
+def checked_spellings(
+    category: Codes, rejections: Rejections, merge: bool, progress: Progress
+) -> Codes:
+    """Warns of doubtful spellings of categories, or merges them under one spelling each."""
+    used, counts = np.unique(category.codes[rejections.accepted], return_counts=True)
+    names = category.names(used)
+    if merge:
+        kept = merged(names, counts)
+        category = Codes(category.recode(used, used[kept]), category.values)
+        left = np.unique(kept)
+        names, counts = [names[i] for i in left], np.bincount(kept, counts)[left]
+    for doubt in doubts(names, counts.astype(int)):
+        progress.say(f"warning: {doubt}")
+    return category

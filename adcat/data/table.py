@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adcat.data.records import (
+    arrow_text,
     best_delimiter,
     decoded_lines,
     json_objects,
@@ -282,23 +283,7 @@ def _parquet_batch(headers: Mapping[str, str], batch: "pa.RecordBatch") -> "pa.R
             columns[column] = pa.array([None if column == "id" else ""] * rows, pa.string())
             continue
         try:
-            columns[column] = _as_text(batch[headers[column]])
+            columns[column] = arrow_text(batch[headers[column]])
         except pa.ArrowException as error:
             raise pa.ArrowInvalid(f"column {headers[column]!r}: {error}") from None
     return pa.RecordBatch.from_pydict(columns)
-
-
-def _as_text(values: "pa.Array") -> "pa.Array":
-    """Values as text: a missing one is empty, a whole number has no point."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    text = values.cast(pa.string())
-    if pa.types.is_floating(values.type):  # whole numbers that shared a column with a missing one
-        text = pc.if_else(pc.is_nan(values), "", text)  # pyright: ignore[reportAttributeAccessIssue]
-        text = pc.replace_substring_regex(text, r"\.0$", "")  # pyright: ignore[reportAttributeAccessIssue]
-    text = text.fill_null("")
-    text.validate(full=True)  # Arrow reads text that is not UTF-8 without a word
-    return text
