@@ -276,7 +276,7 @@ def _measure(
 ) -> Measured:
     found, categories = results[model.name], len(split.categories)
     counts = count_categories(found, categories)
-    is_compared = model.name != baseline
+    reference = None if model.name == baseline else results[baseline]
     return Measured(
         source=model,
         kind=kind,
@@ -284,9 +284,7 @@ def _measure(
         on_validation=on_validation,
         scores=score(found, counts),
         interval=accuracy_interval(found.correct),
-        over_baseline=paired_difference(found.correct, results[baseline].correct)
-        if is_compared
-        else None,
+        over_baseline=reference and paired_difference(found.correct, reference.correct),
         counts=counts,
         by_availability={
             name: score(found.of(ads), count_categories(found.of(ads), categories))
