@@ -47,7 +47,7 @@ def expecting(path: Path, expected: str) -> Iterator[None]:
       expected: what it should be.
 
     Raises:
-      MissingArtifactError: there is no such file.
+      MissingArtifactError: the file is missing.
       BadInputError: it is something else.
     """
     try:

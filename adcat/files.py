@@ -24,7 +24,7 @@ def open_array(path: Path, rows: int, columns: int | None = None) -> NDArray[np.
       columns: how many there must be, if that is known.
 
     Raises:
-      MissingArtifactError: there is no such file.
+      MissingArtifactError: the file is missing.
       BadInputError: it holds something else.
     """
     with expecting(path, "array"):
@@ -81,7 +81,7 @@ def append_json_line(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Reads the records of a file of JSON lines; none where there is no such file.
+    """Reads the records of a file of JSON lines; empty where the file is missing.
 
     A last line that a kill cut short is removed from the file.
     """

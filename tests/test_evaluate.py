@@ -242,7 +242,7 @@ def test_without_validation_ads_the_baseline_compared_with_is_simply_named(tmp_p
     make_features(made, {"validation": none, "test": both})
     result = run(made)
     assert result.exit_code == 0, result.output
-    assert "text is the baseline named first: there are no validation ads" in result.stdout
+    assert "text is the baseline named first, since no validation ads" in result.stdout
 
 
 def test_probabilities_that_are_none_end_the_command_and_leave_no_artifact(workspace):

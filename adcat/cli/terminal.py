@@ -23,9 +23,9 @@ from rich.text import Text
 from adcat.progress import Task
 from adcat.tables import Report, Table
 
-SECONDS_BETWEEN_LINES = 10  # of progress, where stderr is no terminal
+SECONDS_BETWEEN_LINES = 10  # of progress, where stderr is not a terminal
 # Control characters but the end of a line, marks that turn the direction of writing around, blanks
-# without a width, other ends of a line, bytes that are no text.
+# without a width, other ends of a line, bytes that are not text.
 UNSEEN = re.compile(
     "[\0-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ud800-\udfff]"

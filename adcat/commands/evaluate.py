@@ -89,7 +89,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
 
 
 def _current_search(workspace: Workspace, progress: Progress) -> Artifact | None:
-    """The search over attention's settings; None where there is no current one."""
+    """The search over attention's settings; None without a current one."""
     search = workspace.attention_search
     if not search.path.exists():
         return None

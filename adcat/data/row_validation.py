@@ -1,4 +1,4 @@
-"""Reads a table of ads and finds out what there is of each row (thesis, section 4.1).
+"""Reads a table of ads and validates each row (thesis, section 4.1).
 
 What decides about a row is kept as numbers, so that memory holds a few bytes per row: the rows
 themselves wait in a file.
@@ -60,7 +60,7 @@ def read_rows(table: InputTable, file: Path, progress: Progress) -> Rows:
     """Reads the table once, into the file and into what decides about its rows.
 
     Raises:
-      BadInputError: it is no table of ads.
+      BadInputError: it is not a table of ads.
     """
     import pyarrow as pa
 
@@ -113,7 +113,7 @@ class ValidatedRows:
 
     @property
     def incomplete(self) -> Rejections:
-        """Why an accepted row is no whole ad; the other rows have no reason."""
+        """Why an accepted row is incomplete; the other rows have no reason."""
         codes = np.where(self.texts.accepted, self.images.codes, self.texts.codes)
         return Rejections(np.where(self.rejections.accepted, codes, -1).astype(np.int8))
 
@@ -121,7 +121,7 @@ class ValidatedRows:
 def validate_rows(
     rows: Rows, folder: Path, check: Check, keep_incomplete: bool, progress: Progress
 ) -> ValidatedRows:
-    """Rejects rows that are no ad, and digests the images of the others.
+    """Rejects invalid rows, and digests the images of the others.
 
     Of rows with the same id the first that is an ad is kept.
 

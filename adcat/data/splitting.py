@@ -45,7 +45,7 @@ def duplicate_groups(
       among: the rows that are ads: [rows].
 
     Returns:
-      The number of each ad's group, counted from 0, -1 for a row that is no ad: [rows].
+      The number of each ad's group, counted from 0, -1 for a rejected row: [rows].
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

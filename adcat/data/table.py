@@ -52,7 +52,7 @@ class InputTable:
         """Streams the rows in their order; none is left out.
 
         A batch has the columns `row` (int64, the data row counted from 1), `malformed` (bool) and
-        those of `COLUMNS` (strings; empty where there is no value). Ids, categories and images
+        those of `COLUMNS` (strings; empty for a missing value). Ids, categories and images
         come without surrounding blanks, categories in Unicode's form NFC; a table without ids has
         the numbers of its rows for them. Of a malformed row (a
         wrong number of fields, a broken quotation, no JSON object) only the id is given, if it can

@@ -257,7 +257,7 @@ def _choose_baseline(
     if len(baselines) == 1:
         return first, "the only baseline"
     if not len(on_validation[first].labels):
-        return first, "the baseline named first: there are no validation ads to choose by"
+        return first, "the baseline named first, since no validation ads exist to choose by"
     better = max(
         baselines,
         key=lambda model: on_validation[model.name].selection_score(model.is_tuned_on_validation),

@@ -33,7 +33,7 @@ def build(side: int, weights: str | None) -> "keras.Model":
         the top layers (`.h5`, `.weights.h5`) or of a model (`.keras`); None for random ones.
 
     Raises:
-      BadInputError: there are no such weights.
+      BadInputError: the weights cannot be found.
     """
     keras = import_tensorflow().keras
     body = _imagenet(side) if weights == IMAGENET else _random(side)

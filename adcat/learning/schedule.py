@@ -97,7 +97,7 @@ def learning_rate(history: Sequence[Evaluation], schedule: Schedule) -> float:
 def decays(history: Sequence[Evaluation], schedule: Schedule) -> int:
     """How often validation has stalled: `patience` evaluations in a row without a better one.
 
-    The start is no measure: a network all of whose layers begin to move first becomes worse.
+    The start does not count: a network all of whose layers begin to move first becomes worse.
     """
     best, waited, stalls = (-math.inf,), 0, 0
     for evaluation in history[1:]:

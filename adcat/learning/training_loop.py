@@ -64,7 +64,7 @@ def train(
       title: what the progress calls this training.
 
     Raises:
-      DivergedError: the loss is no longer a number.
+      DivergedError: the loss is not finite.
     """
     schedule = run.schedule
     optimizer = make_optimizer(schedule.optimizer)

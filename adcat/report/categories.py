@@ -85,11 +85,13 @@ def confusion_section(evaluation: Evaluation, read: ReadShown) -> Section:
     names = evaluation.categories
     if not pairs:
         conclusion = f"{evaluation.chosen.name} makes no error on these ads."
-        return Section("confusion", "What is taken for what?", conclusion, [])
+        return Section("confusion", "Which categories are confused?", conclusion, [])
     first, all_of_them = len(pairs[0].rows), sum(len(pair.rows) for pair in pairs)
     conclusion = f"{evaluation.chosen.name} makes {many(wrong, 'error')}, "
     if first == 1:
-        conclusion += "no two of them between the same categories, so there is no single cause."
+        conclusion += (
+            "no two of them between the same categories, so no single cause explains them."
+        )
     else:
         conclusion += (
             f"{first:,} of them between {names[pairs[0].first]} and {names[pairs[0].second]}, and "
@@ -109,7 +111,10 @@ def confusion_section(evaluation: Evaluation, read: ReadShown) -> Section:
     )
     gallery = _examples(evaluation, read, pairs[:ILLUSTRATED])
     return Section(
-        "confusion", "What is taken for what?", conclusion, [Shown(table, "confusion"), gallery]
+        "confusion",
+        "Which categories are confused?",
+        conclusion,
+        [Shown(table, "confusion"), gallery],
     )
 
 

@@ -48,7 +48,7 @@ def reliability_section(evaluation: Evaluation) -> Section:
         "reliability",
         "Can the confidence be trusted?",
         f"{chosen.name} is on average {points(gap)} {too}; accuracy differs from confidence by "
-        f"{points(error)} on average over bins of equal confidence (expected calibration error). "
+        f"{points(error)} averaged over ten bins of confidence (expected calibration error). "
         "Choose thresholds by measured precision, as above, not by confidence alone.",
         [Shown(table, "reliability", _NOTE), _reliability_chart(found)],
     )
@@ -91,7 +91,7 @@ def automation_section(evaluation: Evaluation) -> Section:
 
 
 _HOW = (
-    "The threshold is the lowest confidence above which the validation ads reach the required "
+    "The threshold is the lowest confidence from which on validation ads reach the required "
     "precision; its effect is measured on the ads of this report. An accepted error is an accepted "
     "ad in a wrong category."
 )

@@ -100,8 +100,8 @@ def models_to_report(
     """The models of these names; without names, every one that is sound and knows the part.
 
     Raises:
-      BadInputError: there is no such model, or it has no probabilities of the training ads.
-      MissingArtifactError: there is no model at all.
+      BadInputError: a model does not exist, or lacks probabilities of the training ads.
+      MissingArtifactError: no model exists.
       StaleArtifactError: a model that was named is stale, or every model is.
     """
     if names:
