@@ -42,7 +42,7 @@ def opened(monkeypatch):
         return read_text(path, *args, **options)
 
     def opening(file, source, *args, **options):
-        counts[Path(str(getattr(source, "name", source)))] += 1
+        counts[Path(source) if isinstance(source, str | Path) else source] += 1
         return open_parquet(file, source, *args, **options)
 
     monkeypatch.setattr(Path, "read_text", reading)
