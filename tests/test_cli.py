@@ -158,9 +158,12 @@ def test_the_help_of_a_choice_shows_its_defaults(shapes):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--height 1", "an option of box, not of line\nline reads --shape, --length"),
-        ("--length 1 --shape dot", "an option of line, square, box, not of dot\ndot reads --shape"),
-        ("--seed 1", "not read by any of them\nline reads --shape, --length"),
+        ("--height 1", "option of --shape box, not of line\n--shape line reads --shape, --length"),
+        (
+            "--length 1 --shape dot",
+            "option of --shape line, square, box, not of dot\n--shape dot reads --shape",
+        ),
+        ("--seed 1", "not read by any\n--shape line reads --shape, --length"),
     ],
 )  # fmt: skip
 def test_an_option_that_the_choice_does_not_read_is_refused(shapes, words, told):
@@ -193,6 +196,7 @@ def complete(line, **env):
         ("adcat -w {root} error-groups text m", ["max"]),
         ("adcat -w {root} predict --model o", ["our-own"]),
         ("adcat -w {root} export out --model i", ["image"]),
+        ("adcat -w {root} fuse --name ", ["max", "our-own"]),
         ("adcat -w {root}/none evaluate ", []),
         ("adcat -w {root}/split/ads.parquet evaluate ", []),
         ("adcat status --nonsense ", []),

@@ -191,8 +191,11 @@ def test_every_model_learns_the_categories(workspace, model):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--tfidf-c", 100), "Error: --tfidf-c is an option of tfidf, not of fasttext\n"),
-        (("--model", "tfidf", "--epochs", 2), "--epochs is an option of fasttext, not of tfidf\n"),
+        (("--tfidf-c", 100), "Error: --tfidf-c is an option of --model tfidf, not of fasttext\n"),
+        (
+            ("--model", "tfidf", "--epochs", 2),
+            "--epochs is an option of --model fasttext, not of tfidf\n",
+        ),
     ],
 )
 def test_an_option_of_another_model_is_an_error(workspace, words, told):

@@ -44,7 +44,7 @@ def build(
         choice, read = values[selector], read_by(settings)
         unread = [name for name in chosen if name not in read[choice]]
         if unread:
-            fail(_refusal(unread[0], choice, read))
+            fail(_refusal(settings.selector, unread[0], choice, read))
     preset = settings.thesis(chosen) if values.get("preset") else {}
     return settings(**{**preset, **chosen})
 
@@ -58,10 +58,11 @@ def read_by(settings: type[Any]) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _refusal(name: str, choice: str, read: Mapping[str, Mapping[str, Any]]) -> str:
+def _refusal(selector: str, name: str, choice: str, read: Mapping[str, Mapping[str, Any]]) -> str:
+    by = flag(selector)
     readers = ", ".join(other for other in read if name in read[other])
-    where = f"an option of {readers}, not of {choice}" if readers else "not read by any of them"
-    return f"{flag(name)} is {where}\n{choice} reads {', '.join(map(flag, read[choice]))}"
+    where = f"an option of {by} {readers}, not of {choice}" if readers else "not read by any"
+    return f"{flag(name)} is {where}\n{by} {choice} reads {', '.join(map(flag, read[choice]))}"
 
 
 _PRESET = inspect.Parameter(

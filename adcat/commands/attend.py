@@ -63,7 +63,9 @@ class Settings(AttentionTraining):
     blur: float = option(
         0.5, "Gaussian blur of the attention drawn over a photo, in locations of the map.", low=0
     )
-    name: str = option("", "Name of the model; by default attend- and the setting, as in c-wh.")
+    name: str = option(
+        "", "Name of the model; by default attend- and the setting, as in c-wh.", completes="attend"
+    )
 
     @classmethod
     def options_of(cls, stage: str) -> dict[str, Any]:
