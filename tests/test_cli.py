@@ -158,10 +158,13 @@ def test_the_help_of_a_choice_shows_its_defaults(shapes):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--height 1", "option of --shape box, not of line\n--shape line reads --shape, --length"),
+        (
+            "--height 1",
+            "an option of --shape box, not of line\n--shape line reads --shape, --length",
+        ),
         (
             "--length 1 --shape dot",
-            "option of --shape line, square, box, not of dot\n--shape dot reads --shape",
+            "an option of --shape line, square, box, not of dot\n--shape dot reads --shape",
         ),
         ("--seed 1", "not read by any\n--shape line reads --shape, --length"),
     ],
