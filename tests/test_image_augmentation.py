@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from adcat.image.augmentation import augmented_view, random_crop, with_saturation
+from adcat.image.augmentation import augmented_crop, random_crop, with_saturation
 
 SIDES = st.integers(1, 3000)
 SEEDS = st.integers(0, 2**32)
@@ -74,7 +74,7 @@ def gray(tmp_path):
 
 
 def test_brightness_moves_all_pixels_alike_within_its_limits(gray):
-    views = [augmented_view(gray, 8, (0, i)) for i in range(300)]
+    views = [augmented_crop(gray, 8, (0, i)) for i in range(300)]
     assert all(np.ptp(view) < 1e-6 for view in views)  # gray has no saturation to change
     shifts = np.array([(view.mean() + 1) / 2 - 0.4 for view in views])
     assert -0.13 <= shifts.min() < -0.12
@@ -85,7 +85,7 @@ def test_brightness_moves_all_pixels_alike_within_its_limits(gray):
 def test_a_view_stays_within_its_range(tmp_path, value):
     path = tmp_path / "a.png"
     Image.new("RGB", (8, 8), (value, 255 - value, value)).save(path)
-    views = np.stack([augmented_view(path, 8, (i,)) for i in range(50)])
+    views = np.stack([augmented_crop(path, 8, (i,)) for i in range(50)])
     assert views.dtype == np.float32
     assert views.shape == (50, 8, 8, 3)
     assert views.min() >= -1
@@ -96,7 +96,7 @@ def test_half_of_the_views_are_mirrored(tmp_path):
     path = tmp_path / "a.png"
     ramp = np.tile(np.arange(0, 250, 10, dtype=np.uint8)[None, :, None], (25, 1, 3))
     Image.fromarray(ramp).save(path)
-    views = (augmented_view(path, 8, (i,)) for i in range(400))
+    views = (augmented_crop(path, 8, (i,)) for i in range(400))
     mirrored = sum(view[:, 0].mean() > view[:, -1].mean() for view in views)
     assert 160 < mirrored < 240
 
@@ -105,13 +105,13 @@ def test_a_view_is_a_function_of_its_seed(gray, tmp_path):
     path = tmp_path / "noise.png"
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(256, size=(30, 40, 3), dtype=np.uint8)).save(path)
-    once, again = (augmented_view(path, 8, (3, 1, 4)) for _ in range(2))
+    once, again = (augmented_crop(path, 8, (3, 1, 4)) for _ in range(2))
     np.testing.assert_array_equal(once, again)
-    assert abs(once - augmented_view(path, 8, (3, 2, 4))).max() > 0.01
+    assert abs(once - augmented_crop(path, 8, (3, 2, 4))).max() > 0.01
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (7, 7)])
 def test_tiny_photos_are_augmented(tmp_path, size):
     path = tmp_path / "a.png"
     Image.new("RGB", size, (255, 0, 0)).save(path)
-    assert augmented_view(path, 75, (0,)).shape == (75, 75, 3)
+    assert augmented_crop(path, 75, (0,)).shape == (75, 75, 3)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from adcat.data.images import central_view, open_image, stream_batches
+from adcat.data.images import central_crop, open_image, stream_batches
 from adcat.data.thread_map import THREADS, map_ahead
 from adcat.errors import BadInputError
 
@@ -118,7 +118,7 @@ def test_a_large_photo_is_decoded_smaller_and_looks_the_same(tmp_path):
 
 def test_the_central_view_leaves_the_border_out_and_keeps_the_pixels(tmp_path):
     image = noise(6, 6)
-    view = central_view(save(tmp_path, image, "a.png"), side=4, fraction=4 / 6)
+    view = central_crop(save(tmp_path, image, "a.png"), side=4, fraction=4 / 6)
     expected = np.asarray(image, np.float64)[1:5, 1:5] / 127.5 - 1
     assert view.dtype == np.float32
     np.testing.assert_allclose(view, expected, atol=1e-6)
@@ -127,14 +127,14 @@ def test_the_central_view_leaves_the_border_out_and_keeps_the_pixels(tmp_path):
 def test_the_central_view_of_a_wide_photo_is_squeezed_not_cut(tmp_path):
     image = Image.new("RGB", (16, 8), RED)
     image.paste(GREEN, (8, 0, 16, 8))
-    view = central_view(save(tmp_path, image, "a.png"), side=4, fraction=0.5)
+    view = central_crop(save(tmp_path, image, "a.png"), side=4, fraction=0.5)
     assert (view[:, 0] == [1, -1, -1]).all()
     assert (view[:, 3] == [-1, 1, -1]).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1), (7, 7), (3, 2)])
 def test_tiny_photos_are_read(tmp_path, size):
-    view = central_view(save(tmp_path, Image.new("RGB", size, RED), "a.png"), 75, 0.875)
+    view = central_crop(save(tmp_path, Image.new("RGB", size, RED), "a.png"), 75, 0.875)
     assert view.shape == (75, 75, 3)
     assert (view == [1, -1, -1]).all()
 
@@ -142,7 +142,7 @@ def test_tiny_photos_are_read(tmp_path, size):
 def test_batches_come_in_order(tmp_path):
     paths = [save(tmp_path, Image.new("RGB", (2, 2), (i, 0, 0)), f"{i}.png") for i in range(20)]
     batches = list(
-        stream_batches(lambda path: central_view(path, 2, 1), [paths[:8], paths[8:16], paths[16:]])
+        stream_batches(lambda path: central_crop(path, 2, 1), [paths[:8], paths[8:16], paths[16:]])
     )
     assert [len(batch) for batch in batches] == [8, 8, 4]
     reds = (np.concatenate(batches)[:, 0, 0, 0] + 1) * 127.5

@@ -157,9 +157,9 @@ def test_a_photo_that_vanished_stops_the_run_which_then_goes_on(workspace, monke
     assert not workspace.image_model.path.exists()
     missing.write_bytes(content)
     read = []
-    original = classifier.central_view
+    original = classifier.central_crop
     monkeypatch.setattr(
-        classifier, "central_view", lambda path, *how: (read.append(path), original(path, *how))[1]
+        classifier, "central_crop", lambda path, *how: (read.append(path), original(path, *how))[1]
     )
     assert run(workspace, *options(**SMALL, stage="head")).exit_code == 0
     assert not [path for path in read if path.endswith("train-0.png")]  # it was done before

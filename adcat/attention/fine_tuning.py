@@ -13,7 +13,7 @@ from adcat.attention.config import AttentionTraining
 from adcat.attention.insertion import Point, cut
 from adcat.data.thread_map import map_ahead
 from adcat.image import classifier, inception
-from adcat.image.frozen import Views, run_once
+from adcat.image.frozen import Crops, run_once
 from adcat.image.inference import Forward, compiled, fold_batch_norm
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.image.stages import DROPOUT
@@ -121,24 +121,24 @@ def _train_attention(
     """
     below = model.parts.below
     shape, forward = below.output.shape[1:], compiled(below)
-    all_views = [
-        Views(model.image, images, count, settings.seed)
+    all_crops = [
+        Crops(model.image, images, count, settings.seed)
         for (images, _), count in ((training, settings.views), (validation, 1))
     ]
-    map_bytes = 4 * math.prod(shape) * sum(map(len, all_views))
+    map_bytes = 4 * math.prod(shape) * sum(map(len, all_crops))
     folder = run.checkpoint.with_name(f"maps-{settings.insert_at}")
     folder.mkdir(exist_ok=True)
 
-    def examples(part: str, views: Views, text_vectors: Vectors) -> Examples:
+    def examples(part: str, crops: Crops, text_vectors: Vectors) -> Examples:
         if map_bytes > settings.cache_limit * GIGABYTE:
-            return with_text(computed(forward, views), text_vectors)
-        maps = run_once(forward, views, shape, folder / f"{part}.maps", run)
-        return with_text(stored(maps, views.images.labels), text_vectors)
+            return with_text(computed(forward, crops), text_vectors)
+        maps = run_once(forward, crops, shape, folder / f"{part}.maps", run)
+        return with_text(stored(maps, crops.images.labels), text_vectors)
 
     return training_loop.train(
         frozen_network(model),
-        examples("train", all_views[0], training[1]),
-        examples("validation", all_views[1], validation[1]),
+        examples("train", all_crops[0], training[1]),
+        examples("validation", all_crops[1], validation[1]),
         run,
         "attention",
     )
@@ -154,16 +154,16 @@ def frozen_network(model: AttentionModel) -> "keras.Model":
     return keras.Model([maps, text], model.logits(above(model.step([maps, t])[0]), t))
 
 
-def computed(forward: Forward, views: Views) -> Examples:
-    """The outputs of a frozen network for views of photos, computed each time."""
-    n = len(views.images)
+def computed(forward: Forward, crops: Crops) -> Examples:
+    """The outputs of a frozen network for crops of photos, computed each time."""
+    n = len(crops.images)
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
-        first = epoch % views.count * n
+        first = epoch % crops.count * n
 
         def make(rows: Rows) -> Inputs:
-            return tuple(forward(np.stack([views.read(first + row) for row in rows])))
+            return tuple(forward(np.stack([crops.read(first + row) for row in rows])))
 
         return map_ahead(make, batches)
 
-    return Examples(views.images.labels, stream)
+    return Examples(crops.images.labels, stream)

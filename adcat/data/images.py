@@ -79,7 +79,7 @@ def _on_white(image: "Image") -> "Image":
     return image.convert("RGB")
 
 
-def central_view(path: Path | str, side: int, fraction: float) -> Images:
+def central_crop(path: Path | str, side: int, fraction: float) -> Images:
     """Reads a photo as it is predicted from: its central part, resized: [side, side, 3].
 
     TF-Slim's preprocessing at test time; the thesis does not state its own.
@@ -113,7 +113,7 @@ def stream_batches(
     """Reads batches of photos in threads, ahead of their use: [n, height, width, 3] each.
 
     Args:
-      read: reads one photo, such as `central_view` of a path.
+      read: reads one photo, such as `central_crop` of a path.
       batches: what it is called with; the photos come in this order.
     """
     return map_ahead(lambda batch: np.stack([read(item) for item in batch]), batches)

@@ -20,14 +20,14 @@ SATURATION = (0.5, 1.5)  # factor; the thesis prints "offset", TensorFlow multip
 CROP_ATTEMPTS = 100
 
 
-def augmented_view(path: Path | str, side: int, seed: tuple[int, ...]) -> Images:
-    """Reads one random view of a photo for training: [side, side, 3] in [-1, 1].
+def augmented_crop(path: Path | str, side: int, seed: tuple[int, ...]) -> Images:
+    """Reads one random crop of a photo for training: [side, side, 3] in [-1, 1].
 
     Args:
       path: the photo.
       side: height and width of the result in pixels.
       seed: decides every random choice, so that an interrupted training goes on with the same
-        views; such as the run's seed, the epoch and the ad's row.
+        crops; such as the run's seed, the epoch and the ad's row.
     """
     random = np.random.default_rng(seed)
     image = open_image(path, side)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adcat.data.images import Images, central_view
+from adcat.data.images import Images, central_crop
 from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.files import write_json
 from adcat.image import inception
@@ -50,7 +50,7 @@ class ImageModel:
 
     def read(self, path: Path | str) -> Images:
         """Reads a photo as the network expects it: [side, side, 3]."""
-        return central_view(path, self.side, self.central_fraction)
+        return central_crop(path, self.side, self.central_fraction)
 
 
 def build(side: int, categories: int, weights: str | None) -> ImageModel:

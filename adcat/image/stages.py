@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from adcat.image import inception
 from adcat.image.classifier import ImageModel
-from adcat.image.frozen import Views, run_once
+from adcat.image.frozen import Crops, run_once
 from adcat.image.inference import compiled
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.learning.examples import stored
@@ -34,7 +34,7 @@ def train_last_layer(
     training: LabelledImages,
     validation: LabelledImages,
     run: Run,
-    views: int,
+    crops: int,
     scaled: bool,
 ) -> list[Evaluation]:
     """Stage (a): runs the frozen network over the photos once, and trains on its vectors.
@@ -44,18 +44,18 @@ def train_last_layer(
       training: what is learned from.
       validation: what says when to stop.
       run: how, for how long, and where state and vectors are kept.
-      views: of each training photo; the first is the central one, the others are random.
+      crops: of each training photo; the first is the central one, the others are random.
       scaled: whether it learns behind a scaling of the vectors, as a random network needs;
         ImageNet's are on one scale, and do a little better left alone.
     """
     forward = compiled(model.network, inception.VECTORS)
 
-    def vectors(part: str, images: LabelledImages, views: int) -> Vectors:
+    def vectors(part: str, images: LabelledImages, crops: int) -> Vectors:
         path = run.checkpoint.with_name(f"{part}.vectors")
-        views_of = Views(model, images, views, run.schedule.seed)
-        return run_once(forward, views_of, [model.dimension], path, run)
+        crops_of = Crops(model, images, crops, run.schedule.seed)
+        return run_once(forward, crops_of, [model.dimension], path, run)
 
-    made = vectors("train", training, views)
+    made = vectors("train", training, crops)
     examples = (
         stored(made, training.labels),
         stored(vectors("validation", validation, 1), validation.labels),
@@ -126,7 +126,7 @@ def train_all_layers(
     validation: LabelledImages,
     run: Run,
 ) -> "tuple[list[Evaluation], keras.Model]":
-    """Stage (b): trains all layers on the photos, another random view of each in every epoch.
+    """Stage (b): trains all layers on the photos, another random crop of each in every epoch.
 
     Args:
       model: what is trained.

@@ -29,16 +29,16 @@ class Examples:
 
 
 def stored(outputs: NDArray[np.float32], labels: Labels) -> Examples:
-    """What a frozen network made of one or several views of every photo.
+    """What a frozen network made of one or several crops of every photo.
 
     Args:
-      outputs: [views × n, ...], view by view; epochs take the views in turn.
+      outputs: [crops × n, ...], crop by crop; epochs take the crops in turn.
       labels: [n]
     """
     n = len(labels)
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
-        view = epoch % (len(outputs) // n)
-        return ((np.asarray(outputs[view * n + rows]),) for rows in batches)
+        crop = epoch % (len(outputs) // n)
+        return ((np.asarray(outputs[crop * n + rows]),) for rows in batches)
 
     return Examples(labels, stream)
