@@ -4,10 +4,11 @@ From a field follow the command-line option, its line in `--help`, its bounds ch
 the artifact's manifest. What a settings class may have besides:
 
 * `panel`: the heading that its own options stand under in `--help`; `panels`: their order.
-* `thesis(given)`, a class method: the thesis' published values as keyword arguments; `--preset
-  thesis` then appears by itself.
 * `selector`: the field that decides which others are read, such as `policy`; and the class method
-  `options_of(choice)`: the fields that a choice reads, each with the default in effect for it.
+  `reads(choice, field)`: whether a choice reads a field.
+* `needs`: the fields that are read only where another is on, such as `tune`, or off: `not tune`.
+* `published`: the thesis' values by field, or by choice and field; `--preset thesis` then appears
+  by itself. With `is_preset` it is on.
 """
 
 import dataclasses

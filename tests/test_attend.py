@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from adcat.attention.search import grid, read_trials
 from adcat.cli.app import app
+from adcat.cli.options import read_by
 from adcat.commands.attend import Settings, attend
 from adcat.evaluation.error_groups import FIGURES
 from adcat.progress import Silent
@@ -171,9 +172,9 @@ def test_preset_thesis_leaves_the_attention_unscaled(workspace):
 
 
 def test_only_the_stage_attention_reads_views_and_the_limit_of_stored_maps():
-    of_all, of_attention = (Settings.options_of(stage) for stage in ("all", "attention"))
+    of_all, of_attention = (read_by(Settings)[stage] for stage in ("all", "attention"))
     assert of_attention.keys() - of_all.keys() == {"views", "cache_limit"}
-    assert of_attention == dataclasses.asdict(Settings())
+    assert of_attention == dataclasses.asdict(Settings(stage="attention"))
 
 
 def test_a_missing_input_is_named(tmp_path):

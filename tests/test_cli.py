@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import COMMANDS, app
 from adcat.cli.help import SettingsCommand
-from adcat.cli.options import build, parameters
+from adcat.cli.options import build, parameters, read_by
 from adcat.settings import flag, option, seed_option
 from adcat.workspace.layout import Workspace
 
@@ -101,7 +101,7 @@ def test_the_options_stand_under_headings_the_deciding_one_first():
 def test_the_help_of_a_choice_shows_what_it_reads(words):
     output = run("train-text", *words).output
     shown = set(re.findall(r"^  --([a-z0-9-]+)", output, re.MULTILINE))
-    read = {flag(name)[2:] for name in settings_of("train-text").options_of("cnn")}
+    read = {flag(name)[2:] for name in read_by(settings_of("train-text"))["cnn"]}
     assert shown == {*read, "preset", "dry-run", "help"}
     assert "With --model" not in output
 
@@ -111,16 +111,27 @@ class Shape:
     """Settings with a choice that decides which others are read."""
 
     selector: ClassVar = "shape"
+    is_preset: ClassVar = True
+    published: ClassVar = {
+        "line": {"length": 9.0},
+        "square": {"length": 2.0},
+        "box": {"length": 2.0, "height": 5.0},
+    }
+    needs: ClassVar = {"colour": "filled", "border": "not filled"}
 
     shape: Literal["line", "square", "box", "dot"] = option("line", "The shape.")
     length: float = option(1.0, "Its length.")
     height: float = option(1.0, "Its height.")
     seed: int = seed_option()
 
-    @classmethod
-    def options_of(cls, choice):
-        lengths = {"line": {"length": 9.0}, "square": {"length": 2.0}, "box": {"length": 2.0}}
-        return {**lengths.get(choice, {}), **({"height": 5.0} if choice == "box" else {})}
+    filled: bool = option(False, "Whether it is filled.")
+    colour: str = option("red", "What it is filled with.")
+    border: int = option(1, "Width of its border.")
+
+    @staticmethod
+    def reads(shape, field):
+        unread = {"dot": {"length", "height"}, "box": set()}
+        return field not in {"seed", *unread.get(shape, {"height"})}
 
 
 @pytest.fixture
@@ -160,13 +171,21 @@ def test_the_help_of_a_choice_shows_its_defaults(shapes):
     [
         (
             "--height 1",
-            "an option of --shape box, not of line\n--shape line reads --shape, --length",
+            "an option of --shape box, not of line\n"
+            "--shape line reads --shape, --length, --filled, --colour, --border",
         ),
         (
             "--length 1 --shape dot",
-            "an option of --shape line, square, box, not of dot\n--shape dot reads --shape",
+            "an option of --shape line, square, box, not of dot\n"
+            "--shape dot reads --shape, --filled, --colour, --border",
         ),
-        ("--seed 1", "not read by any\n--shape line reads --shape, --length"),
+        (
+            "--seed 1",
+            "not read by any\n"
+            "--shape line reads --shape, --length, --filled, --colour, --border",
+        ),
+        ("--colour red", "read with --filled only"),
+        ("--border 2 --filled", "read without --filled only"),
     ],
 )  # fmt: skip
 def test_an_option_that_the_choice_does_not_read_is_refused(shapes, words, told):

@@ -6,6 +6,7 @@ from handmade import NETWORKS, make_split, write_arrays
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
+from adcat.cli.options import read_by
 from adcat.commands.fuse import Settings
 from adcat.fusion.fused_model import load
 from adcat.fusion.policies import POLICIES
@@ -148,7 +149,7 @@ def test_settings_that_were_chosen_on_validation_ads_are_not_called_out_of_fold(
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_manifest_has_what_the_policy_reads_and_the_command_line_its_values(made, policy):
     fuse(made, "--policy", policy, *(("--max-epochs", 1) if policy in NETWORKS else ()))
-    expected = {**Settings.options_of(policy), **({"max_epochs": 1} if policy in NETWORKS else {})}
+    expected = {**read_by(Settings)[policy], **({"max_epochs": 1} if policy in NETWORKS else {})}
     assert expected.pop("name") == ""
     assert made.fused(policy).manifest().settings == expected
 
@@ -164,7 +165,7 @@ def test_the_manifest_has_what_the_policy_reads_and_the_command_line_its_values(
     ],
 )
 def test_the_options_of_a_policy_have_its_own_defaults(policy, read):
-    found = Settings.options_of(policy)
+    found = read_by(Settings)[policy]
     assert {"policy": policy, "name": "", **read}.items() <= found.items()
     assert (len(found) == 2 + len(read)) == (policy not in NETWORKS)
     unread = {"max": "seed", "log-linear": "tune", "image-boost-prop": "boost_form"}

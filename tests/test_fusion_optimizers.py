@@ -6,7 +6,7 @@ from adcat.learning.runtime import import_tensorflow
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_it_takes_the_steps_of_keras_optimiser(name):
+def test_it_takes_the_steps_of_keras_optimizer(name):
     tf = import_tensorflow()
     rng = np.random.default_rng(0)
     start = [rng.normal(size=shape).astype(np.float32) for shape in ((3, 2), (2,))]

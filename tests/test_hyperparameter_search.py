@@ -8,7 +8,7 @@ from hyperopt import hp
 from adcat.errors import BadInputError, DivergedError
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy_settings import PolicySettings
-from adcat.learning.hyperparameter_search import read_trials, search
+from adcat.learning.hyperparameter_search import SearchOptions, read_trials, search
 from adcat.progress import Silent
 
 
@@ -32,7 +32,7 @@ def tried(log):
 
 
 def run(log, trials=25, score=score, algorithm="tpe", seed=0):
-    return search(space(), score, trials, algorithm, seed, log, Silent())
+    return search(space(), score, SearchOptions(trials, algorithm), seed, log, Silent())
 
 
 @pytest.mark.parametrize("algorithm", ["tpe", "random"])
@@ -100,7 +100,9 @@ def test_another_seed_is_another_search(tmp_path):
 def test_every_network_has_a_space_of_its_own_settings(policy, tmp_path):
     seen = []
     score = lambda settings, seed: seen.append(settings) or 0.0  # noqa: E731
-    search(POLICIES[policy].space(), score, 12, "random", 0, tmp_path / "log", Silent())
+    search(
+        POLICIES[policy].space(), score, SearchOptions(12, "random"), 0, tmp_path / "log", Silent()
+    )
     for settings in seen:
         PolicySettings(**settings)
         assert set(settings) < set(POLICIES[policy].options)

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from adcat import thesis
 from adcat.errors import BadInputError, DivergedError
 from adcat.text import word_sums
 from adcat.text.corpus import Corpus, TextFacts
@@ -283,7 +284,8 @@ def test_ngram_lengths_that_contradict_each_other_are_an_error():
 
 
 def test_the_published_settings_are_those_of_the_thesis():
-    assert FastTextSettings.thesis({}) == {
+    assert thesis.settings("train-text")["fasttext"] == {
+        "text_cleaning": "thesis",
         "learning_rate": 0.9683111567577267,
         "lr_update_rate": 100,
         "dim": 100,

@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
+from adcat.cli.options import read_by
 from adcat.commands.train_image import Settings, train_image
 from adcat.image import classifier
 from adcat.image.extraction import load, stream_features
@@ -193,6 +194,12 @@ def test_all_layers_are_trained_with_an_auxiliary_head(workspace):
     assert notes == {"fitted_on": "train", "training_steered_by": "validation"}
 
 
+def test_views_are_refused_where_no_last_layer_is_trained(tmp_path):
+    result = run(make_workspace(tmp_path), "--weights", "none", "--stage", "all", "--views", 2)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: --views is for training the last layer")
+
+
 def test_a_model_of_its_own_serves_as_weights_and_is_recorded_without_its_place(trained, tmp_path):
     source, _ = trained
     workspace = make_workspace(tmp_path)
@@ -239,11 +246,11 @@ def test_a_split_without_validation_ads_is_refused(tmp_path):
 
 
 def test_the_last_layer_has_its_own_epochs_and_patience():
-    of_all, of_head = (Settings.options_of(stage) for stage in ("all", "head"))
+    of_all, of_head = (read_by(Settings)[stage] for stage in ("all", "head"))
     assert of_all.keys() - of_head.keys() == {"epochs", "patience"}
     assert of_head["learning_rate"] == Settings().learning_rate
 
 
 def test_the_thesis_settings_are_those_of_a_3_2():
     published = {"learning_rate": 0.001, "batch_size": 32, "optimizer": "rmsprop"}
-    assert Settings.thesis({}).items() >= published.items()
+    assert Settings.published.items() >= published.items()

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import app
 from adcat.commands.train_text import OPTIONS
-from adcat.learning.hyperparameter_search import search
+from adcat.learning.hyperparameter_search import SearchOptions, search
 from adcat.progress import Silent
 from adcat.text.registry import load
 from adcat.text.search_space import SPACES
@@ -256,8 +256,8 @@ def test_a_search_that_was_killed_ends_like_one_that_was_not(tmp_path):
 def test_every_model_has_a_space_of_its_own_settings(model, tmp_path):
     seen = []
     search(
-        SPACES[model](), lambda settings, seed: seen.append(settings) or 0.0, 8, "random", 0,
-        tmp_path / "log", Silent(),
+        SPACES[model](), lambda settings, seed: seen.append(settings) or 0.0,
+        SearchOptions(8, "random"), 0, tmp_path / "log", Silent(),
     )  # fmt: skip
     assert {name for settings in seen for name in settings} <= set(
         OPTIONS[model].__dataclass_fields__

@@ -38,7 +38,7 @@ BORDER = [
     *(percent("attention at the border"), percent("flat attention")),
 ]
 NOTE = (
-    "The photo; the photo under its attention, darker where there was less; the ten places with "
+    "The photo; the photo under its attention, darker where there was less; the ten positions with "
     "the most attention. Bold: the true category"
 )
 
@@ -110,7 +110,7 @@ def _example_reader(ads: AttendedAds, model: AttentionModel, blur: float) -> Rea
         weights = ads.maps[row].reshape(model.map_shape)
         pictures = [image, overlay(seen, weights, blur), squares(seen, weights)]
         found = [(ads.categories[c], p) for c, p in best(ads.probs[row], PREDICTIONS)]
-        return Example(pictures, ad["title"], ad["category"], {"answer": found})
+        return Example(pictures, ad["title"], ad["category"], {"prediction": found})
 
     return read
 

@@ -11,7 +11,7 @@ from adcat.data.thread_map import THREADS, map_ahead
 from adcat.image.labelled_images import LabelledImages
 from adcat.types import Probs, Vectors
 
-Mask: TypeAlias = NDArray[np.bool_]  # [places]
+Mask: TypeAlias = NDArray[np.bool_]  # [positions]
 
 
 def stream_predictions(
@@ -27,7 +27,7 @@ def stream_predictions(
     Args:
       model: says how photos are read.
       forward: the model, compiled.
-      photos: the ads' [n].
+      images: the ads' [n].
       text_vectors: their text vectors [n, dimension].
       batch_size: photos that are in work at a time.
       done: ads at the start that are left out.
@@ -43,7 +43,7 @@ def stream_predictions(
 
 
 def border(height: int, width: int) -> Mask:
-    """The outermost ring of the places of a map."""
+    """The outermost ring of the positions of a map."""
     ring = np.ones((height, width), np.bool_)
     ring[1:-1, 1:-1] = False
     return ring.ravel()

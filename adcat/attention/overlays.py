@@ -1,6 +1,6 @@
 """Photos with the attention that they got drawn over them (thesis, section 5.3.1 and A.4).
 
-A map lies over the part of the photo that the network saw, its places on a regular grid.
+A map lies over the part of the photo that the network saw, its positions on a regular grid.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from adcat.probabilities import highest
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Map = NDArray[np.floating]  # α of the places of a photo: [height, width]
+Map = NDArray[np.floating]  # α of the positions of a photo: [height, width]
 
 TOP_POSITIONS = 10
 DARKEST = 0.15  # what is left of the light where attention is lowest
@@ -30,9 +30,9 @@ def overlay(image: "Image", weights: Map, blur: float) -> "Image":
     """The photo under its attention as a transparent filter: the darker, the less of it.
 
     Args:
-      photo: what the network saw.
+      image: what the network saw.
       weights: the map.
-      blur: standard deviation of the Gaussian filter, in places of the map.
+      blur: standard deviation of the Gaussian filter, in positions of the map.
     """
     from PIL import Image, ImageFilter
 
@@ -47,12 +47,12 @@ def overlay(image: "Image", weights: Map, blur: float) -> "Image":
 
 
 def squares(image: "Image", weights: Map) -> "Image":
-    """The photo, darkened, with the places of highest attention as white squares.
+    """The photo, darkened, with the positions of highest attention as white squares.
 
-    A brighter square is a place of higher attention.
+    A brighter square is a position of higher attention.
 
     Args:
-      photo: what the network saw.
+      image: what the network saw.
       weights: the map.
     """
     from PIL import Image, ImageDraw

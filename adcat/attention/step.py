@@ -1,8 +1,8 @@
 """The attention step (thesis, section 4.7).
 
 Query from the text, keys and values from the maps inside a network: scaled dot-product attention
-(Vaswani et al., 2017, equation 1) with one query. Over places (`wh`) every place of the photo is a
-key, over channels (`c`) every feature map is one.
+(Vaswani et al., 2017, equation 1) with one query. Over positions (`wh`) every position of the photo
+is a key, over channels (`c`) every feature map is one.
 """
 
 import math
@@ -33,7 +33,7 @@ def attention_step(
     Args:
       shape: of the maps.
       text_dimension: the length of the text vector t.
-      over: what the keys a [L, d_a] are: L places with d_a channels, or L channels with d_a places.
+      over: what the keys a [L, d_a] are: L positions of d_a channels, or the other way round.
       form: whether the keys are weighted, or summed with their weights.
       scale: `count` multiplies the weights by L, so that flat attention leaves the maps as they
         were; summed keys are on the scale of one key and have no need of it.
@@ -59,7 +59,7 @@ def attention_step(
 
 
 def _keys(maps: Any, shape: Shape, over: Over) -> Any:
-    """Flattens maps [n, H, W, C] to places [n, HW, C] or to feature maps [n, C, HW]."""
+    """Flattens maps [n, H, W, C] to positions [n, HW, C] or to feature maps [n, C, HW]."""
     ops = import_tensorflow().keras.ops
     height, width, channels = shape
     positions = ops.reshape(maps, (-1, height * width, channels))

@@ -23,8 +23,9 @@ def parameters(settings: type[Any]) -> list[inspect.Parameter]:
     made = [
         _parameter(settings, field, hints[field.name]) for field in dataclasses.fields(settings)
     ]
-    if hasattr(settings, "thesis"):
-        made.append(_PRESET.replace(default=getattr(settings, "default_preset", None)))
+    if hasattr(settings, "published"):
+        is_preset = getattr(settings, "is_preset", False)
+        made.append(_PRESET.replace(default="thesis" if is_preset else None))
     return made
 
 
@@ -36,26 +37,36 @@ def build(
 ) -> Any:
     """Makes the settings; what the user gave beats the preset, the preset beats the defaults.
 
-    Calls `fail` with what is wrong if the user gave an option that his choice does not read.
+    Calls `fail` with what is wrong if the user gave an option that is not read.
     """
     chosen = {name: value for name, value in values.items() if name != "preset" and given(name)}
-    selector = getattr(settings, "selector", None)
-    if selector:
-        choice, read = values[selector], read_by(settings)
-        unread = [name for name in chosen if name not in read[choice]]
-        if unread:
-            fail(_refusal(settings.selector, unread[0], choice, read))
-    preset = settings.thesis(chosen) if values.get("preset") else {}
-    return settings(**{**preset, **chosen})
+    selector = getattr(settings, "selector", "")
+    read = read_by(settings) if selector else {}
+    for name in chosen:
+        if selector and name not in read[values[selector]]:
+            fail(_refusal(selector, name, values[selector], read))
+        *without, needed = getattr(settings, "needs", {}).get(name, name).split()
+        if needed != name and bool(values[needed]) == bool(without):
+            fail(f"{flag(name)} is read {'without' if without else 'with'} {flag(needed)} only")
+    published = _published(settings, values.get(selector)) if values.get("preset") else {}
+    return settings(**{**published, **chosen})
 
 
 def read_by(settings: type[Any]) -> dict[str, Mapping[str, Any]]:
     """The fields that each choice of the selector reads, with the defaults in effect for it."""
-    selector = settings.selector
-    return {
-        choice: {selector: choice, **settings.options_of(choice)}
-        for choice in get_args(get_type_hints(settings)[selector])
-    }
+    found, defaults = {}, dataclasses.asdict(settings())
+    for choice in get_args(get_type_hints(settings)[settings.selector]):
+        in_effect = {**defaults, settings.selector: choice}
+        if getattr(settings, "is_preset", False):
+            in_effect |= _published(settings, choice)
+        found[choice] = {f: value for f, value in in_effect.items() if settings.reads(choice, f)}
+    return found
+
+
+def _published(settings: type[Any], choice: str | None) -> Mapping[str, Any]:
+    """The thesis' values for a choice."""
+    by_choice = all(isinstance(value, Mapping) for value in settings.published.values())
+    return settings.published.get(choice, {}) if by_choice else settings.published
 
 
 def _refusal(selector: str, name: str, choice: str, read: Mapping[str, Mapping[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adcat import thesis
 from adcat.attention import attention_model as attention
 from adcat.attention import search
 from adcat.attention.attention_model import AttentionModel
@@ -50,6 +51,11 @@ class Settings(AttentionTraining):
     panel: ClassVar = "Search"
     panels: ClassVar = ("Attention", "Training", "Search")
     selector: ClassVar = "stage"
+    published: ClassVar = thesis.settings("attend")
+    needs: ClassVar = {
+        **dict.fromkeys(("search_rate", "search_fraction"), "search"),
+        **dict.fromkeys(search.SEARCHED, "not search"),
+    }
 
     search: bool = option(
         False, "First try all insertion points over wh and c at every --search-rate; use the best."
@@ -67,28 +73,10 @@ class Settings(AttentionTraining):
         "", "Name of the model; by default attend- and the setting, as in c-wh.", completes="attend"
     )
 
-    @classmethod
-    def options_of(cls, stage: str) -> dict[str, Any]:
-        """The options that a stage reads, with their defaults; all layers are never stored."""
-        defaults = dataclasses.asdict(cls())
-        unread = ("views", "cache_limit") if stage == "all" else ()
-        return {name: value for name, value in defaults.items() if name not in unread}
-
-    @classmethod
-    def thesis(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Section 4.7 and Appendix A.3.2; the setting that Table 5.7 found best."""
-        del given
-        return {
-            "insert_at": "c",
-            "over": "wh",
-            "stage": "all",
-            "scale": "none",
-            "batch_size": 32,
-            "optimizer": "rmsprop",
-            "learning_rate": 0.001,
-            "patience": 2,
-            "evaluate_every": 5000,
-        }
+    @staticmethod
+    def reads(stage: str, field: str) -> bool:
+        """Whether a stage reads an option; where all layers are trained no map is stored."""
+        return stage == "attention" or field not in ("views", "cache_limit")
 
 
 def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Report:

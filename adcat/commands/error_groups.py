@@ -4,11 +4,12 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat import thesis
 from adcat.errors import BadInputError, MissingArtifactError
 from adcat.evaluation.error_groups import (
     ADS,
@@ -61,6 +62,8 @@ from adcat.workspace.models import ModelProbs, all_models, models_to_report, rea
 class Settings:
     """Which models are looked at on which ads, and what the galleries show."""
 
+    published: ClassVar = thesis.settings("error-groups")
+
     models: list[str] = argument(
         "Models to analyse: text, image, or the name of a fused or an attention model; by default "
         "all.",
@@ -74,12 +77,6 @@ class Settings:
     )
     ads: int = option(ADS, "Ads per category.", low=1, high=20, panel="Galleries")
     seed: int = seed_option()
-
-    @classmethod
-    def thesis(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Nothing to set: the defaults are those of the thesis, appendix A.2."""
-        del given
-        return {}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

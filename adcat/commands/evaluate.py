@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from adcat import thesis
 from adcat.attention.search import LOG
 from adcat.errors import AdcatError
 from adcat.evaluation.measuring import Evaluation, Measured, measure_models
@@ -13,7 +14,7 @@ from adcat.files import write_json
 from adcat.progress import Progress
 from adcat.report.against_thesis import thesis_section
 from adcat.report.approaches import approach_section, best_section
-from adcat.report.attention import attention_section, best_over_places
+from adcat.report.attention import attention_section, best_over_positions
 from adcat.report.availability import availability_section, top1_by_availability
 from adcat.report.categories import confusion_section, data_section, size_section
 from adcat.report.comparison import categories_table, models_section, pairs_section
@@ -40,6 +41,8 @@ DISTRIBUTION = "figure-4.1.svg"  # that `split` draws
 class Settings:
     """Which models are measured on which ads, and what they are shown beside."""
 
+    published: ClassVar = thesis.settings("evaluate")
+
     models: list[str] = argument(
         "Models to evaluate: text, image, or the name of a fused or an attention model; by default "
         "all.",
@@ -49,12 +52,6 @@ class Settings:
     part: Part = option("test", "Part to evaluate on; train is for text and image only.")
     compare: Literal["thesis"] | None = option(None, "Show the thesis' results alongside.")
     seed: int = seed_option()  # of the ads that are shown
-
-    @classmethod
-    def thesis(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Nothing to set: like the defaults, the thesis reports the test part (chapter 5)."""
-        del given
-        return {}
 
 
 def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -178,7 +175,7 @@ def _write_page(folder: Path, evaluation: Evaluation, sections: list[Section]) -
     page = render(
         "How well are ads put into categories?",
         facts,
-        [*sections, items_section(sections, best_over_places(evaluation))],
+        [*sections, items_section(sections, best_over_positions(evaluation))],
         folder / "figures",
     )
     (folder / PAGE).write_text(page, encoding="utf-8")

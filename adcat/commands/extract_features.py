@@ -3,14 +3,17 @@
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import AdcatError, BadInputError
+from adcat.image import extraction
+from adcat.image.extraction import Extractor
 from adcat.progress import Progress
 from adcat.settings import option
 from adcat.tables import Column, Report, Table
-from adcat.text.registry import cleaning_of
+from adcat.text import registry
+from adcat.text.registry import TextModel, cleaning_of
 from adcat.types import MODALITIES, PARTS, Modality, Part, Probs, Vectors, have
 from adcat.workspace.ads import (
     image_paths,
@@ -25,10 +28,6 @@ from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import TUNED_ON
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
-
-if TYPE_CHECKING:
-    from adcat.image.extraction import Extractor
-    from adcat.text.registry import TextModel
 
 TEXT = ("title", "description")
 Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
@@ -124,18 +123,15 @@ def _extract(
 _UNITS = {"text": "ads", "image": "images"}
 
 
-def _load(workspace: Workspace, modality: Modality) -> "TextModel | Extractor":
-    if modality == "text":
-        from adcat.text.registry import load
-    else:
-        from adcat.image.extraction import load
+def _load(workspace: Workspace, modality: Modality) -> TextModel | Extractor:
+    load = registry.load if modality == "text" else extraction.load
     return load(_classifier(workspace, modality).path)
 
 
 def _text_batches(
     split: Artifact,
     part: Part,
-    model: "TextModel",
+    model: TextModel,
     done: int,
     batch_size: int,
     cleaning: Cleaning,
@@ -147,11 +143,9 @@ def _text_batches(
 
 
 def _image_batches(
-    split: Artifact, part: Part, model: "Extractor", done: int, batch_size: int
+    split: Artifact, part: Part, model: Extractor, done: int, batch_size: int
 ) -> Batches:
-    from adcat.image.extraction import stream_features
-
-    return stream_features(model, image_paths(split, part, ["image"])[done:], batch_size)
+    return extraction.stream_features(model, image_paths(split, part, ["image"])[done:], batch_size)
 
 
 def _report(workspace: Workspace, made: Sequence[Modality], kept: Sequence[Modality]) -> Report:

@@ -50,8 +50,9 @@ class Choice:
 class Settings(PolicySettings, Choice):
     """The choice of a policy and every setting of any."""
 
-    default_preset = "thesis"  # without it a network would have settings that nobody published
-    selector: ClassVar[str] = "policy"
+    published: ClassVar = {name: policy.published for name, policy in POLICIES.items()}
+    is_preset: ClassVar = True  # else a network would have settings that nobody published
+    selector: ClassVar = "policy"
     panels: ClassVar = (
         "What to combine",
         "Closed forms",
@@ -61,18 +62,10 @@ class Settings(PolicySettings, Choice):
         "Search",
     )
 
-    @classmethod
-    def thesis(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The published settings of the policy (thesis, appendix A.3.3 and A.3.4)."""
-        return POLICIES[given.get("policy", cls.policy)].published
-
-    @classmethod
-    def options_of(cls, choice: str) -> Mapping[str, Any]:
-        """What a policy reads, each with its published value or else its default."""
-        policy = POLICIES[choice]
-        names = ("policy", "name", *policy.options)
-        defaults = {f.name: f.default for f in dataclasses.fields(cls) if f.name in names}
-        return {**defaults, "policy": choice, **policy.published}
+    @staticmethod
+    def reads(policy: str, field: str) -> bool:
+        """Whether a policy reads an option."""
+        return field in ("policy", "name", *POLICIES[policy].options)
 
 
 def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -139,10 +132,8 @@ def _tuned(
         model, _ = fit(policy, material, rows, tried, Silent())
         return model.parameters["validation_top1"]
 
-    best = search(
-        policy.space(), score, settings.tune, settings.tune_algorithm, settings.seed,
-        folder / "trials.jsonl", progress,
-    )  # fmt: skip
+    log = folder / "trials.jsonl"
+    best = search(policy.space(), score, settings, settings.seed, log, progress)
     return dataclasses.replace(settings, **best.settings)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat import thesis
 from adcat.data.rejections import REASONS, Reason, Rejections
 from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
 from adcat.data.spellings import checked_spellings
@@ -52,6 +53,7 @@ class Settings:
     """The table, what is asked of an ad, and the fractions (thesis, section 4.1)."""
 
     panels: ClassVar = ("Arguments", "The table", "The parts", "Which ads to keep")
+    published: ClassVar = thesis.settings("split")
 
     ads: Path = argument("Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet.")
     images: Path | None = option(
@@ -99,12 +101,6 @@ class Settings:
         panel="Which ads to keep",
     )
     seed: int = seed_option()
-
-    @classmethod
-    def thesis(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """The thesis, section 4.1: random, 80/20, then 10 % of the 80; duplicates unnoticed."""
-        del given
-        return {"test": 0.2, "validation": 0.1, "stratify": False, "duplicates": "ignore"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -185,7 +181,7 @@ def _deal(rows: Rows, found: ValidatedRows, settings: Settings) -> _Deal:
 def _number_categories(
     category: Codes, rejections: Rejections, settings: Settings
 ) -> tuple[list[str], NDArray[np.int32]]:
-    """The categories of the accepted rows, sorted, and the place of each row's: [rows]."""
+    """The categories of the accepted rows, sorted, and the index of each row's: [rows]."""
     accepted = rejections.accepted
     used = np.unique(category.codes[accepted])
     found = category.names(used)

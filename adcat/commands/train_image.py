@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
+from adcat import thesis
 from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.image import classifier, inception, stages
@@ -37,6 +38,7 @@ class Settings(TrainingOptions):
     panel: ClassVar = "Network"
     panels: ClassVar = ("Network", "Training")
     selector: ClassVar = "stage"
+    published: ClassVar = thesis.settings("train-image")
 
     weights: str = option(
         "imagenet",
@@ -50,25 +52,10 @@ class Settings(TrainingOptions):
         299, "Height and width in pixels that photos are resized to.", low=75, high=1024
     )
 
-    @classmethod
-    def options_of(cls, stage: str) -> dict[str, Any]:
-        """The options that a stage reads, with their defaults; the head has its own end."""
-        defaults = dataclasses.asdict(cls())
-        unread = ("epochs", "patience") if stage == "head" else ()
-        return {name: value for name, value in defaults.items() if name not in unread}
-
-    @classmethod
-    def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Section 4.3.2 and Appendix A.3.2."""
-        del given
-        return {
-            "weights": "imagenet",
-            "stage": "all",
-            "image_size": 299,
-            "batch_size": 32,
-            "optimizer": "rmsprop",
-            "learning_rate": 0.001,
-        }
+    @staticmethod
+    def reads(stage: str, field: str) -> bool:
+        """Whether a stage reads an option; the head's training has its own end."""
+        return stage == "all" or field not in ("epochs", "patience")
 
 
 def train_image(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -80,6 +67,10 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     (--weights none) skip the first stage, or with --stage head stay random below the last layer.
     An interrupted run resumes where it stopped.
     """
+    if settings.weights == RANDOM and settings.stage == "all" and settings.views > 1:
+        raise BadInputError(
+            "--views is for training the last layer, which --weights none leaves out"
+        )
     split = workspace.split
     split.check()
     if "image" not in read_modalities(split):

@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat import thesis
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import BadInputError
 from adcat.files import sha256
-from adcat.learning.hyperparameter_search import Trial, search
+from adcat.learning.hyperparameter_search import SearchOptions, Trial, search
 from adcat.progress import Progress, Silent
 from adcat.settings import flag, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
@@ -40,50 +41,31 @@ OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings, "cnn": CnnSetti
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(CnnSettings, TfidfSettings, FastTextSettings):
+class Settings(SearchOptions, CnnSettings, TfidfSettings, FastTextSettings):
     """Which text model, and its options."""
 
-    panel: ClassVar = "Search"
+    panel: ClassVar = "Text model"
     panels: ClassVar = (
-        "Text model",
+        panel,
         FastTextSettings.panel,
         TfidfSettings.panel,
         CnnSettings.panel,
     )
     selector: ClassVar = "model"
+    published: ClassVar = thesis.settings("train-text")
 
-    model: Literal["fasttext", "tfidf", "cnn"] = option(
-        "fasttext", "The text model.", panel="Text model"
-    )
+    model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "The text model.")
     text_cleaning: Cleaning = option(
         "thesis",
         "Remove punctuation, as in the thesis, or let markup and punctuation separate words.",
-        panel="Text model",
-    )
-    tune: int = option(
-        0, "Trials of a search for the model's main settings; 0 for none.", low=0, dry_run=2
-    )
-    tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
-    tune_fraction: float = option(
-        0.1, "Share of the training ads that each trial uses.", low=0.001, high=1, dry_run=1
     )
     seed: int = seed_option()
 
-    @classmethod
-    def options_of(cls, choice: str) -> dict[str, Any]:
-        """What a model reads: all options but the other models' own."""
-        own, others = (
-            {field.name for model in models for field in dataclasses.fields(OPTIONS[model])}
-            for models in ([choice], OPTIONS.keys() - {choice})
-        )
-        fields = dataclasses.fields(cls)
-        return {f.name: f.default for f in fields if f.name in own or f.name not in others}
-
-    @classmethod
-    def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings of the thesis' baseline; it publishes none of the other models."""
-        own = super().thesis(given) if given.get("model", "fasttext") == "fasttext" else {}
-        return {**own, "text_cleaning": "thesis"}
+    @staticmethod
+    def reads(model: str, field: str) -> bool:
+        """Whether a model reads an option: all do but for the other models' own."""
+        readers = [name for name, of in OPTIONS.items() if field in of.__dataclass_fields__]
+        return model in readers or not readers
 
 
 def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -151,10 +133,8 @@ def _search(
         model = module.train(corpus, chosen, seed, staging.checkpoints)
         return float(_correct_validation(split, model, settings.text_cleaning).mean())
 
-    return search(
-        SPACES[settings.model](), score, settings.tune, settings.tune_algorithm, settings.seed,
-        staging.folder / "trials.jsonl", progress,
-    )  # fmt: skip
+    log = staging.folder / "trials.jsonl"
+    return search(SPACES[settings.model](), score, settings, settings.seed, log, progress)
 
 
 def _corpus(split: Artifact, cleaning: Cleaning, progress: Progress) -> Corpus:

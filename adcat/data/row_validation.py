@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Codes:
     """A column of strings as numbers."""
 
-    codes: NDArray[np.int32]  # place of each row's value in `values`, NO_KEY if empty: [rows]
+    codes: NDArray[np.int32]  # index of each row's value in `values`, NO_KEY if empty: [rows]
     values: "pa.Array"  # each value once
 
     def recode(self, old: NDArray[np.integer], new: NDArray[np.integer]) -> NDArray[np.int32]:

@@ -47,7 +47,7 @@ def assign(correct: Mapping[str, NDArray[np.bool_]], availabilities: Availabilit
 
     Args:
       correct: by classifier, whether it is right: [n]. Without whole ads there may be only one.
-      kinds: what the ads have: [n].
+      availabilities: what the ads have: [n].
     """
     groups = np.full(len(availabilities), NO_GROUP, np.int8)
     whole = availabilities == "both"

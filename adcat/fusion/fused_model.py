@@ -73,7 +73,7 @@ class FusedModel:
 
         Args:
           arrays: of the part by name, such as `image_probs`: [n, columns].
-          kinds: what the ads of the part have: [n].
+          availabilities: what the ads of the part have: [n].
           rows: which of the ads.
           prior: [categories].
         """
@@ -107,7 +107,7 @@ def closed_form(
     Args:
       policy: how to combine.
       parameters: for ads that have both modalities.
-      lone: for ads that have one only, where the policy finds any.
+      single: for ads that have one only, where the policy finds any.
     """
     return FusedModel(
         policy,

@@ -1,4 +1,4 @@
-"""Optimisers as TensorFlow's fused kernels: one pass over a variable, where Keras' make a dozen.
+"""Optimizers as TensorFlow's fused kernels: one pass over a variable, where Keras' make a dozen.
 
 The update is most of the work of a step of these networks. Constants are Keras' defaults.
 """

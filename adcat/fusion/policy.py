@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat import thesis
 from adcat.fusion.closed_forms import Evidence, Parameters, SingleModality
 from adcat.fusion.networks import Network, Tensor
 from adcat.fusion.policy_settings import PolicySettings
@@ -30,8 +31,12 @@ class _Shared:
     name: str
     in_words: str  # how it works
     options: tuple[str, ...] = ()  # the fields of `PolicySettings` that it reads
-    published: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # values of options
     reads: tuple[str, ...] = PROBS  # arrays
+
+    @property
+    def published(self) -> Mapping[str, Any]:
+        """The values of its options that the thesis states."""
+        return thesis.settings("fuse").get(self.name, {})
 
     @property
     def is_early(self) -> bool:

@@ -3,13 +3,14 @@
 import dataclasses
 from typing import ClassVar, Literal, TypeAlias
 
+from adcat.learning.hyperparameter_search import SearchOptions
 from adcat.settings import option, seed_option
 
 Activation: TypeAlias = Literal["sigmoid", "relu", "tanh", "none"]
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(SearchOptions):
     """What every network reads."""
 
     panel: ClassVar = "Training"
@@ -18,20 +19,6 @@ class TrainingSettings:
         "train", "Part that a network learns from: train, or 70 % of validation."
     )
     fraction: float = option(1.0, "Share of that part to learn from.", low=0.001, high=1, dry_run=1)
-    tune: int = option(
-        0, "Trials of a search for its settings; 0 for none.", low=0, panel="Search", dry_run=2
-    )
-    tune_algorithm: Literal["tpe", "random"] = option(
-        "tpe", "How the search draws its trials.", panel="Search"
-    )
-    tune_fraction: float = option(
-        0.1,
-        "Share of the ads that each trial uses.",
-        low=0.001,
-        high=1,
-        panel="Search",
-        dry_run=1,
-    )
     hidden_layers: int = option(1, "Number of hidden layers.", low=1, high=3)
     hidden_units: int = option(100, "Units of each hidden layer.", low=1)
     hidden_activation: Activation = option("tanh", "Activation of the hidden layers.")

@@ -29,7 +29,7 @@ class Sample:
         return len(self.rows)
 
     def subset(self, chosen: NDArray[np.int64]) -> "Sample":
-        """The ads at these places of `rows`."""
+        """The ads at these positions of `rows`."""
         return dataclasses.replace(self, rows=np.sort(self.rows[chosen]))
 
     def split(self, share: float, seed: int) -> tuple["Sample", "Sample"]:

@@ -98,7 +98,7 @@ def _measurements(epoch: int) -> int:
 
 
 class Machine:
-    """A network with its optimiser and its compiled functions."""
+    """A network with its optimizer and its compiled functions."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ IMAGENET = "imagenet"
 def build(side: int, weights: str | None) -> "keras.Model":
     """Builds the network: photos [n, side, side, 3] -> vectors [n, 2048].
 
-    The vectors are the mean over all places of mixed10, which is what the last layer reads.
+    The vectors are the mean over all positions of mixed10, which is what the last layer reads.
 
     Args:
       side: height and width of the photos in pixels.

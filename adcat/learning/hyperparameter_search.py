@@ -10,16 +10,30 @@ import functools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from adcat.errors import BadInputError
 from adcat.files import append_json_line, read_json_lines
 from adcat.progress import Progress
+from adcat.settings import option
 
-Algorithm = Literal["tpe", "random"]
 RANDOM_TRIALS = 10  # before TPE has enough to estimate densities from
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchOptions:
+    """The options of the commands that search for their settings."""
+
+    panel: ClassVar = "Search"
+    needs: ClassVar = {"tune_algorithm": "tune", "tune_fraction": "tune"}
+
+    tune: int = option(0, "Trials of a search for the settings; 0 for none.", low=0, dry_run=2)
+    tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
+    tune_fraction: float = option(
+        0.1, "Share of the ads that each trial uses.", low=0.001, high=1, dry_run=1
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +53,7 @@ class Trial:
 def search(
     space: Mapping[str, Any],
     score: Callable[[Mapping[str, Any], int], float],
-    trials: int,
-    algorithm: Algorithm,
+    options: SearchOptions,
     seed: int,
     log: Path,
     progress: Progress,
@@ -51,8 +64,7 @@ def search(
       space: hyperopt expressions by setting.
       score: makes a validation score out of settings and a seed; the search maximises it. What it
         raises, or a score that is not finite, fails the trial and not the search.
-      trials: how many trials the log holds in the end.
-      algorithm: `tpe` or `random`.
+      options: how many trials the log holds in the end, and how they are drawn.
       seed: every trial's draw and seed follow from it and the trial's index.
       log: JSON lines, one per trial.
       progress: shows the best score so far.
@@ -60,10 +72,10 @@ def search(
     Raises:
       BadInputError: every trial failed.
     """
-    done = read_trials(log)
+    done, trials = read_trials(log), options.tune
     with progress.task("tuning", trials, "trials", len(done)) as task:
         for index in range(len(done), trials):
-            done.append(_run(space, score, done, index, algorithm, seed))
+            done.append(_run(space, score, done, index, options.tune_algorithm, seed))
             append_json_line(log, dataclasses.asdict(done[-1]))
             task.advance(1, _best_so_far(done))
     best = max(done, key=_rank)
@@ -82,7 +94,7 @@ def _run(
     score: Callable[[Mapping[str, Any], int], float],
     done: list[Trial],
     index: int,
-    algorithm: Algorithm,
+    algorithm: str,
     seed: int,
 ) -> Trial:
     trial_seed = int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) % 2**31
@@ -107,7 +119,7 @@ def _run(
 
 
 def _suggest(
-    space: Mapping[str, Any], done: list[Trial], index: int, algorithm: Algorithm, seed: int
+    space: Mapping[str, Any], done: list[Trial], index: int, algorithm: str, seed: int
 ) -> dict[str, list[float]]:
     import hyperopt
 

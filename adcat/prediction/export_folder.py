@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from adcat.errors import BadInputError
 from adcat.files import write_json
 from adcat.fusion.fused_model import FILES as FUSION_FILES
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
+from adcat.image.classifier import ImageModel
 from adcat.image.classifier import load as load_image_model
 from adcat.image.extraction import extractor
 from adcat.image.inception import VECTORS
+from adcat.image.inference import Forward
 from adcat.learning.runtime import import_tensorflow, silenced_stderr
 from adcat.prediction.loading import load_rules, stored_rules
 from adcat.prediction.new_ads import Ad, in_batches
@@ -30,10 +32,6 @@ from adcat.types import AVAILABILITIES, Availability, Probs
 from adcat.workspace.ads import read_categories, read_modalities, read_prior
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs
-
-if TYPE_CHECKING:
-    from adcat.image.classifier import ImageModel
-    from adcat.image.inference import Forward
 
 Runtime: TypeAlias = Literal["onnx", "keras"]
 

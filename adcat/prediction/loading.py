@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -11,9 +11,12 @@ from adcat.attention import attention_model as attention
 from adcat.errors import AdcatError, StaleArtifactError
 from adcat.evaluation.metrics import SelectionScore, ad_results, check_distributions
 from adcat.fusion import fused_model as fusion
+from adcat.image import classifier as images
+from adcat.image.extraction import extractor
 from adcat.prediction.predictor import PIXELS, Predictor, once
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
 from adcat.progress import Progress
+from adcat.text import registry as texts
 from adcat.types import (
     AVAILABILITIES,
     MODALITIES,
@@ -29,16 +32,11 @@ from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs, all_models
 
-if TYPE_CHECKING:
-    from adcat.image.classifier import ImageModel
-    from adcat.image.inference import Forward
-    from adcat.text.registry import TextModel
-
 ENOUGH = 50  # validation ads that have one modality only to calibrate by
 
 
 def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
-    """The sound model with the greatest merit on the validation ads.
+    """The sound model with the highest selection score on the validation ads.
 
     Raises:
       MissingArtifactError: there is none yet.
@@ -67,10 +65,10 @@ def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
 
 
 def load_rules(model: ModelProbs) -> tuple[Rule, dict[Availability, Rule]]:
-    """Reads how a model combines what the classifiers say, and what answers where it cannot.
+    """Reads how a model combines what the classifiers say, and what predicts where it cannot.
 
     Returns:
-      Its own rule, and the rules by kind of ad, its own among them.
+      Its own rule, and the rules by availability, its own among them.
     """
     if model.is_baseline:
         rules = baselines()
@@ -119,15 +117,15 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
     for modality in MODALITIES:
         if modality in seen.classifiers and modality != own:
             rule = rules[modality]
-            kept[modality] = promise.keep(rule, *seen.lone(modality, rule, main))
-    image = once(lambda: _image_model(check(workspace.image_model)))
+            kept[modality] = promise.keep(rule, *seen.single(modality, rule, main))
+    image = once(lambda: images.load(check(workspace.image_model)))
     return Predictor(
         model=kept[own],
         rules=kept,
         prior=seen.prior,
-        text=once(lambda: _text_model(check(workspace.text_model))),
+        text=once(lambda: texts.load(check(workspace.text_model))),
         image=image,
-        forward=once(lambda: _forward(image())),
+        forward=once(lambda: extractor(image()).forward),
     )
 
 
@@ -159,14 +157,14 @@ class _Validation:
         return np.broadcast_to(self.prior, (len(self.labels), len(self.prior))), self.labels
 
     def whole(self, main: Rule) -> Predicted:
-        """The model's answers to ads that have all that it reads."""
+        """The model's predictions of ads that have all that it reads."""
         rows = have(self.availabilities, main.modalities)
         return _predictions(self.model)[rows], self.labels[rows]
 
-    def lone(self, availability: Modality, rule: Rule, main: Rule) -> Predicted:
-        """The answers to ads that have one modality only and that the model cannot read.
+    def single(self, availability: Modality, rule: Rule, main: Rule) -> Predicted:
+        """The predictions of ads that have one modality only and that the model cannot read.
 
-        Where such ads are few, the rule answers all that have the modality.
+        Where such ads are few: the rule's of all ads that have the modality.
         """
         classifier = self.classifiers[availability]
         rows = self.availabilities == availability
@@ -181,21 +179,3 @@ def _predictions(model: ModelProbs) -> Probs:
     probs = model.probs("validation")
     check_distributions(probs, model.path("validation"))
     return probs
-
-
-def _text_model(folder: Path) -> "TextModel":
-    from adcat.text.registry import load
-
-    return load(folder)
-
-
-def _image_model(folder: Path) -> "ImageModel":
-    from adcat.image.classifier import load
-
-    return load(folder)
-
-
-def _forward(model: "ImageModel") -> "Forward":
-    from adcat.image.extraction import extractor
-
-    return extractor(model).forward

@@ -4,7 +4,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,13 @@ from adcat.data.images import Images
 from adcat.data.rejections import Reason
 from adcat.data.thread_map import map_ahead
 from adcat.errors import BadInputError
+from adcat.image.classifier import ImageModel
+from adcat.image.inference import Forward
 from adcat.prediction.new_ads import Ad
 from adcat.prediction.predictions import Prediction, predictions
 from adcat.prediction.rules import Rule
+from adcat.text.registry import TextModel
 from adcat.types import AVAILABILITIES, MODALITIES, Availability, Modality, Probs
-
-if TYPE_CHECKING:
-    from adcat.image.classifier import ImageModel
-    from adcat.image.inference import Forward
-    from adcat.text.registry import TextModel
 
 Value = TypeVar("Value")
 PIXELS = "image_pixels"  # the images themselves, for an attention model
@@ -51,9 +49,9 @@ class Predictor:
     model: Rule
     rules: Mapping[Availability, Rule]  # the model's own among them
     prior: Probs  # [categories]
-    text: "Callable[[], TextModel]"
-    image: "Callable[[], ImageModel]"
-    forward: "Callable[[], Forward]"  # of the image classifier
+    text: Callable[[], TextModel]
+    image: Callable[[], ImageModel]
+    forward: Callable[[], Forward]  # of the image classifier
 
     @property
     def modalities(self) -> frozenset[Modality]:

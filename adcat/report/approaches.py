@@ -90,7 +90,7 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
         (part, whole)
         for part in evaluation.models
         for whole in evaluation.of(approach)
-        if part.kind.fraction < 1 and _recipe(part) == _recipe(whole)
+        if part.kind.fraction < 1 and _config(part) == _config(whole)
     ]
     if not pairs:
         return []
@@ -116,7 +116,7 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
     return [Shown(table, f"table-{number}", beside=beside if compare else ())]
 
 
-def _recipe(model: Measured) -> tuple[str, dict[str, Any]]:
+def _config(model: Measured) -> tuple[str, dict[str, Any]]:
     """The settings that two trainings share which differ only in the share of the ads."""
     settings = {name: v for name, v in model.kind.settings.items() if name != "fraction"}
     return model.kind.policy, settings

@@ -42,7 +42,7 @@ LEFT_OUT = (
 )
 
 
-def best_over_places(evaluation: Evaluation) -> Measured | None:
+def best_over_positions(evaluation: Evaluation) -> Measured | None:
     """Of the attention models over positions, the best on the validation ads."""
     models = evaluation.of("attention")
     found = [model for model in models if model.kind.settings["over"] == "wh"]
@@ -65,7 +65,7 @@ def attention_section(
         return None
     blocks = [*section.blocks, *_searched(search, is_left_out, compare)]
     blocks += _learning(best(evaluation.of("attention")))
-    looking = best_over_places(evaluation)
+    looking = best_over_positions(evaluation)
     if looking is None:
         return dataclasses.replace(section, blocks=blocks)
     border = read_border_table(looking.source.folder / "border.csv", "test")

@@ -1,9 +1,8 @@
-"""The options of fastText and their published values (thesis, A.3.1)."""
+"""The options of fastText."""
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from adcat.settings import option
 from adcat.text.noise import NoiseSettings
@@ -68,11 +67,3 @@ class FastTextSettings(NoiseSettings):
     ws: int = option(5, "Context window; no effect on a classifier.", low=1, high=MAX_INT)
     neg: int = option(5, "Negative samples; no effect with these losses.", low=1, high=MAX_INT)
     t: float = option(0.0001, "Sampling threshold; no effect on a classifier.", low=0)
-
-    @classmethod
-    def thesis(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings of A.3.1, and the noise of section 4.3.1."""
-        del given
-        defaults = {field.name: field.default for field in dataclasses.fields(FastTextSettings)}
-        own = {"epochs": 3, "bucket": 2_000_000, "min_count": 1, "minn": 3}
-        return {**defaults, **own, "threads": 12, "augment_noise": 0.2}

@@ -1,11 +1,13 @@
-"""The thesis' own results, to be shown beside a run's: the numbers of its tables as printed."""
+"""What the thesis states: its settings by command, and the numbers of its tables as printed."""
 
 import csv
+import functools
 import importlib.resources
+import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-Name: TypeAlias = Literal["results", "error_groups", "data_gain"]
+Name: TypeAlias = Literal["results", "error_groups", "data_gain", "items"]
 
 # What the thesis calls a policy or a model of adcat.
 NAMES: Mapping[str, str] = {
@@ -28,10 +30,15 @@ NAMES: Mapping[str, str] = {
 }
 
 
+@functools.cache
+def settings(command: str) -> Mapping[str, Any]:
+    """A command's settings by option; those of `train-text` and `fuse` by model and policy."""
+    return tomllib.loads(_text("settings.toml"))[command]
+
+
 def read(name: Name) -> Sequence[Mapping[str, str]]:
     """Reads one of the thesis' tables; percentages as printed, e.g. 87.04."""
-    file = importlib.resources.files("adcat.thesis") / f"{name}.csv"
-    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    return list(csv.DictReader(_text(f"{name}.csv").splitlines()))
 
 
 def results(policy: str) -> Mapping[str, float]:
@@ -87,3 +94,7 @@ def attention_settings() -> Mapping[str, Mapping[str, float]]:
 
 def _as_adcat_names(group: str) -> str:
     return group.replace(" ", "_")
+
+
+def _text(file: str) -> str:
+    return (importlib.resources.files(__name__) / file).read_text(encoding="utf-8")

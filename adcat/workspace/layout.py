@@ -75,7 +75,7 @@ class Workspace:
         return [a for a in found if a != self.attention_search or a.path.exists()]
 
     def begun(self) -> list[Artifact]:
-        """The artifacts that may have a draft, or whatever else a process leaves."""
+        """The artifacts that may have a staging folder, or whatever else a process leaves."""
         return self._of_all_steps(self.root / ".partial")
 
     def repair(self) -> None:

@@ -160,7 +160,7 @@ def _attention_name(artifact: Artifact) -> str:
 class OrPrior:
     """A classifier's probabilities of all ads of a part, to be used as their array is.
 
-    Alone it knows nothing of an ad that it cannot read, and answers with the prior.
+    Alone it knows nothing of an ad that it cannot read, and predicts the prior.
     """
 
     probs: NDArray[np.float32]  # [n, categories], not a number where `unread`
