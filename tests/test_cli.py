@@ -117,7 +117,7 @@ class Shape:
         "square": {"length": 2.0},
         "box": {"length": 2.0, "height": 5.0},
     }
-    needs: ClassVar = {"colour": "filled", "border": "not filled"}
+    needs: ClassVar = {"colour": "filled", "border": "!filled"}
 
     shape: Literal["line", "square", "box", "dot"] = option("line", "The shape.")
     length: float = option(1.0, "Its length.")
@@ -171,27 +171,27 @@ def test_the_help_of_a_choice_shows_its_defaults(shapes):
     [
         (
             "--height 1",
-            "an option of --shape box, not of line\n"
+            "is an option of --shape box, not of line\n"
             "--shape line reads --shape, --length, --filled, --colour, --border",
         ),
         (
             "--length 1 --shape dot",
-            "an option of --shape line, square, box, not of dot\n"
+            "is an option of --shape line, square, box, not of dot\n"
             "--shape dot reads --shape, --filled, --colour, --border",
         ),
         (
             "--seed 1",
-            "not read by any\n"
+            "is not read by any\n"
             "--shape line reads --shape, --length, --filled, --colour, --border",
         ),
-        ("--colour red", "read with --filled only"),
-        ("--border 2 --filled", "read without --filled only"),
+        ("--colour red", "has no effect without --filled"),
+        ("--border 2 --filled", "has no effect with --filled"),
     ],
 )  # fmt: skip
 def test_an_option_that_the_choice_does_not_read_is_refused(shapes, words, told):
     result = shapes(*words.split())
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.endswith(f"Error: {words.split()[0]} is {told}\n")
+    assert result.stderr.endswith(f"Error: {words.split()[0]} {told}\n")
 
 
 def complete(line, **env):

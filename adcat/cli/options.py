@@ -45,18 +45,21 @@ def build(
     for name in chosen:
         if selector and name not in read[values[selector]]:
             fail(_refusal(selector, name, values[selector], read))
-        *without, needed = getattr(settings, "needs", {}).get(name, name).split()
-        if needed != name and bool(values[needed]) == bool(without):
-            fail(f"{flag(name)} is read {'without' if without else 'with'} {flag(needed)} only")
+        for other in getattr(settings, "needs", {}).get(name, "").split():
+            needed = other.lstrip("!")
+            if bool(values[needed]) == (needed != other):
+                where = "without" if needed == other else "with"
+                fail(f"{flag(name)} has no effect {where} {flag(needed)}")
     published = _published(settings, values.get(selector)) if values.get("preset") else {}
     return settings(**{**published, **chosen})
 
 
 def read_by(settings: type[Any]) -> dict[str, Mapping[str, Any]]:
     """The fields that each choice of the selector reads, with the defaults in effect for it."""
-    found, defaults = {}, dataclasses.asdict(settings())
-    for choice in get_args(get_type_hints(settings)[settings.selector]):
-        in_effect = {**defaults, settings.selector: choice}
+    found, defaults, selector = {}, dataclasses.asdict(settings()), settings.selector
+    del defaults[selector]
+    for choice in get_args(get_type_hints(settings)[selector]):
+        in_effect = {selector: choice, **defaults}
         if getattr(settings, "is_preset", False):
             in_effect |= _published(settings, choice)
         found[choice] = {f: value for f, value in in_effect.items() if settings.reads(choice, f)}

@@ -54,7 +54,7 @@ class Settings(AttentionTraining):
     published: ClassVar = thesis.settings("attend")
     needs: ClassVar = {
         **dict.fromkeys(("search_rate", "search_fraction"), "search"),
-        **dict.fromkeys(search.SEARCHED, "not search"),
+        **dict.fromkeys(search.SEARCHED, "!search"),
     }
 
     search: bool = option(

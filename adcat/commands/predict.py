@@ -42,6 +42,7 @@ class Settings:
     """The ads, the model, and what to predict."""
 
     panels: ClassVar = ("Arguments", TABLE, ONE_AD, SUGGESTIONS)
+    needs: ClassVar = {"top": "!coverage", "seed": "calibrate coverage"}  # which halves the ads
 
     ads: Path | None = argument(
         "Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet; by default JSON lines on stdin.",
