@@ -19,6 +19,14 @@ def log(probs: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.log(np.maximum(probs, np.finfo(np.float32).tiny), dtype=np.float64)
 
 
+def decimal(value: float) -> float:
+    """The shortest decimal that is the same number in single precision: what is shown to be typed.
+
+    A probability shown with fewer digits would be another one.
+    """
+    return float(str(np.float32(value)))
+
+
 def softmax(logits: NDArray[Any]) -> NDArray[Any]:
     """exp(logits) / Σ exp(logits) over the categories, without overflow: [n, categories]."""
     from scipy.special import softmax

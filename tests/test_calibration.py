@@ -6,6 +6,8 @@ from hypothesis.extra import numpy as hnp
 from sklearn.calibration import calibration_curve
 
 from adcat.evaluation.calibration import automate, automation_curve, reliability, threshold_for
+from adcat.prediction.new_ads import Ad
+from adcat.prediction.predictions import Prediction
 
 CONFIDENCE = np.array([0.95, 0.9, 0.9, 0.6, 0.55, 0.3], np.float32)
 CORRECT = np.array([True, True, False, True, False, False])
@@ -78,7 +80,36 @@ def test_the_threshold_is_the_lowest_that_is_precise_enough(case, wanted):
     found = threshold_for(confidence, correct, wanted)
     assert found == (min(enough) if enough else None)
     if found is not None:
-        assert (automate(confidence, correct, found).precision or 0) >= wanted - 1e-9
+        assert (automate(confidence, correct, found).precision or 0) >= wanted
+
+
+def is_accepted_by_predict(confidence, threshold):
+    found = Prediction(Ad(1, "", "", ""), [0], [confidence], "text", {}, [])
+    return found.record(["Bilar"], threshold)["accepted"]
+
+
+@given(predictions.flatmap(lambda case: st.tuples(
+    hnp.arrays(np.float32, len(case[1]), elements=st.floats(2**-20, 1, width=32)),
+    st.just(case[1]), st.floats(0.05, 1))))  # fmt: skip
+def test_a_threshold_typed_as_it_is_shown_accepts_the_same_ads(case):
+    confidence, correct, wanted = case
+    found = threshold_for(confidence, correct, wanted)
+    if found is None:
+        return
+    typed = float(f"{found}")
+    accepted = [is_accepted_by_predict(float(one), typed) for one in confidence]
+    assert sum(accepted) == automate(confidence, correct, typed).accepted
+    assert correct[accepted].mean() >= wanted
+    assert confidence[accepted].min() == np.float32(typed)
+
+
+@pytest.mark.parametrize("shown", ["0.9", "0.1", "0.3", "0.7", "0.99999994", "1.2e-05"])
+def test_a_confidence_equal_to_the_threshold_is_accepted_and_shown_as_it(shown):
+    confidence = float(np.float32(shown))
+    assert is_accepted_by_predict(confidence, float(shown))
+    assert not is_accepted_by_predict(float(np.nextafter(np.float32(shown), 0)), float(shown))
+    found = Prediction(Ad(1, "", "", ""), [0], [confidence], "text", {}, []).record(["Bilar"], None)
+    assert found["categories"] == [{"category": "Bilar", "probability": float(shown)}]
 
 
 @given(predictions)

@@ -185,7 +185,7 @@ def test_a_precision_that_no_ad_of_the_part_reaches_is_told(workspace):
     make_fused(workspace, "max", {"validation": steering, "test": certain(BEST, 3)})
     page = run(workspace, "max")
     assert (
-        "max reaches 95% precision on the validation ads only with a confidence of 90.0%, which "
+        "max reaches 95% precision on the validation ads only with a confidence of 0.9, which "
         "none of these ads reaches: every ad needs human review." in page
     )
 

@@ -16,6 +16,8 @@ from adcat.data.table import InputTable, parse_headers
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.data.thread_map import THREADS
 from adcat.errors import BadInputError
+from adcat.evaluation.calibration import automate
+from adcat.evaluation.metrics import ad_results
 from adcat.files import sha256
 from adcat.prediction.loading import best_model, load_predictor
 from adcat.prediction.new_ads import Ad, Shard, arriving_ads, in_batches, table_ads
@@ -238,12 +240,10 @@ def _tell_accepted(
         return
     labels = read_labels(workspace.split, "validation")[read]
     probs = with_temperature(model.probs("validation")[read], rule.temperature)
-    accepted = probs.max(axis=1) >= least
-    right = np.mean((probs.argmax(axis=1) == labels)[accepted]) if accepted.any() else np.nan
-    progress.say(
-        f"{accepted.mean():.1%} of the validation ads are accepted at {least}; "
-        f"{right:.1%} of these are right"
-    )
+    judged = ad_results(probs, labels, model.path("validation"))
+    found = automate(judged.confidence, judged.correct, least)
+    right = "" if found.precision is None else f"; {found.precision:.1%} of these are right"
+    progress.say(f"{found.share:.1%} of the validation ads are accepted at {least}{right}")
 
 
 def _calibrated_on(model: ModelProbs) -> str:

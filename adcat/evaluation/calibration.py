@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.probabilities import highest
+from adcat.probabilities import decimal, highest
 
 Confidence: TypeAlias = NDArray[np.float32]  # [n]
 Correct: TypeAlias = NDArray[np.bool_]  # [n]
@@ -61,12 +61,17 @@ class Automation:
     @property
     def precision(self) -> float | None:
         """Of those accepted, the ones that are right; None where none is accepted."""
-        return 1 - self.errors / self.accepted if self.accepted else None
+        return (self.accepted - self.errors) / self.accepted if self.accepted else None
+
+
+def is_accepted(confidence: Confidence | float, threshold: float) -> Correct | np.bool_:
+    """Whether a confidence is at least the threshold, in single precision as confidences are."""
+    return confidence >= np.float32(threshold)
 
 
 def automate(confidence: Confidence, correct: Correct, threshold: float) -> Automation:
     """Accepts the ads whose confidence is at least the threshold."""
-    accepted = confidence >= np.float32(threshold)
+    accepted = is_accepted(confidence, threshold)
     errors = np.count_nonzero(accepted & ~correct)
     return Automation(threshold, int(np.count_nonzero(accepted)), int(errors), len(correct))
 
@@ -75,7 +80,7 @@ def threshold_for(confidence: Confidence, correct: Correct, precision: float) ->
     """The lowest threshold at which the accepted ads reach a precision; None where none does."""
     lowest, _, reached = _by_confidence(confidence, correct)
     enough = np.flatnonzero(reached >= precision)
-    return float(lowest[enough[-1]]) if len(enough) else None
+    return decimal(float(lowest[enough[-1]])) if len(enough) else None
 
 
 def automation_curve(

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.data.rejections import Reason
+from adcat.evaluation.calibration import is_accepted
 from adcat.prediction.new_ads import Ad
-from adcat.probabilities import highest, log
+from adcat.probabilities import decimal, highest, log
 from adcat.types import Availability, Probs
 
 
@@ -30,15 +31,17 @@ class Prediction:
             "row": self.ad.row,
             "id": self.ad.id,
             "categories": [
-                {"category": categories[c], "probability": _short(p)}
+                {"category": categories[c], "probability": decimal(p)}
                 for c, p in zip(self.categories, self.probabilities, strict=True)
             ],
             "modality": self.availability,
-            "contributions": {name: _short(value) for name, value in self.contributions.items()},
+            "contributions": {
+                name: float(f"{value:.6g}") for name, value in self.contributions.items()
+            },
             "problems": list(self.problems),
         }
         if accept_above is not None:
-            is_sure = self.probabilities[0] >= accept_above
+            is_sure = bool(is_accepted(self.probabilities[0], accept_above))
             record["accepted"] = is_sure and self.availability != "none"
         return record
 
@@ -104,8 +107,3 @@ def contributions(
         "text": ((text - nothing) + (both - image)) / 2,
         "image": ((image - nothing) + (both - text)) / 2,
     }
-
-
-def _short(value: float) -> float:
-    """The value rounded to six significant digits, the precision of float32."""
-    return float(f"{value:.6g}")

@@ -109,7 +109,7 @@ def _conclusion(model: Measured) -> str:
     if found.precision is None:
         return (
             f"{model.name} reaches {ASKED:.0%} precision on the validation ads only with a "
-            f"confidence of {found.threshold:.1%}, which none of these ads reaches: every ad needs "
+            f"confidence of {found.threshold}, which none of these ads reaches: every ad needs "
             "human review."
         )
     per_thousand = 1000 * found.errors / found.ads
@@ -150,7 +150,7 @@ def automation_table(evaluation: Evaluation) -> Table:
         f"Accepting confident predictions on the {evaluation.part} part",
         [
             *(Column("model"), Column("wanted precision", "{:.0%}")),
-            *(Column("threshold", "{:.5f}"), percent("share accepted"), percent("precision")),
+            *(Column("threshold"), percent("share accepted"), percent("precision")),
             Column("accepted errors per 1,000 ads", "{:.1f}"),
         ],
         rows,
