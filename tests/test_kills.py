@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import json
 import shutil
 
@@ -11,6 +10,7 @@ import pytest
 from killing import kill, measure, start, wait_for
 from pipeline import adcat
 
+from adcat.files import read_json_lines, sha256
 from adcat.workspace.layout import Workspace
 
 KILLS = 17  # of each case in the soak
@@ -93,19 +93,12 @@ def placed(words, workspace):
 
 
 def content(folder):
-    """The files of an artifact but for the manifest, trials without their times."""
+    """The digests of an artifact's files but for the manifest."""
     return {
-        path.relative_to(folder).as_posix(): _untimed(path)
+        path.relative_to(folder).as_posix(): sha256(path)
         for path in folder.rglob("*")
         if path.is_file() and path.name != "manifest.json"
     }
-
-
-def _untimed(path):
-    if path.name != "trials.jsonl":
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    trials = map(json.loads, path.read_text().splitlines())
-    return [{key: trial[key] for key in trial if key != "seconds"} for trial in trials]
 
 
 def check(name, prepared, workspace):
@@ -181,5 +174,5 @@ def test_a_search_that_was_killed_three_times_ends_like_one_that_was_not(name, f
         adcat(workspace, *words)
     found, expected = (content(w.root / target) for w in (killed, whole))
     assert found == expected
-    assert len(found["trials.jsonl"]) == 20
+    assert len(read_json_lines(killed.root / target / "trials.jsonl")) == 20
     assert model in found

@@ -7,7 +7,6 @@ one. hyperopt's own way of resuming repeats trials and needs pickle.
 
 import dataclasses
 import functools
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -45,7 +44,6 @@ class Trial:
     settings: Mapping[str, Any]  # the same, resolved
     seed: int
     score: float | None  # validation top-1
-    seconds: float
     status: Literal["ok", "failed"]
     error: str = ""
 
@@ -85,8 +83,9 @@ def search(
 
 
 def read_trials(log: Path) -> list[Trial]:
-    """Reads the finished trials."""
-    return [Trial(**line) for line in read_json_lines(log)]
+    """Reads the finished trials; earlier versions filed their `seconds`, too."""
+    names = [field.name for field in dataclasses.fields(Trial)]
+    return [Trial(**{name: line[name] for name in names}) for line in read_json_lines(log)]
 
 
 def _run(
@@ -100,7 +99,6 @@ def _run(
     trial_seed = int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) % 2**31
     point = _suggest(space, done, index, algorithm, trial_seed)
     settings = _resolve(space, point)
-    started = time.monotonic()
     try:
         value = float(score(settings, trial_seed))
         error = "" if np.isfinite(value) else f"the score is {value}"
@@ -112,7 +110,6 @@ def _run(
         settings=settings,
         seed=trial_seed,
         score=None if error else value,
-        seconds=round(time.monotonic() - started, 3),
         status="failed" if error else "ok",
         error=error,
     )
