@@ -123,9 +123,10 @@ def test_the_report(folder):
     assert f"22 rows read: 20 accepted, 2 rejected ({listed})\n" in result.stdout
     assert "rejected: 1 no image given, 1 image file missing\n" in result.stdout
     assert "0 ads have the text or the photo of an earlier one; each is in" in result.stdout
-    assert "2 categories, 0 of them without a training ad; the largest, Möbler, has 60.0 %" in (
+    assert "2 categories: 0 without a training ad, 1 without a validation ad, 0 without" in (
         result.stdout
     )
+    assert "; the largest, Möbler, has 60.0 %" in result.stdout
     assert "70.00%" in result.stdout  # 14 of 20 in training
 
 
@@ -243,9 +244,38 @@ def test_dropping_keeps_the_first(folder):
 )
 def test_duplicates_are_counted(folder, policy, count, words):
     result = run(folder, write(folder, duplicated(folder)), "--duplicates", policy)
-    line = f"{count} ads have the text or the photo of an earlier one; {words}\n"
+    line = (
+        f"{count} ads have the text or the photo of an earlier one; {words}; "
+        "ads in the largest group: 2\n"
+    )
     assert line in result.stdout
     assert Workspace(folder.parent / "w").split.manifest().notes["duplicates"] == count
+
+
+def test_a_photo_that_a_whole_category_shares_does_not_tie_it_together(folder):
+    rows = [(*ad[:4], "0.png") if ad[3] == "Möbler" else ad for ad in ADS]  # 12 of 12
+    result = run(folder, write(folder, rows), "--stratify", "--test", 0.25, "--validation", 1 / 3)
+    assert "0 ads have the text or the photo of an earlier one" in result.stdout
+    assert "not counted, as too many ads share them: 1 texts or photos\n" in result.stdout
+    assert (
+        "2 categories: 0 without a training ad, 0 without a validation ad, 0 with" in result.stdout
+    )
+    dropped = split(folder, rows, "--duplicates", "drop")
+    assert len(ads(dropped)) == 20
+
+
+def test_categories_without_an_ad_of_a_part_are_told(folder):
+    rows = [(*ad[:4], "0.png") if i < 10 else ad for i, ad in enumerate(ADS)]  # ten are copies
+    result = run(folder, write(folder, rows))
+    assert "in the same part as that; ads in the largest group: 10\n" in result.stdout
+    counts = (folder.parent / "w/split/class_counts.csv").read_text(encoding="utf-8")
+    missing = [
+        sum(line.split(",")[column] == "0" for line in counts.splitlines()) for column in (4, 5, 6)
+    ]
+    of = dict(zip(("training", "validation", "test"), missing, strict=True))
+    words = ", ".join(f"{number} without a {part} ad" for part, number in of.items())
+    assert sum(missing) > 0
+    assert f"2 categories: {words}; the largest" in result.stdout
 
 
 def test_without_reading_images_only_texts_tell_duplicates(folder):

@@ -6,16 +6,20 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from adcat.data.splitting import (
+from adcat.data.duplicates import (
     NO_KEY,
+    duplicate_groups,
+    find_duplicates,
+    is_repeated,
+    placeholders,
+)
+from adcat.data.splitting import (
     TEST,
     TRAIN,
     VALIDATION,
     class_counts,
     draw_parts,
-    duplicate_groups,
     is_rare,
-    is_repeated,
 )
 from adcat.errors import BadInputError
 
@@ -180,13 +184,13 @@ def test_duplicates_by_hand():
     # ad 6         none   none
     text, image = np.array([0, 1, 1, 2, 2, 0, NO_KEY]), np.array([0, 0, 1, NO_KEY, 2, 0, NO_KEY])
     among = np.array([True, True, True, True, True, False, True])
-    assert duplicate_groups((text, image), among).tolist() == [0, 0, 0, 1, 1, -1, 2]
+    assert duplicate_groups((text, image), among).tolist() == [0, 0, 0, 3, 3, -1, 6]
 
 
 def test_a_rejected_row_joins_nothing():
     text, image = np.array([0, 0, 1]), np.array([0, 1, 1])
     among = np.array([True, False, True])
-    assert duplicate_groups((text, image), among).tolist() == [0, -1, 1]
+    assert duplicate_groups((text, image), among).tolist() == [0, -1, 2]
 
 
 keys = st.lists(
@@ -210,6 +214,30 @@ def test_groups_are_those_of_a_slow_search(rows):
                     waiting.append(j)
         assert set(np.flatnonzero(groups == groups[start])) == reached
     assert (groups[~among] == -1).all()
+
+
+def test_placeholders_by_hand():
+    #         ads of category 0, 1, 2 (of 60 each) with the key
+    with_key = {
+        0: (12, 0, 0),  # a fifth of a category's ads: copies of one ad
+        1: (13, 0, 0),  # more
+        2: (4, 4, 3),  # in three categories
+        3: (4, 3, 3),  # in three, but ten ads only
+        4: (6, 6, 0),
+    }
+    pairs = [(k, c) for k, ads in with_key.items() for c, n in enumerate(ads) for _ in range(n)]
+    rest = [(NO_KEY, c) for c in range(3) for _ in range(60 - sum(p[1] == c for p in pairs))]
+    keys, categories = np.array(pairs + rest).T
+    assert placeholders(keys, categories, np.full(180, True)).tolist() == [1, 2]
+    # without ten ads that have none, key 0 has more than a fifth
+    among = np.arange(180) < 179
+    among[np.flatnonzero((keys == NO_KEY) & (categories == 0))[:10]] = False
+    assert placeholders(keys, categories, among).tolist() == [0, 1, 2]
+    found = find_duplicates((keys,), categories, among)
+    assert found.placeholders == 3
+    assert found.repeated.sum() == 9 + 11  # of keys 3 and 4
+    nothing = np.full(180, False)
+    assert placeholders(keys, categories, nothing).tolist() == []
 
 
 @given(rows=st.lists(st.tuples(st.integers(NO_KEY, 5), st.booleans()), min_size=1))

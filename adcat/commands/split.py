@@ -11,17 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat import thesis
+from adcat.data.duplicates import NO_KEY, Duplicates, find_duplicates
 from adcat.data.rejections import REASONS, Reason, Rejections
 from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
 from adcat.data.spellings import checked_spellings
-from adcat.data.splitting import (
-    NO_KEY,
-    class_counts,
-    draw_parts,
-    duplicate_groups,
-    is_rare,
-    is_repeated,
-)
+from adcat.data.splitting import class_counts, draw_parts, is_rare
 from adcat.data.table import COLUMNS, InputTable, parse_headers
 from adcat.errors import BadInputError
 from adcat.files import sha256, write_json
@@ -41,11 +35,6 @@ REJECTED = "rejected.csv"
 INCOMPLETE = "incomplete.csv"
 MOST_OF_A_NAME = 100  # characters, in an error message
 LEAST, MOST = 0.0001, 0.9999  # of a fraction: with 0 or 1 a part would be empty
-DUPLICATES = {
-    "together": "each is in the same part as that",
-    "ignore": "they may be in different parts",
-    "drop": "they were dropped",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +97,7 @@ class _Deal:
     """What became of every row."""
 
     found: ValidatedRows
-    duplicates: int  # ads with the text or the photo of an earlier one
+    duplicates: Duplicates
     categories: list[str]
     labels: NDArray[np.int32]  # places in `categories`: [rows]
     parts: NDArray[np.int8]  # places in PARTS, -1 for a rejected row: [rows]
@@ -148,7 +137,7 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
             table_sha256=sha256(settings.ads),
             rows=len(rows.malformed),
             rejected=deal.rejections.counts(),
-            duplicates=deal.duplicates,
+            duplicates=int(deal.duplicates.repeated.sum()),
         )
         if keep:
             staging.notes["incomplete"] = deal.found.incomplete.counts()
@@ -158,13 +147,13 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
 def _deal(rows: Rows, found: ValidatedRows, settings: Settings) -> _Deal:
     """Draws the parts of the ads that stay."""
     rejections = found.rejections
-    groups = duplicate_groups((rows.text.codes, found.digests.codes), rejections.accepted)
+    keys = (rows.text.codes, found.digests.codes)
+    duplicates = find_duplicates(keys, rows.category.codes, rejections.accepted)
     if settings.duplicates == "drop":
-        rejections.add(Reason.DUPLICATE_AD, is_repeated(groups, rejections.accepted))
+        rejections.add(Reason.DUPLICATE_AD, duplicates.repeated)
     rare = is_rare(rows.category.codes, rejections.accepted, settings.min_ads)
     rejections.add(Reason.RARE_CATEGORY, rare)
-    dropped = rejections.counts().get(Reason.DUPLICATE_AD, 0)
-    duplicates = dropped + int(is_repeated(groups, rejections.accepted).sum())
+    groups = duplicates.groups
     if settings.duplicates == "ignore":
         groups = np.arange(len(groups))
     accepted = rejections.accepted
@@ -275,13 +264,15 @@ def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Rep
         [Column("part"), Column("ads", "{:,}"), percent("share")],
         [(part, size, size / accepted) for part, size in zip(PARTS, sizes, strict=True)],
     )
-    untrained = sum(row[4] == 0 for row in counts.rows)
     largest = counts.rows[0]
+    without = [
+        f"{sum(row[column] == 0 for row in counts.rows):,} without a {part} ad"
+        for column, part in enumerate(("training", "validation", "test"), 4)
+    ]
     lines = [
         f"{rows:,} rows read: {accepted:,} accepted, {rejected}",
-        f"{deal.duplicates:,} ads have the text or the photo of an earlier one; "
-        f"{DUPLICATES[settings.duplicates]}",
-        f"{len(deal.categories):,} categories, {untrained:,} of them without a training ad; "
+        *deal.duplicates.in_words(settings.duplicates),
+        f"{len(deal.categories):,} categories: {', '.join(without)}; "
         f"the largest, {largest[1]}, has {largest[3]:.1f} % of the ads",
     ]
     if deal.availabilities is not None:

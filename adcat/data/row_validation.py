@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.data.duplicates import NO_KEY, is_repeated
 from adcat.data.image_verification import Check, verify_images
 from adcat.data.rejections import REASONS, Reason, Rejections
-from adcat.data.splitting import NO_KEY, is_repeated
 from adcat.data.table import InputTable, schema
 from adcat.data.text_cleaning import clean
 from adcat.progress import Progress

@@ -5,7 +5,7 @@ ads, `StratifiedGroupKFold` only knows fractions 1/k and needs an array of group
 `StratifiedShuffleSplit` knows no groups and refuses a category with one ad.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
@@ -16,52 +16,12 @@ from adcat.tables import Column, Table
 from adcat.types import PARTS
 
 TRAIN, VALIDATION, TEST = range(len(PARTS))
-NO_KEY = -1
-
-
-def is_repeated(codes: NDArray[np.integer], among: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether a row's code occurs in an earlier row; only rows in `among` count: [rows]."""
-    rows = np.flatnonzero(among)
-    first = np.unique(codes[rows], return_index=True)[1]
-    repeated = among.copy()
-    repeated[rows[first]] = False
-    return repeated
 
 
 def is_rare(codes: NDArray[np.integer], among: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
     """Whether fewer than `least` rows have a row's code; only rows in `among` count: [rows]."""
     counts = np.bincount(codes[among], minlength=int(codes.max(initial=0)) + 1)
     return among & (counts[codes] < least)
-
-
-def duplicate_groups(
-    keys: Sequence[NDArray[np.integer]], among: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """Groups ads that share a key with one another, directly or through others.
-
-    Args:
-      keys: a kind of key each, such as the cleaned text's or the photo's: [rows], `NO_KEY` where
-        a row has none.
-      among: the rows that are ads: [rows].
-
-    Returns:
-      The number of each ad's group, counted from 0, -1 for a rejected row: [rows].
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = []  # [row, node of its key]
-    nodes = len(among)  # one for every row, then one for every key
-    for kind in keys:
-        rows = np.flatnonzero(among & (kind != NO_KEY))
-        edges.append((rows, nodes + kind[rows]))
-        nodes += int(kind.max(initial=NO_KEY)) + 1
-    ends = tuple(map(np.concatenate, zip(*edges, strict=True)))
-    graph = coo_array((np.ones(len(ends[0]), np.int8), ends), shape=(nodes, nodes))
-    components = connected_components(graph, directed=False)[1]
-    groups = np.full(len(among), -1)
-    groups[among] = np.unique(components[: len(among)][among], return_inverse=True)[1]
-    return groups
 
 
 def draw_parts(
