@@ -58,7 +58,8 @@ def adcat_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[[],
     tf = seeded_tensorflow(0, POLICIES[policy].threads)
     arrays = [np.load(path, mmap_mode="r") for path in paths]
     ads = len(arrays[0])
-    sample = Sample(arrays, labels(ads), np.ones(ads, np.float32), np.arange(ads))
+    rows = np.arange(ads)
+    sample = Sample(arrays, labels(ads), np.ones(ads, np.float32), rows, rows)
     machine = Machine(tf, POLICIES[policy], sample, CATEGORIES, settings_of(policy, batch_size))
     rng = np.random.default_rng(0)
     for batches in (20, 30):  # after two sizes of pool it is compiled for any

@@ -23,13 +23,16 @@ class Made:
     seed: int = 0
 
 
-def make_split(workspace, categories, labels, images="", titles=None, availabilities=None):
-    """`labels`: part -> the categories of its ads; `titles`, `kinds`: theirs, by part too."""
+def make_split(
+    workspace, categories, labels, images="", titles=None, availabilities=None, groups=None
+):
+    """`labels`: part -> the categories of its ads; `titles` and so on: theirs, by part too."""
     ads = [
         {
             "id": f"{part}-{i}",
             "part": part,
             "row": i + 1,
+            "group": groups[part][i] if groups else i + 1,
             "title": titles[part][i] if titles else f"{part} {i}",
             "description": "",
             "category": categories[label],

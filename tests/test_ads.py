@@ -1,9 +1,11 @@
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from handmade import make_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adcat.workspace.ads import read_ads
+from adcat.workspace.ads import read_ads, read_groups, read_split
 from adcat.workspace.layout import Workspace
 
 LABELS = {"train": [0] * 5000, "test": [0] * 9000}  # more than one batch
@@ -26,3 +28,20 @@ def test_all_ads_of_a_part_are_read_in_their_order(split):
     ads = read_ads(split, "test", ["id", "row"])
     assert [ad["row"] for ad in ads] == list(range(1, 9001))
     assert read_ads(split, "validation", ["id"]) == []
+
+
+def test_a_table_of_before_groups_has_each_ad_in_its_own(tmp_path):
+    workspace = Workspace(tmp_path)
+    labels = {"train": [0, 1, 0], "validation": [1, 1], "test": [0]}
+    groups = {"train": [1, 1, 3], "validation": [1, 1], "test": [1]}
+    make_split(workspace, ["bikes", "sofas"], labels, groups=groups)
+    path = workspace.split / "ads.parquet"
+    assert read_groups(workspace.split, "train").tolist() == [1, 1, 3]
+    assert read_groups(workspace.split, "validation").tolist() == [1, 1]
+    pq.write_table(pq.read_table(path).drop_columns(["group"]), path)
+    assert read_groups(workspace.split, "train").tolist() == [1, 2, 3]
+    assert read_groups(workspace.split, "validation").tolist() == [1, 2]
+    assert read_ads(workspace.split, "train", ["group", "id"], [1]) == [
+        {"group": 2, "id": "train-1"}
+    ]
+    np.testing.assert_array_equal(read_split(workspace.split).labels["train"], [0, 1, 0])

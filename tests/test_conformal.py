@@ -48,7 +48,9 @@ def test_held_out_ads_are_covered_as_promised(coverage, sharpness, calibrate):
     rng = np.random.default_rng(1)
     seen, labels = drawn(rng, 4000, sharpness)
     promise = Promise(calibrate, coverage, seed=0)
-    rule = promise.keep(Rule(("text_probs",), lambda arrays: arrays[0]), seen, labels)
+    rule = promise.keep(
+        Rule(("text_probs",), lambda arrays: arrays[0]), seen, labels, np.arange(4000)
+    )
     unseen, truth = drawn(rng, 20_000, sharpness)
     probs = rule.probs({"text_probs": unseen}, np.arange(len(unseen)))
     found = np.mean(scores(probs, truth) <= rule.threshold)
@@ -71,7 +73,19 @@ def test_temperature_and_threshold_are_found_on_different_ads():
     rng = np.random.default_rng(0)
     probs, labels = drawn(rng, 200, 3)
     rule = Rule(("text_probs",), lambda arrays: arrays[0])
-    both = Promise(True, 0.9, seed=0).keep(rule, probs, labels)
-    first = np.random.default_rng(0).permutation(200)[:100]
-    of_first = Promise(True, None, seed=0).keep(rule, probs[first], labels[first])
-    assert both.temperature == pytest.approx(of_first.temperature, rel=1e-4)
+    groups = np.arange(200) // 2  # each ad has a duplicate, which is never in the other half
+    both = Promise(True, 0.9, seed=0).keep(rule, probs, labels, groups)
+    first = np.isin(groups, np.random.default_rng(0).permutation(100)[:50])
+    of_first = Promise(True, None, seed=0).keep(rule, probs[first], labels[first], groups[first])
+    assert both.temperature == of_first.temperature
+    tempered = both.probs({"text_probs": probs}, np.flatnonzero(~first))
+    assert both.threshold == threshold(scores(tempered, labels[~first]), 0.9)
+
+
+def test_a_promise_on_duplicates_of_one_ad_has_a_temperature_and_no_threshold():
+    probs, labels = drawn(np.random.default_rng(0), 9, 3)
+    rule = Rule(("text_probs",), lambda arrays: arrays[0])
+    for ads in (1, 8, 9):
+        found = Promise(True, 0.5, seed=0).keep(rule, probs[:ads], labels[:ads], np.zeros(ads, int))
+        assert found.temperature != 1
+        assert found.threshold == math.inf

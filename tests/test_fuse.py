@@ -97,6 +97,40 @@ def test_validation_probabilities_of_what_saw_validation_are_out_of_fold(made, p
     assert np.abs(in_sample - probs(made, policy, "validation")).max() > 1e-4
 
 
+def of_pairs(folder, labels):
+    """A workspace whose validation ads each have a duplicate: ads 0 and 1, 2 and 3, and so on."""
+    workspace, rng = Workspace(folder), np.random.default_rng(0)
+    ads = {"train": [0, 1, 2], "validation": labels, "test": [0]}
+    arrays = {
+        f"{part}/{modality}_{kind}": rng.dirichlet(np.ones(3), len(of_part))
+        for part, of_part in ads.items()
+        for modality in ("text", "image")
+        for kind in ("probs", "vectors")
+    }
+    groups = {part: np.arange(len(of_part)) // 2 for part, of_part in ads.items()}
+    make_split(workspace, CATEGORIES, ads, groups=groups)
+    write_arrays(workspace.features, [workspace.split], arrays)
+    return workspace
+
+
+def test_an_ads_duplicates_are_left_out_with_it(tmp_path):
+    """A contradicting label of its duplicate does not change what is said of an ad."""
+    found = []
+    for name, second in (("a", 0), ("b", 1)):
+        workspace = of_pairs(tmp_path / name, [0, second, *[0, 0, 1, 1, 2, 2] * 3])
+        fuse(workspace, "--policy", "log-linear")
+        found.append(probs(workspace, "log-linear", "validation"))
+    np.testing.assert_array_equal(found[0][:2], found[1][:2])
+    assert (found[0][2:] != found[1][2:]).any()
+
+
+def test_too_few_ads_without_their_duplicates_are_told(tmp_path):
+    workspace = of_pairs(tmp_path, [0, 1, 2, 0, 1, 2, 0, 1])
+    words = ["-w", str(workspace.root), "fuse", "--policy", "log-linear"]
+    stderr = CliRunner().invoke(app, words).stderr
+    assert "8 validation ads, 4 without their duplicates, are too few to fit on; 5 are" in stderr
+
+
 def test_fitting_on_answers_to_training_ads_is_said(made):
     assert "predictions of their own training ads" in fuse(made, "--policy", "nn", *QUICK).stdout
     assert made.fused("nn").manifest().notes["fitted_on"] == "train"

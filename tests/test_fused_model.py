@@ -71,7 +71,7 @@ def test_log_linear_fits_its_weights_per_kind_and_keeps_them(tmp_path):
     """The text of text-only ads is too sure; whole ads, of which there are none, say nothing."""
     o, labels = confident(3000, 0)
     availabilities = np.full(3000, "text")
-    seen = PartArrays({"text_probs": o}, labels, availabilities)
+    seen = PartArrays({"text_probs": o}, labels, availabilities, np.arange(3000))
     material = Material(dataclasses.replace(seen, labels=np.array([0, 1, 2])), seen, 3)
     model = fit_closed_form(POLICIES["log-linear"], material, np.arange(3000), regularisation=1.0)
     assert model.single["text"]["w"] == pytest.approx(1 / 3, abs=0.05)
@@ -88,10 +88,11 @@ def test_parameters_for_incomplete_ads_are_fitted_on_those_only():
     o, labels = confident(40, 1)
     availabilities = np.array(["both", "text"] * 20)
     arrays = arrays_of(availabilities, o, o)
-    train = PartArrays({}, np.array([0, 1, 2]), np.full(3, "both"))
+    train = PartArrays({}, np.array([0, 1, 2]), np.full(3, "both"), np.arange(3))
 
     def fitted(labels):
-        material = Material(train, PartArrays(arrays, labels, availabilities), 3)
+        seen = PartArrays(arrays, labels, availabilities, np.arange(40))
+        material = Material(train, seen, 3)
         return fit_closed_form(POLICIES["log-linear"], material, np.arange(40), 1.0)
 
     model = fitted(labels)

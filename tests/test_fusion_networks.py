@@ -29,7 +29,7 @@ def part(ads, seed):
         powers = np.exp(logits)
         arrays[f"{modality}_probs"] = powers / powers.sum(axis=1, keepdims=True)
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return PartArrays(arrays, labels, np.full(ads, "both"))
+    return PartArrays(arrays, labels, np.full(ads, "both"), np.arange(ads))
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,18 @@ def test_every_network_learns_is_kept_and_answers_with_probabilities(policy, mat
     assert top1(model, material.validation) == pytest.approx(model.parameters["validation_top1"])
     assert top1(model, material.train) == pytest.approx(model.parameters["train_top1"])
     assert history[-1].epoch == model.parameters["last_epoch"] == 6
+
+
+def test_no_duplicate_of_an_ad_that_a_network_learns_from_is_validated_on(material):
+    groups = np.arange(100) // 4
+    seen = dataclasses.replace(material.validation, groups=groups)
+    settings = dataclasses.replace(QUICK, fit_on="validation")
+    of_groups = dataclasses.replace(material, validation=seen)
+    policy = POLICIES["nn-validation"]
+    learnt, validated = fitting.samples(policy, of_groups, np.arange(100), settings)
+    assert not set(groups[learnt.rows]) & set(groups[validated.rows])
+    assert abs(len(learnt) - 70) <= 2
+    assert len(learnt) + len(validated) == 100
 
 
 @pytest.mark.parametrize("policy", POLICIES)

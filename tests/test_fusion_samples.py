@@ -12,7 +12,7 @@ def numbered(ads, rows=None):
     numbers = np.arange(ads)
     inputs = [numbers[:, None].astype(np.float32), np.ones((ads, 2), np.float32) * numbers[:, None]]
     everything = numbers if rows is None else np.array(rows)
-    return Sample(inputs, numbers, numbers.astype(np.float32), everything)
+    return Sample(inputs, numbers, numbers.astype(np.float32), everything, numbers)
 
 
 @given(st.integers(1, 3000), st.integers(1, 200), st.integers(0, 5), st.integers(1, 9))
@@ -68,7 +68,9 @@ def test_only_the_ads_of_the_sample_are_read():
 def test_statistics_against_numpy():
     array = np.random.default_rng(0).normal(5, 3, (10_000, 4)).astype(np.float32)
     rows = np.arange(0, 10_000, 3)
-    sample = Sample([array], np.zeros(10_000, int), np.ones(10_000, np.float32), rows)
+    sample = Sample(
+        [array], np.zeros(10_000, int), np.ones(10_000, np.float32), rows, np.arange(10_000)
+    )
     ((mean, variance),) = statistics(sample)
     np.testing.assert_allclose(mean, array[rows].mean(axis=0, dtype=float), rtol=1e-6)
     np.testing.assert_allclose(variance, array[rows].var(axis=0, dtype=float), rtol=1e-5)

@@ -86,6 +86,7 @@ def test_the_artifact_by_hand(folder):
         "id": "string",
         "part": "string",
         "row": "int64",
+        "group": "int64",
         "title": "string",
         "description": "string",
         "category": "string",
@@ -95,7 +96,7 @@ def test_the_artifact_by_hand(folder):
     }
     found = ads(artifact)
     assert [tuple(ad[name] for name in COLUMNS) for ad in found] == ADS
-    assert [ad["row"] for ad in found] == list(range(1, 21))
+    assert [ad["row"] for ad in found] == [ad["group"] for ad in found] == list(range(1, 21))
     assert [ad["label"] for ad in found] == [1] * 12 + [0] * 8
     assert len({ad["image_digest"] for ad in found}) == 20
     sizes = {part: sum(ad["part"] == part for ad in found) for part in ("train", "test")}
@@ -218,6 +219,13 @@ def test_duplicates_are_kept_in_one_part(folder):
         assert all(part[f"ad{i}"] == part[f"ad{i}b"] for i in range(20))
         sizes = [list(part.values()).count(name) for name in ("train", "validation", "test")]
         assert sizes == [30, 2, 8]  # of 3 asked for, 2 is as near as pairs allow
+
+
+def test_a_group_is_named_after_its_first_row(folder):
+    found = ads(split(folder, [*duplicated(folder)[:4], *ADS[2:]]))
+    assert [ad["group"] for ad in found[:6]] == [1, 1, 3, 3, 5, 6]
+    found = ads(split(folder, duplicated(folder), "--duplicates", "ignore"))
+    assert [ad["group"] for ad in found] == list(range(1, 41))
 
 
 def test_duplicates_may_be_ignored(folder):

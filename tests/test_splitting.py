@@ -18,6 +18,7 @@ from adcat.data.splitting import (
     TRAIN,
     VALIDATION,
     class_counts,
+    cut,
     draw_parts,
     is_rare,
 )
@@ -253,6 +254,32 @@ def test_repeated_and_rare_are_those_of_a_loop(rows):
     pairs = zip(codes, kept, strict=True)
     rare = [bool(yes) and list(codes[kept]).count(code) < 3 for code, yes in pairs]
     np.testing.assert_array_equal(is_rare(codes, kept, 3), rare)
+
+
+# Cuts
+
+
+def test_a_cut_by_hand():
+    groups = np.array([7, 3, 7, 9, 3, 7])
+    order = np.random.default_rng(5).permutation(3).tolist()
+    assert order == [1, 2, 0]  # hence 7, 9, 3: three ads, one, two
+    for ads, first in ((1, []), (2, [0, 2, 5]), (4, [0, 2, 3, 5]), (5, [0, 1, 2, 3, 4, 5])):
+        assert [rows.tolist() for rows in cut(groups, ads, 5)] == [
+            first, [row for row in range(6) if row not in first]
+        ]  # fmt: skip
+
+
+@given(group_sizes=grouped, share=st.floats(0, 1), seed=st.integers(0, 9))
+def test_a_cut_keeps_groups_whole_and_comes_as_near_as_they_allow(group_sizes, share, seed):
+    groups = np.random.default_rng(seed).permutation(
+        np.repeat(range(len(group_sizes)), group_sizes)
+    )
+    ads = round(share * len(groups))
+    first, second = cut(groups, ads, seed)
+    np.testing.assert_array_equal(np.sort([*first, *second]), np.arange(len(groups)))
+    assert not set(groups[first]) & set(groups[second])
+    assert abs(len(first) - ads) <= max(group_sizes) / 2
+    assert len(first) or share < 0.5
 
 
 # Counts

@@ -21,7 +21,13 @@ from adcat.progress import Progress, Silent
 from adcat.settings import option
 from adcat.tables import Report, write_records
 from adcat.types import IN_WORDS, Part, Probs, have
-from adcat.workspace.ads import read_availabilities, read_categories, read_labels, read_modalities
+from adcat.workspace.ads import (
+    read_availabilities,
+    read_categories,
+    read_groups,
+    read_labels,
+    read_modalities,
+)
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import OUT_OF_FOLD, TUNED_ON, VALIDATION_PROBS
@@ -113,7 +119,7 @@ def _read(workspace: Workspace, part: Part) -> PartArrays:
         check_distributions(probs, path, have(availabilities, [modality]))
         arrays[f"{modality}_probs"] = probs
         arrays[f"{modality}_vectors"] = features.vectors(part, modality)
-    return PartArrays(arrays, read_labels(split, part), availabilities)
+    return PartArrays(arrays, read_labels(split, part), availabilities, read_groups(split, part))
 
 
 def _tuned(
@@ -153,16 +159,19 @@ def _write_out_of_fold(
     settings: Settings,
     progress: Progress,
 ) -> None:
-    """Writes validation probabilities, each ad's from a model that was fitted without it."""
-    from sklearn.model_selection import KFold
+    """Writes validation probabilities, each ad's from a model fitted without its duplicates."""
+    from sklearn.model_selection import GroupKFold
 
     ads = material.validation
-    n = len(ads.labels)
-    if n < FOLDS:
-        raise BadInputError(f"{n} validation ads are too few to fit on; {FOLDS} are needed")
+    n, different = len(ads.labels), len(np.unique(ads.groups))
+    if different < FOLDS:
+        raise BadInputError(
+            f"{n} validation ads, {different} without their duplicates, are too few to fit on; "
+            f"{FOLDS} are needed"
+        )
     probs = create_array(folder / "validation" / "probs.npy", n, material.categories)
-    folds = KFold(FOLDS, shuffle=True, random_state=settings.seed)
-    for seen, left_out in folds.split(np.arange(n)):
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=settings.seed)
+    for seen, left_out in folds.split(ads.labels, groups=ads.groups):
         model, _ = fit(policy, material, seen, settings, progress)
         probs[left_out] = _predictions(model, ads, left_out, material)
 

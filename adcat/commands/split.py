@@ -25,7 +25,7 @@ from adcat.settings import argument, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.types import PARTS, Availabilities
 from adcat.workspace.ads import CATEGORIES
-from adcat.workspace.ads_table import ADS, AVAILABILITY, ads_schema
+from adcat.workspace.ads_table import ADS, AVAILABILITY, GROUP, ads_schema
 from adcat.workspace.layout import Workspace
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class _Deal:
 
     found: ValidatedRows
     duplicates: Duplicates
+    groups: NDArray[np.int64]  # first row of those that no cut may separate: [rows]
     categories: list[str]
     labels: NDArray[np.int32]  # places in `categories`: [rows]
     parts: NDArray[np.int8]  # places in PARTS, -1 for a rejected row: [rows]
@@ -164,7 +165,7 @@ def _deal(rows: Rows, found: ValidatedRows, settings: Settings) -> _Deal:
         groups[accepted], strata[accepted], settings.test, settings.validation, settings.seed
     )
     availabilities = found.availabilities if settings.keep_incomplete else None
-    return _Deal(found, duplicates, categories, labels, parts, availabilities)
+    return _Deal(found, duplicates, groups, categories, labels, parts, availabilities)
 
 
 def _number_categories(
@@ -240,6 +241,7 @@ def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.Recor
     columns = {
         **{name: batch[name] for name in batch.schema.names},
         "part": pa.array([PARTS[part] for part in deal.parts[positions]], pa.string()),
+        GROUP: pa.array(deal.groups[positions] + 1),
         "label": pa.array(deal.labels[positions]),
         "category": pa.array(deal.categories).take(pa.array(deal.labels[positions])),
         "image_digest": deal.found.digests.values.take(pa.array(digests, mask=digests == NO_KEY)),

@@ -110,6 +110,27 @@ def _fill(
                 break
 
 
+def cut(
+    groups: NDArray[np.integer], ads: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cuts ads in two at random, the first `ads` of them or the nearest that whole groups allow.
+
+    Args:
+      groups: the number of each ad's group: [n].
+      ads: how many are wanted in the first; where that is half of them, it gets one at least.
+      seed: decides the order of the groups.
+
+    Returns:
+      The places of the first ones and of the others, ascending.
+    """
+    _, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    middles = np.cumsum(sizes[order]) - sizes[order] / 2
+    is_first = np.zeros(len(sizes), bool)
+    is_first[order] = middles <= ads
+    return np.flatnonzero(is_first[members]), np.flatnonzero(~is_first[members])
+
+
 def class_counts(
     labels: NDArray[np.integer], parts: NDArray[np.integer], categories: list[str]
 ) -> Table:

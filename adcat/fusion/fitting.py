@@ -39,6 +39,7 @@ class PartArrays:
     arrays: Mapping[str, NDArray[np.float32]]  # by name, such as `image_probs`: [n, columns]
     labels: Labels  # [n]
     availabilities: Availabilities  # what each ad has: [n]
+    groups: Rows  # the number of each ad's group, which duplicates share: [n]
 
     def of(self, availability: Availability, rows: Rows) -> Rows:
         """Those of the ads that are of this kind."""
@@ -165,6 +166,7 @@ def _sample(
     """Those of the ads that have all that the network reads."""
     rows = rows[have(part.availabilities[rows], read_by(policy.reads))]
     if not len(rows):  # then there may be no such array either
-        return Sample([], part.labels, np.ones(len(part.labels), np.float32), rows)
+        return Sample([], part.labels, np.ones(len(part.labels), np.float32), rows, part.groups)
     inputs = [part.arrays[name] for name in policy.reads]
-    return Sample(inputs, part.labels, policy.factors(part.arrays, part.labels, settings), rows)
+    factors = policy.factors(part.arrays, part.labels, settings)
+    return Sample(inputs, part.labels, factors, rows, part.groups)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.data.splitting import cut
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.types import Labels, Probs
 
@@ -24,19 +25,19 @@ class Sample:
     labels: Labels  # [ads of the part]
     weights: NDArray[np.float32]  # [ads of the part], the factors B_n
     rows: NDArray[np.int64]  # which ads of the part, ascending
+    groups: NDArray[np.int64]  # [ads of the part], which duplicates share
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def subset(self, chosen: NDArray[np.int64]) -> "Sample":
-        """The ads at these positions of `rows`."""
-        return dataclasses.replace(self, rows=np.sort(self.rows[chosen]))
+        """The ads at these positions of `rows`, ascending."""
+        return dataclasses.replace(self, rows=self.rows[chosen])
 
     def split(self, share: float, seed: int) -> tuple["Sample", "Sample"]:
-        """Cuts the sample in two at random; the first gets `share` of the ads."""
-        order = np.random.default_rng(seed).permutation(len(self))
-        cut = round(share * len(self))
-        return self.subset(order[:cut]), self.subset(order[cut:])
+        """Cuts the sample in two at random, groups whole; the first gets `share` of the ads."""
+        first, second = cut(self.groups[self.rows], round(share * len(self)), seed)
+        return self.subset(first), self.subset(second)
 
     def take(self, rows: NDArray[np.int64]) -> Block:
         """Reads inputs, categories and weights of these ads of the part."""

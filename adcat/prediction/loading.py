@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adcat.attention import attention_model as attention
 from adcat.errors import AdcatError, StaleArtifactError
@@ -27,7 +28,7 @@ from adcat.types import (
     Probs,
     have,
 )
-from adcat.workspace.ads import read_availabilities, read_labels, read_prior
+from adcat.workspace.ads import read_availabilities, read_groups, read_labels, read_prior
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs, all_models
@@ -129,7 +130,8 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
     )
 
 
-Predicted: TypeAlias = tuple[Probs, Labels]  # [n, categories] and [n]
+# Probabilities [n, categories], labels [n] and numbers of groups [n] of the same ads.
+Predicted: TypeAlias = tuple[Probs, Labels, NDArray[np.int64]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,26 +142,31 @@ class _Validation:
     classifiers: Mapping[str, ModelProbs]
     labels: Labels  # [n]
     availabilities: Availabilities  # [n]
+    groups: NDArray[np.int64]  # [n]
     prior: Probs  # [categories]
 
     @classmethod
     def read(cls, workspace: Workspace, model: ModelProbs) -> "_Validation":
         split = workspace.split
         classifiers = {m.name: m for m in all_models(workspace) if m.is_baseline}
-        labels, availabilities = (
+        return cls(
+            model,
+            classifiers,
             read_labels(split, "validation"),
             read_availabilities(split, "validation"),
+            read_groups(split, "validation"),
+            read_prior(split),
         )
-        return cls(model, classifiers, labels, availabilities, read_prior(split))
 
     def nothing(self) -> Predicted:
         """What is said of an ad of which nothing is known."""
-        return np.broadcast_to(self.prior, (len(self.labels), len(self.prior))), self.labels
+        probs = np.broadcast_to(self.prior, (len(self.labels), len(self.prior)))
+        return probs, self.labels, self.groups
 
     def whole(self, main: Rule) -> Predicted:
         """The model's predictions of ads that have all that it reads."""
         rows = have(self.availabilities, main.modalities)
-        return _predictions(self.model)[rows], self.labels[rows]
+        return _predictions(self.model)[rows], self.labels[rows], self.groups[rows]
 
     def single(self, availability: Modality, rule: Rule, main: Rule) -> Predicted:
         """The predictions of ads that have one modality only and that the model cannot read.
@@ -170,9 +177,10 @@ class _Validation:
         rows = self.availabilities == availability
         if np.count_nonzero(rows) >= ENOUGH:
             source = self.model if availability in main.modalities else classifier
-            return _predictions(source)[rows], self.labels[rows]
+            return _predictions(source)[rows], self.labels[rows], self.groups[rows]
         rows = have(self.availabilities, [availability])
-        return rule.combine([_predictions(classifier)[rows]]), self.labels[rows]
+        probs = rule.combine([_predictions(classifier)[rows]])
+        return probs, self.labels[rows], self.groups[rows]
 
 
 def _predictions(model: ModelProbs) -> Probs:

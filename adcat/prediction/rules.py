@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.data.splitting import cut
 from adcat.fusion.fused_model import FusedModel
 from adcat.prediction.conformal import scores, set_sizes, threshold
 from adcat.prediction.temperature import fit_temperature, with_temperature
@@ -66,23 +67,24 @@ class Promise:
     coverage: float | None
     seed: int
 
-    def keep(self, rule: Rule, probs: Probs, labels: Labels) -> Rule:
+    def keep(self, rule: Rule, probs: Probs, labels: Labels, groups: NDArray[np.int64]) -> Rule:
         """The rule with its temperature and threshold fitted.
 
         Where both are asked for, each is fitted on its own half of the ads: a temperature that has
-        seen the threshold's ads would break the guarantee. Without ads nothing is fitted.
+        seen the threshold's ads, or their duplicates, would break the guarantee. Without ads
+        nothing is fitted.
 
         Args:
           rule: without them.
           probs: its probabilities of ads that the model was not fitted on: [n, categories].
           labels: their categories: [n].
+          groups: the number of each one's group, which duplicates share: [n].
         """
         if not len(labels):
             return dataclasses.replace(rule, threshold=math.inf if self.coverage else None)
-        mixed = np.random.default_rng(self.seed).permutation(len(labels))
-        first, second = mixed, mixed
+        first = second = np.arange(len(labels))
         if self.calibrate and self.coverage:
-            first, second = np.array_split(mixed, 2)
+            first, second = cut(groups, -(-len(labels) // 2), self.seed)
         if self.calibrate:
             rule = dataclasses.replace(
                 rule, temperature=fit_temperature(probs[first], labels[first])

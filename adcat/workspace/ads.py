@@ -29,7 +29,7 @@ from adcat.types import (
     availabilities_with,
     have,
 )
-from adcat.workspace.ads_table import ADS, AVAILABILITY, promised, stored_columns, stream_ads
+from adcat.workspace.ads_table import ADS, AVAILABILITY, GROUP, promised, stored_columns, stream_ads
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.manifest import MANIFEST
 
@@ -85,6 +85,12 @@ def read_availabilities(split: Artifact, part: Part) -> Availabilities:
     return index.availabilities[index.rows(part)]
 
 
+def read_groups(split: Artifact, part: Part) -> NDArray[np.int64]:
+    """Reads the number of every ad's group, which duplicates share: [n]."""
+    index = _index(split)
+    return index.groups[index.rows(part)]
+
+
 def read_modalities(split: Artifact) -> list[Modality]:
     """The modalities that any ad has, whatever its part."""
     found = np.unique(_index(split).availabilities)
@@ -108,6 +114,7 @@ class _Index(NamedTuple):
     parts: NDArray[np.str_]
     labels: Labels
     availabilities: Availabilities
+    groups: NDArray[np.int64]
 
     def rows(self, part: Part) -> NDArray[np.int64]:
         """The rows of the table that hold the ads of a part, ascending: [n]."""
@@ -125,14 +132,21 @@ def _index(split: Artifact) -> _Index:
 @functools.lru_cache(maxsize=2)
 def _read_index(path: Path, version: tuple[int, int, int]) -> _Index:
     del version  # of the file: part of the cache's key
-    columns = ["part", "label", AVAILABILITY]
+    columns = ["part", "label", AVAILABILITY, GROUP]
     chunks = [
         [chunk[name].to_numpy(zero_copy_only=False) for name in columns]
         for chunk in stream_ads(path, columns, 65536)
     ]
-    empty = [np.zeros(0, object)] * 3
-    parts, labels, availabilities = map(np.concatenate, zip(*(chunks or [empty]), strict=True))
-    return _Index(parts.astype(np.str_), labels.astype(np.int64), availabilities.astype(np.str_))
+    empty = [np.zeros(0, object)] * len(columns)
+    parts, labels, availabilities, groups = map(
+        np.concatenate, zip(*(chunks or [empty]), strict=True)
+    )
+    return _Index(
+        parts.astype(np.str_),
+        labels.astype(np.int64),
+        availabilities.astype(np.str_),
+        groups.astype(np.int64),
+    )
 
 
 def iterate_ads(

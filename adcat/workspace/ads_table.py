@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ADS = "ads.parquet"
 AVAILABILITY = "modality"  # the column that says what an ad has; absent where all have both
+GROUP = "group"  # the row of the first of an ad's duplicates; older tables lack it
 DIGEST = "image_digest"  # empty where the image was not read
 
 
@@ -18,14 +19,27 @@ def ads_schema(incomplete: bool = False) -> "pa.Schema":
     """The columns; with one more where ads may lack their text or their photo."""
     import pyarrow as pa
 
-    names = ["id", "part", "row", "title", "description", "category", "label", "image", DIGEST]
-    types = {"row": pa.int64(), "label": pa.int32()}
+    names = [
+        "id",
+        "part",
+        "row",
+        GROUP,
+        "title",
+        "description",
+        "category",
+        "label",
+        "image",
+        DIGEST,
+    ]
+    types = {"row": pa.int64(), GROUP: pa.int64(), "label": pa.int32()}
     columns = [*names, *([AVAILABILITY] if incomplete else [])]
     return pa.schema({name: types.get(name, pa.string()) for name in columns})
 
 
 def stream_ads(path: Path, columns: Sequence[str], batch: int) -> Iterator["pa.RecordBatch"]:
-    """Streams columns of all ads, as `ads_schema` promises them; without a modality all have both.
+    """Streams columns of all ads, as `ads_schema` promises them.
+
+    Without a modality all have both; without a group each ad is its own.
 
     Raises:
       BadInputError: the file holds something else.
@@ -38,8 +52,10 @@ def stream_ads(path: Path, columns: Sequence[str], batch: int) -> Iterator["pa.R
 
 
 def stored_columns(file: Any, columns: Sequence[str]) -> list[str]:
-    """The columns that the file is asked for: all but an absent modality."""
-    return [name for name in columns if name != AVAILABILITY or name in file.schema_arrow.names]
+    """The columns that the file is asked for: no absent modality, the row for an absent group."""
+    there = file.schema_arrow.names
+    asked = ["row" if name == GROUP and GROUP not in there else name for name in columns]
+    return [name for name in dict.fromkeys(asked) if name != AVAILABILITY or name in there]
 
 
 def promised(chunk: "pa.RecordBatch", columns: Sequence[str]) -> "pa.RecordBatch":
@@ -53,6 +69,8 @@ def promised(chunk: "pa.RecordBatch", columns: Sequence[str]) -> "pa.RecordBatch
     schema = ads_schema(incomplete=True)
     if AVAILABILITY in columns and AVAILABILITY not in chunk.schema.names:
         chunk = chunk.append_column(AVAILABILITY, pa.repeat("both", chunk.num_rows))
+    if GROUP in columns and GROUP not in chunk.schema.names:
+        chunk = chunk.append_column(GROUP, chunk["row"])
     found = chunk.select(columns).cast(pa.schema([schema.field(name) for name in columns]))
     found.validate(full=True)
     for name in found.schema.names:
