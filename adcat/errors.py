@@ -32,6 +32,10 @@ class BusyError(AdcatError):
     """Another process is writing the same artifact."""
 
 
+class LackOfMemoryError(AdcatError):
+    """What was asked for needs more memory than there is."""
+
+
 class DivergedError(AdcatError):
     """Training ended in numbers that are not finite."""
 

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from typing import ClassVar, Literal
 
+import numpy as np
 import pytest
 import typer
 from handmade import certain, make_features, make_split
 from typer.testing import CliRunner
 
-from adcat.cli.app import COMMANDS, app
+from adcat.cli.app import COMMANDS, app, errors_told
 from adcat.cli.help import SettingsCommand
 from adcat.cli.options import build, parameters, read_by
 from adcat.settings import flag, option, seed_option
@@ -267,6 +268,25 @@ def test_a_missing_artifact_is_one_line_that_names_the_command(command, tmp_path
     assert result.exit_code == 1
     assert result.stdout == ""
     assert re.fullmatch(r"error: .* is missing; make it: adcat -w \S+ \S+.*\n", result.stderr)
+
+
+def test_lack_of_memory_is_one_line(capsys):
+    import tensorflow
+
+    def told(allocate):
+        with pytest.raises(SystemExit), errors_told():
+            allocate()
+        return capsys.readouterr().err
+
+    end = "; end other programs or choose smaller settings, and run the same command again\n"
+    array = told(lambda: np.empty((10**7, 10**8), np.float32))
+    assert array.startswith("error: not enough memory: Unable to allocate 3.55 PiB")
+    assert array.endswith(end)
+    tensor = told(lambda: tensorflow.fill((10**7, 10**8), 1.0))
+    assert tensor.startswith("error: not enough memory: ")
+    assert tensor.endswith(end)
+    assert tensor.count("\n") == 1
+    assert told(lambda: bytearray(10**18)) == f"error: not enough memory{end}"
 
 
 def test_the_version_is_printed():

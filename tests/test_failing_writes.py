@@ -11,6 +11,7 @@ from pipeline import adcat
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
+from adcat.files import read_json_lines
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
 
@@ -88,6 +89,16 @@ def test_a_failing_write_leaves_the_old_artifact(copy, tmp_path, name, share):
     check(workspace, target, before, result)
     assert run(workspace, *words).exit_code == 0
     assert target.check().digest == target_of(whole, words[0]).check().digest
+
+
+def test_a_search_on_a_full_disk_goes_on_once_there_is_room(copy, tmp_path):
+    words = ("train-text", "--tune", 3, "--tune-fraction", 1, "--bucket", 1000)
+    before = content(copy.text_model.path)
+    with files_up_to(1000):  # less than the texts that fastText reads
+        check(copy, copy.text_model, before, run(copy, *words))
+    assert run(copy, *words).exit_code == 0
+    trials = read_json_lines(copy.text_model / "trials.jsonl")
+    assert [trial["status"] for trial in trials] == ["ok"] * 3
 
 
 FILLING = """

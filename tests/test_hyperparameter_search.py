@@ -1,11 +1,13 @@
+import errno
 import json
 import math
 
 import pytest
+import tensorflow
 from handmade import NETWORKS
 from hyperopt import hp
 
-from adcat.errors import BadInputError, DivergedError
+from adcat.errors import BadInputError, DivergedError, LackOfMemoryError
 from adcat.files import read_json_lines
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy_settings import PolicySettings
@@ -82,6 +84,27 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path):
         "", "DivergedError: the loss is nan", "the score is nan"
     }  # fmt: skip
     assert all((trial.status == "failed") == (trial.score is None) for trial in trials)
+
+
+NO_ROOM = [
+    OSError(errno.ENOSPC, "No space left on device"), MemoryError(), LackOfMemoryError("too large"),
+    tensorflow.errors.ResourceExhaustedError(None, None, "OOM"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", NO_ROOM, ids=lambda error: type(error).__name__)
+def test_what_no_setting_causes_ends_the_search_which_then_resumes(tmp_path, error):
+    def on_a_full_machine(settings, seed):
+        if len(read_trials(tmp_path / "log")) == 2:
+            raise error
+        return score(settings, seed)
+
+    with pytest.raises(type(error)):
+        run(tmp_path / "log", 5, score=on_a_full_machine)
+    assert len(read_trials(tmp_path / "log")) == 2
+    run(tmp_path / "log", 5)
+    run(tmp_path / "whole", 5)
+    assert (tmp_path / "log").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_a_search_without_any_success_says_why(tmp_path):

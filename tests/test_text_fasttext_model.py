@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from adcat import thesis
-from adcat.errors import BadInputError, DivergedError
+from adcat.errors import BadInputError, DivergedError, LackOfMemoryError
 from adcat.text import word_sums
 from adcat.text.corpus import Corpus, TextFacts
 from adcat.text.fasttext_model import load, resolve, train
@@ -230,7 +230,7 @@ def test_fewer_than_two_categories_are_an_error(tmp_path, ads, changes, found):
 
 
 def test_too_little_memory_is_an_error(tmp_path):
-    with pytest.raises(BadInputError, match="not enough memory for vectors of length 10000"):
+    with pytest.raises(LackOfMemoryError, match="not enough memory for vectors of length 10000"):
         trained(tmp_path, bucket=2**31 - 100, dim=10_000)  # 86 TB
 
 

@@ -40,6 +40,9 @@ COMMANDS = (
     "status",
 )
 
+REMEDIES = {errno.ENOSPC: "; make room and run the same command again"}
+LESS_MEMORY = "end other programs or choose smaller settings, and run the same command again"
+
 FIRST_STEPS = """\b
 First steps:
   adcat split ADS    ADS: a table of ads, such as sample_data/ads.csv
@@ -137,14 +140,24 @@ def errors_told() -> Iterator[None]:
     """Turns an expected failure into a message on stderr and an exit code."""
     try:
         yield
-    except AdcatError as error:
-        tell(f"error: {error}")
+    except Exception as error:
+        if not (told := _told(error)):
+            raise
+        tell(f"error: {told}")
         sys.exit(1)
-    except OSError as error:
+
+
+def _told(error: Exception) -> str:
+    """An expected failure in words; nothing where it is none."""
+    if isinstance(error, AdcatError):
+        return str(error)
+    if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        what = "; make room and run the same command again" if error.errno == errno.ENOSPC else ""
-        tell(f"error: {where}{error.strerror or error}{what}")
-        sys.exit(1)
+        return f"{where}{error.strerror or error}{REMEDIES.get(error.errno or 0, '')}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        reason = f"{error}".partition("\n")[0]  # TensorFlow's error is the one known by its name
+        return f"not enough memory{': ' * bool(reason)}{reason}; {LESS_MEMORY}"
+    return ""
 
 
 for _name in COMMANDS:

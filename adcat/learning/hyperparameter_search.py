@@ -19,6 +19,8 @@ from adcat.progress import Progress
 from adcat.settings import option
 
 RANDOM_TRIALS = 10  # before TPE has enough to estimate densities from
+# Errors that settings may cause; by name, so that TensorFlow is not imported for its own.
+OF_SETTINGS = {"BadInputError", "DivergedError", "InvalidArgumentError", "ValueError"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +62,9 @@ def search(
 
     Args:
       space: hyperopt expressions by setting.
-      score: makes a validation score out of settings and a seed; the search maximises it. What it
-        raises, or a score that is not finite, fails the trial and not the search.
+      score: makes a validation score out of settings and a seed; the search maximises it. An error
+        of `OF_SETTINGS`, or a score that is not finite, fails the trial and not the search; any
+        other, such as a full disk, ends the search, which then goes on with the same trial.
       options: how many trials the log holds in the end, and how they are drawn.
       seed: every trial's draw and seed follow from it and the trial's index.
       log: JSON lines, one per trial.
@@ -102,8 +105,11 @@ def _run(
     try:
         value = float(score(settings, trial_seed))
         error = "" if np.isfinite(value) else f"the score is {value}"
-    except Exception as failure:  # TensorFlow's errors have no common base with Python's
-        value, error = np.nan, f"{type(failure).__name__}: {failure}"
+    except Exception as failure:
+        kind = type(failure).__name__
+        if kind not in OF_SETTINGS:
+            raise
+        value, error = np.nan, f"{kind}: {failure}"
     return Trial(
         trial=index,
         point=point,

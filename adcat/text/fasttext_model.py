@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from adcat.errors import BadInputError, DivergedError
+from adcat.errors import BadInputError, DivergedError, LackOfMemoryError
 from adcat.probabilities import softmax
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.fasttext_settings import FastTextSettings
@@ -173,6 +173,7 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
       BadInputError: the ads are of fewer than two categories, no word is frequent enough, or the
         pretrained vectors are not such a file.
       DivergedError: the learning rate is too high.
+      LackOfMemoryError: the vectors need more than there is.
     """
     _check(corpus, settings)
     lines = scratch / "training.txt"
@@ -224,7 +225,7 @@ def _fit(lines: Path, settings: FastTextSettings, seed: int) -> Any:
             t=settings.t,
         )
     except MemoryError:
-        raise BadInputError(
+        raise LackOfMemoryError(
             f"not enough memory for vectors of length {settings.dim}, {settings.bucket:,} of them "
             "for n-grams; type: --bucket 2000000 --dim 100, or less"
         ) from None
