@@ -41,6 +41,24 @@ def test_words_by_hand(text, cleaned):
     assert clean(text, "") == cleaned
 
 
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("转角沙发，出售", "转 转角 角 角沙 沙 沙发 发 出 出售 售"),
+        ("iPhone手机壳 2个", "iphone 手 手机 机 机壳 壳 2 个"),
+        ("ソファー・時々 ﾊﾟﾝ", "ソ ソフ フ ファ ァ ァー ー 時 時々 々 パ パン ン"),
+        ("โซฟา", "โ โซ ซ ซฟ ฟ ฟา า"),
+        ("ເກົ້າ", "ເ ເກ ກ ກົ ົ ົ້ ້ ້າ າ"),
+        ("𠮷野", "𠮷 𠮷野 野"),
+        ("أريكة، مستعمل", "أريكة مستعمل"),
+        ("소파 판매 диван कुर्सी σοφάς", "소파 판매 диван कुर्सी σοφάς"),
+    ],
+)
+def test_scripts_without_blanks_are_cut_into_characters_and_pairs(text, cleaned):
+    assert clean(text, "") == cleaned
+    assert clean("", text, "thesis").count(" ") == text.count(" ")
+
+
 @given(st.text("<a !&#;-/", max_size=30))
 def test_broken_markup_is_text(text):
     assert clean(f"soffa {text}", "\n säng").split()[0] == "soffa"

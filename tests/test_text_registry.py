@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from adcat.commands.train_text import Settings
+from adcat.data.text_cleaning import clean
 from adcat.errors import BadInputError
 from adcat.text.corpus import Corpus, measure
 from adcat.text.registry import TEXT_MODELS, cleaning_of, load, save
@@ -50,6 +51,19 @@ def test_the_rows_of_a_block_do_not_depend_on_each_other(saved):
     for i in (0, 1):
         rows = np.concatenate([pair[i] for pair in single])
         np.testing.assert_allclose(rows, whole[i], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", TEXT_MODELS)
+def test_every_model_reads_words_without_blanks_between_them(name, tmp_path):
+    """New texts share words with those of training, none shares a whole text."""
+    words, places = ("沙发", "手机"), ("因搬家", "九成新", "自提", "转让", "二手", "保养")
+    texts = [clean(f"{place}{word}", "") for place in places for word in words]
+    corpus = Corpus(lambda: iter([texts]), np.array([0, 1] * len(places)), 2)
+    settings = Settings(model=name, **QUICK | {"epochs": 100, "cnn_epochs": 30})
+    module = TEXT_MODELS[name]
+    model = module.train(corpus, module.resolve(settings, measure(corpus)), 0, tmp_path)
+    new = [clean(f"{word}出售", "全新") for word in words]
+    assert model.features(new)[1].argmax(axis=1).tolist() == [0, 1]
 
 
 def test_a_model_that_reads_other_texts_is_refused(saved):

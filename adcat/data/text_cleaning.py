@@ -1,11 +1,13 @@
 """The text that every text model reads (thesis, section 4.3.1).
 
 Title and description appended, lower-cased, without punctuation, on one line. Works for any
-script: what is removed is punctuation, not what is foreign.
+script: what is removed is punctuation, not what is foreign, and what is written without blanks
+between words is cut.
 """
 
 import functools
 import html
+import itertools
 import re
 import string
 import sys
@@ -16,11 +18,23 @@ Cleaning: TypeAlias = Literal["words", "thesis"]
 CLEANINGS: tuple[Cleaning, ...] = get_args(Cleaning)
 # Saved with a model; the thesis' is what models say that were trained before there were two.
 PREPROCESSING: dict[Cleaning, str] = {
-    "words": "title and description without markup, NFKC, lower case, punctuation as blanks",
+    "words": "title and description without markup, NFKC, lower case, punctuation as blanks, "
+    "characters and pairs of them in scripts without blanks",
     "thesis": "title and description, NFC, lower case, no punctuation",
 }
 ENTITY = re.compile(r"&#?\w{1,32};")  # HTML also knows some without `;`: `&notebook` is not one
 TAG = re.compile(r"</?[a-z][a-z0-9:-]*(?:\s[^<>]*)?/?>|<![^<>]*>", re.IGNORECASE)
+UNSPACED = {  # scripts that put no blanks between words
+    "Thai, Lao": "\u0e00-\u0eff",
+    "Burmese": "\u1000-\u109f\ua9e0-\ua9fe\uaa60-\uaa7f",
+    "Khmer": "\u1780-\u17ff",
+    "Tai": "\u1950-\u19df\u1a20-\u1aaf\uaa80-\uaadf",
+    "Chinese": "\u3005-\u3007\u3100-\u312f\u31a0-\u31bf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff",
+    "Japanese": "\u3040-\u30ff\u31f0-\u31ff\U0001aff0-\U0001b16f",
+    "Yi": "\ua000-\ua4cf",
+}
+UNSPACED_RUN = re.compile(f"[{''.join(UNSPACED.values())}]+")
 IN_A_NUMBER = re.compile(r"(?<=[0-9])[.,'’](?=[0-9])")
 
 
@@ -30,8 +44,9 @@ def clean(title: str, description: str, cleaning: Cleaning = "words") -> str:
     Args:
       title: as it came.
       description: as it came.
-      cleaning: `words` keeps words apart that markup or punctuation separates; `thesis` removes
-        punctuation, whatever it glues together.
+      cleaning: `words` keeps words apart that markup or punctuation separates, and cuts what has
+        no blanks into characters and pairs of characters; `thesis` removes punctuation, whatever
+        it glues together.
     """
     text = f"{title} {description}"
     if cleaning == "words":
@@ -44,8 +59,14 @@ def clean(title: str, description: str, cleaning: Cleaning = "words") -> str:
     except UnicodeEncodeError:
         text = text.translate(_table(cleaning))
         if cleaning == "words":  # half width marks stand beside their letters
-            text = unicodedata.normalize("NFC", text)
+            text = UNSPACED_RUN.sub(_ngrams, unicodedata.normalize("NFC", text))
     return " ".join(text.split())
+
+
+def _ngrams(run: re.Match[str]) -> str:
+    """The characters of a run, each followed by its pair with the next one, as words."""
+    pairs = (f"{one} {one}{two}" for one, two in itertools.pairwise(run[0]))
+    return f" {' '.join([*pairs, run[0][-1]])} "
 
 
 def _without_markup(text: str) -> str:
