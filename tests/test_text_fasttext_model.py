@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from memory import allocated
 
 from adcat import thesis
 from adcat.errors import BadInputError, DivergedError, LackOfMemoryError
@@ -152,6 +153,18 @@ def test_forgetting_words_changes_nothing(tmp_path, monkeypatch):
     for i in (0, 1):
         rows = np.concatenate([pair[i] for pair in forgetful])
         np.testing.assert_allclose(rows, np.concatenate([whole[i], whole[i]]), atol=1e-6)
+
+
+def test_a_text_costs_the_same_however_many_words_were_read_before(tmp_path):
+    model = trained(tmp_path)
+
+    def one_by_one(first, last):
+        return sum(allocated(model.features, [f"soffa {i}"]) for i in range(first, last))
+
+    early = one_by_one(0, 100)
+    model.features([" ".join(map(str, range(200, 30_000)))])
+    late = one_by_one(30_000, 30_100)
+    assert late < 2 * early
 
 
 def test_what_is_loaded_works_like_what_was_saved(tmp_path):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -44,22 +44,27 @@ class WordSums:
             self._forget()
         words = [text.split() for text in texts]
         numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int32)
-        self._learn(list(self._numbers)[len(self._sums) :])
+        self._learn()
         ends = np.cumsum([0, *map(len, words)], dtype=np.int32)
         shape = (len(texts), len(self._sums))
         times = csr_array((np.ones(len(numbers), np.float32), numbers, ends), shape=shape)
-        sums = times @ self._sums + self._end.sum(axis=0)
-        return sums / np.maximum(times @ self._sizes + len(self._end), 1)
+        totals = times @ self._sums
+        sums = totals[:, :-1] + self._end.sum(axis=0)
+        return sums / np.maximum(totals[:, -1:] + len(self._end), 1)
 
     def _forget(self) -> None:
         self._numbers: defaultdict[str, int] = defaultdict()
         self._numbers.default_factory = self._numbers.__len__  # a new word gets the next number
-        self._sums = np.zeros((0, self._input_matrix.shape[1]), dtype=np.float32)
-        self._sizes = np.zeros((0, 1), dtype=np.float32)
+        self._learned = 0
+        # By number: the sum of a word's vectors, then how many they are; with room for more words.
+        self._sums = np.zeros((0, self._input_matrix.shape[1] + 1), dtype=np.float32)
 
-    def _learn(self, words: Sequence[str]) -> None:
+    def _learn(self) -> None:
+        """Adds the sums of the words that have a number only."""
         from scipy.sparse import coo_array
 
+        new = slice(self._learned, len(self._numbers))
+        words = list(islice(reversed(self._numbers), new.stop - new.start))[::-1]
         rows = len(self._input_matrix)
         args = self._args
         ids = np.array([self._word_id(word) for word in words], np.int64)
@@ -71,5 +76,9 @@ class WordSums:
         )
         ones = np.ones(len(cells[0]), np.float32)
         times = coo_array((ones, cells), shape=(len(words), rows)).tocsr()  # a vector in a word
-        self._sums = np.concatenate([self._sums, times @ self._input_matrix])
-        self._sizes = np.concatenate([self._sizes, times.sum(axis=1)[:, None]])
+        if new.stop > len(self._sums):  # twice the room each time: few copies
+            room = np.zeros((max(new.stop, len(self._sums)), self._sums.shape[1]), np.float32)
+            self._sums = np.concatenate([self._sums, room])
+        self._sums[new, :-1] = times @ self._input_matrix
+        self._sums[new, -1] = times.sum(axis=1)
+        self._learned = new.stop
