@@ -1,5 +1,7 @@
 import io
+import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from adcat.data.table import InputTable
 from adcat.errors import BadInputError
-from adcat.prediction.new_ads import Shard, arriving_ads, in_batches
+from adcat.prediction.new_ads import ARRIVING, Shard, arriving_ads, in_batches
 
 TABLE = InputTable(Path("stdin"), {"title": "rubrik"})
 
@@ -36,6 +38,24 @@ def test_every_line_is_one_ad_in_order(ids, size):
     assert [ad.id for ad in found] == [id for id in ids if id]
     assert [ad.row for ad in found] == list(range(1, len(found) + 1))
     assert all(0 < len(batch) <= size for batch in batches)
+
+
+def test_a_block_of_a_long_line_costs_the_same_however_much_came_before():
+    costs = []
+
+    class Arriving(io.BytesIO):
+        def read1(self, size):
+            now, peak = tracemalloc.get_traced_memory()
+            costs.append(peak - now)  # since the block before
+            tracemalloc.reset_peak()
+            return super().read1(size)
+
+    line = json.dumps({"rubrik": "soffa" * 500_000}).encode()
+    tracemalloc.start()
+    ((ad,),) = arriving_ads(Arriving(line), TABLE, 8)
+    tracemalloc.stop()
+    assert ad.text == "soffa" * 500_000
+    assert max(costs) < 4 * ARRIVING < len(line) / 9
 
 
 def test_a_line_with_keys_of_its_own():

@@ -93,11 +93,15 @@ def arriving_ads(
 
 def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
     """Yields the complete lines of whatever has arrived; bytes that are not UTF-8 are kept."""
-    rest = b""
+    begun: list[bytes] = []  # what there is of a line without an end
     while arrived := file.read1(ARRIVING):  # pyright: ignore[reportAttributeAccessIssue]
-        *lines, rest = (rest + arrived).split(b"\n")
+        *lines, rest = arrived.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*begun, lines[0]])
+            begun.clear()
+        begun.append(rest)
         yield [f"{line.decode(errors='surrogateescape')}\n" for line in lines]
-    yield [rest.decode(errors="surrogateescape") or "\n"]
+    yield [b"".join(begun).decode(errors="surrogateescape") or "\n"]
 
 
 def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable, cleaning: Cleaning) -> Ad:
