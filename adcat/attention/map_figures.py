@@ -2,7 +2,7 @@
 
 import csv
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -29,7 +29,7 @@ from adcat.evaluation.error_groups import (
 from adcat.plotting.charts import channel_heat_map
 from adcat.plotting.galleries import IMAGE_PIXELS, Example, gallery
 from adcat.tables import Cell, Column, Table, percent, write_table
-from adcat.types import Labels, Probs
+from adcat.types import Labels, Probs, ShownAd
 
 BLOCK = 8192  # maps in memory at a time
 SHOWN = 3  # ads in a figure
@@ -54,8 +54,7 @@ class AttendedAds:
     labels: Labels  # [n]
     groups: Groups  # the baselines' error groups [n]
     categories: Sequence[str]  # their names
-    paths: Sequence[str]  # of the photos [n]
-    read: Callable[[Sequence[int]], Sequence[Mapping[str, str]]]  # title and category, by row
+    read: Callable[[Sequence[int]], Sequence[ShownAd]]  # by row
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -102,15 +101,15 @@ def _example_reader(ads: AttendedAds, model: AttentionModel, blur: float) -> Rea
     def read(rows: Sequence[int]) -> dict[int, Example]:
         return {row: example(row, ad) for row, ad in zip(rows, ads.read(rows), strict=True)}
 
-    def example(row: int, ad: Mapping[str, str]) -> Example:
-        image = open_image(ads.paths[row], max(IMAGE_PIXELS))
+    def example(row: int, ad: ShownAd) -> Example:
+        image = open_image(ad.image, max(IMAGE_PIXELS))
         image.thumbnail(IMAGE_PIXELS)
         left, top, right, bottom = central_box(image, model.image.central_fraction)
         seen = image.crop((round(left), round(top), round(right), round(bottom)))
         weights = ads.maps[row].reshape(model.map_shape)
         pictures = [image, overlay(seen, weights, blur), squares(seen, weights)]
         found = [(ads.categories[c], p) for c, p in best(ads.probs[row], PREDICTIONS)]
-        return Example(pictures, ad["title"], ad["category"], {"prediction": found})
+        return Example(pictures, ad.title, ad.category, {"prediction": found})
 
     return read
 

@@ -28,10 +28,10 @@ from adcat.tables import Column, Report, Table, percent, write_records
 from adcat.types import MODALITIES, PARTS, Part, have
 from adcat.workspace.ads import (
     image_paths,
-    read_ads,
     read_availabilities,
     read_categories,
     read_labels,
+    reading_shown,
 )
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
@@ -103,8 +103,7 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         attention.save(model, staging.folder)
         write_records(staging.folder / "history.csv", [dataclasses.asdict(e) for e in history])
         _predict(workspace, model, ads, settings.batch_size, staging, progress)
-        shown = _attended(workspace, staging.folder)
-        tables += show(shown, model, staging.folder, settings.over, settings.blur, settings.seed)
+        tables += _show(workspace, model, staging.folder, settings)
         staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(target.path.name, history), *tables])
 
@@ -192,8 +191,10 @@ def _predict_incomplete(workspace: Workspace, part: Part, path: Path) -> None:
             probs[rows] = Features(workspace.features).probs(part, modality)[rows]
 
 
-def _attended(workspace: Workspace, folder: Path) -> AttendedAds:
-    """The test ads with text and photo, and what the model in the folder predicted for them."""
+def _show(
+    workspace: Workspace, model: AttentionModel, folder: Path, settings: Settings
+) -> list[Table]:
+    """Shows where the model in the folder looks at the test ads with text and photo."""
     split, features = workspace.split, Features(workspace.features)
     labels, categories = read_labels(split, "test", MODALITIES), read_categories(split)
     whole = have(read_availabilities(split, "test"), MODALITIES)
@@ -201,15 +202,16 @@ def _attended(workspace: Workspace, folder: Path) -> AttendedAds:
     correct = {
         m: ad_results(p, labels, features.artifact.path).correct for m, p in baselines.items()
     }
-    return AttendedAds(
-        maps=_rows(open_array(folder / "test" / MAPS, len(whole)), whole),
-        probs=_rows(open_array(folder / "test" / PROBS, len(whole), len(categories)), whole),
-        labels=labels,
-        groups=assign(correct, np.full(len(labels), "both")),
-        categories=categories,
-        paths=image_paths(split, "test", MODALITIES),
-        read=lambda rows: read_ads(split, "test", ["title", "category"], rows, MODALITIES),
-    )
+    with reading_shown(split, "test", MODALITIES) as read:
+        ads = AttendedAds(
+            maps=_rows(open_array(folder / "test" / MAPS, len(whole)), whole),
+            probs=_rows(open_array(folder / "test" / PROBS, len(whole), len(categories)), whole),
+            labels=labels,
+            groups=assign(correct, np.full(len(labels), "both")),
+            categories=categories,
+            read=read,
+        )
+        return show(ads, model, folder, settings.over, settings.blur, settings.seed)
 
 
 def _summary(name: str, history: Sequence[Evaluation]) -> Table:

@@ -198,12 +198,15 @@ def read_ads(
 
 @contextlib.contextmanager
 def reading_shown(
-    split: Artifact, part: Part
+    split: Artifact, part: Part, having: Sequence[Modality] = ()
 ) -> Iterator[Callable[[Sequence[int]], list[ShownAd]]]:
-    """Opens the table; yields what reads the ads of a part that are to be shown, by their rows."""
+    """Opens the table; yields what reads the ads of a part that are to be shown, by their rows.
+
+    Rows count the ads of the part that have all modalities of `having`.
+    """
     folder = images_folder(split)
     columns = ["title", "category", "image", AVAILABILITY]
-    with _reading_rows(split, part, columns) as read:
+    with _reading_rows(split, part, columns, having) as read:
 
         def shown(ad: dict[str, Any]) -> ShownAd:
             has_image = ad[AVAILABILITY] in availabilities_with(["image"])
