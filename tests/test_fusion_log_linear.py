@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from memory import allocated
 from scipy.optimize import approx_fprime
 
 from adcat.fusion import closed_forms, log_linear
@@ -60,11 +61,22 @@ def test_the_prior_is_smoothed():
 @given(st.lists(st.floats(-2, 3), min_size=3, max_size=3), st.sampled_from([0.0, 1.0, 10.0]))
 def test_the_gradient_is_that_of_the_loss(weights, regularisation):
     (o_img, labels), (o_txt, _) = predictions(30, 3, 1, 0), predictions(30, 3, 2, 0)
-    logs = np.stack([np.log(o_txt), np.log(o_img), np.tile(np.log(PRIOR), (30, 1))]).astype(float)
-    point = np.array(weights)
-    _, gradient = log_linear.loss(point, logs, labels, regularisation)
-    value = lambda w: log_linear.loss(w, logs, labels, regularisation)[0]  # noqa: E731
+    point, data = np.array(weights), ([o_txt, o_img], labels, PRIOR, regularisation)
+    _, gradient = log_linear.loss(point, *data)
+    value = lambda w: log_linear.loss(w, *data)[0]  # noqa: E731
     np.testing.assert_allclose(gradient, approx_fprime(point, value), rtol=1e-3, atol=1e-2)
+
+
+def test_the_fit_takes_the_memory_of_a_block_however_many_ads_there_are(monkeypatch):
+    o, labels = predictions(4000, 50, 2, 0)
+    uniform = np.full(50, 0.02)
+    whole = log_linear.fit([o], labels, uniform, 1.0)
+    monkeypatch.setattr(log_linear, "BLOCK", 100)
+    few, many = (
+        allocated(log_linear.loss, whole, [o[:n]], labels[:n], uniform, 1.0) for n in (400, 4000)
+    )
+    assert many < 1.5 * few
+    np.testing.assert_allclose(log_linear.fit([o], labels, uniform, 1.0), whole, atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from adcat.errors import DivergedError
 from adcat.probabilities import log, softmax
 from adcat.types import Labels, Probs
 
+BLOCK = 8192  # ads whose logarithms are in memory at a time
+
 
 def pool(
     predictions: Sequence[Probs], prior: NDArray[np.float64], weights: NDArray[np.float64]
@@ -38,8 +40,9 @@ def product(classifiers: int) -> NDArray[np.float64]:
 
 def loss(
     weights: NDArray[np.float64],
-    logs: NDArray[np.float64],
+    predictions: Sequence[Probs],
     labels: Labels,
+    prior: NDArray[np.float64],
     regularisation: float,
 ) -> tuple[float, NDArray[np.float64]]:
     """Negative log-likelihood of the labels plus the pull towards the product, and its gradient.
@@ -48,16 +51,22 @@ def loss(
 
     Args:
       weights: one w for each classifier, then γ.
-      logs: log o of each classifier, then log prior [weights, n, categories].
+      predictions: of each classifier [n, categories], taken in blocks.
       labels: [n].
+      prior: [categories].
       regularisation: weight of the pull; acts like that many ads' worth of curvature.
     """
-    ads = np.arange(len(labels))
-    p = softmax(np.tensordot(weights, logs, axes=1))
     pull = weights - product(len(weights) - 1)
-    value = -log(p[ads, labels]).sum() + regularisation / 2 * pull @ pull
-    expected = (p * logs).sum(axis=(1, 2))
-    gradient = expected - logs[:, ads, labels].sum(axis=1) + regularisation * pull
+    value, gradient = float(regularisation / 2 * pull @ pull), regularisation * pull
+    for start in range(0, len(labels), BLOCK):
+        rows = slice(start, start + BLOCK)
+        logs = [log(o[rows]) for o in predictions]
+        logs = np.stack([*logs, np.broadcast_to(log(prior), logs[0].shape)])
+        ads = np.arange(len(labels[rows]))
+        p = softmax(np.tensordot(weights, logs, axes=1))
+        value -= float(log(p[ads, labels[rows]]).sum())
+        expected = (p * logs).sum(axis=(1, 2))
+        gradient = gradient + (expected - logs[:, ads, labels[rows]].sum(axis=1))
     return value, gradient
 
 
@@ -74,8 +83,7 @@ def fit(
     """
     from scipy.optimize import minimize
 
-    logs = np.stack([*map(log, predictions), np.broadcast_to(log(prior), predictions[0].shape)])
-    start, data = product(len(predictions)), (logs, labels, regularisation)
+    start, data = product(len(predictions)), (predictions, labels, prior, regularisation)
     found = minimize(loss, start, data, "L-BFGS-B", jac=True)
     if not np.isfinite(found.x).all():
         raise DivergedError(f"log-linear found no weights: {found.message}")
