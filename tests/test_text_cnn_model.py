@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from adcat.errors import BadInputError, DivergedError
+from adcat.text import cnn_model
 from adcat.text.cnn_model import load, parse_widths, resolve, train
 from adcat.text.cnn_settings import CnnSettings
 from adcat.text.corpus import Corpus, TextFacts, measure
@@ -96,6 +97,22 @@ def test_what_follows_from_the_data():
     found = (resolved.cnn_epochs, resolved.cnn_embedding_epochs, resolved.cnn_length)
     assert found == (20, 10, 70)
     assert resolve(CnnSettings(cnn_widths="3,9", cnn_length=2), facts).cnn_length == 9
+
+
+def test_a_text_of_a_million_words_does_not_decide_how_many_are_read():
+    facts = TextFacts(ads=2, categories=2, words=1_000_002, length=1_000_000)
+    assert resolve(CnnSettings(), facts).cnn_length == 1000
+    assert resolve(CnnSettings(cnn_length=5000), facts).cnn_length == 5000
+
+
+def test_no_more_words_are_predicted_at_once_however_long_the_texts(model, monkeypatch):
+    texts, blocks, indices = ["soffa"] * 20, [], model.indices
+    expected = model.features(texts)
+    monkeypatch.setattr(cnn_model, "WORDS_AT_ONCE", 30)  # 4 of a text
+    monkeypatch.setattr(model, "indices", lambda some: blocks.append(len(some)) or indices(some))
+    for found, array in zip(model.features(texts), expected, strict=True):
+        np.testing.assert_allclose(found, array, atol=1e-6)
+    assert blocks == [7, 7, 6]
 
 
 @pytest.mark.parametrize("text", ["", "3,,4", "a", "0", "3, 4", "-1", "101", "٣"])

@@ -8,6 +8,7 @@ softmax(W t + b), with dropout on t while training.
 import dataclasses
 import json
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +30,8 @@ NETWORK, VOCABULARY = "model.keras", "vocabulary.json"
 FILES = (NETWORK, VOCABULARY)
 PADDING = 0  # the index of no word
 DROPOUT = 0.5
-BLOCK = 1024  # ads per prediction
+WORDS_AT_ONCE = 65_536  # per prediction
+MAX_LENGTH = 1000  # words; what one text of a million of them must not decide for all
 TEXTS_SEEN, WORDS_SEEN = 1_000_000, 20_000_000
 MIN_EPOCHS, MAX_EPOCHS = 3, 30
 
@@ -48,7 +50,7 @@ def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
         settings,
         cnn_epochs=settings.cnn_epochs or epochs,
         cnn_embedding_epochs=settings.cnn_embedding_epochs or passes,
-        cnn_length=max(longest, settings.cnn_length or facts.length),
+        cnn_length=max(longest, settings.cnn_length or min(facts.length, MAX_LENGTH)),
     )
 
 
@@ -75,6 +77,7 @@ class CnnModel:
         """Wraps a network from word indices [n, length] to t and the columns' probabilities."""
         self._network, self._words = network, words
         self._columns, self._categories = list(columns), categories
+        self._length = network.inputs[0].shape[1]
         self._indices = {word: i for i, word in enumerate(words, PADDING + 1)}
 
     @property
@@ -90,18 +93,19 @@ class CnnModel:
         """
         t = np.zeros((len(texts), self.dimension), np.float32)
         probs = np.zeros((len(texts), self._categories), np.float32)
-        for start in range(0, len(texts), BLOCK):
-            rows = slice(start, start + BLOCK)
+        block = max(1, WORDS_AT_ONCE // self._length)
+        for start in range(0, len(texts), block):
+            rows = slice(start, start + block)
             t[rows], probs[rows, self._columns] = self._network(self.indices(texts[rows]))
         return t, probs
 
     def indices(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """The first known words of each text, padded: [n, length]."""
-        length = self._network.inputs[0].shape[1]
-        rows = np.full((len(texts), length), PADDING, np.int32)
+        rows = np.full((len(texts), self._length), PADDING, np.int32)
         for row, text in zip(rows, texts, strict=True):
-            known = [self._indices[word] for word in text.split() if word in self._indices][:length]
-            row[: len(known)] = known
+            known = (self._indices[word] for word in text.split() if word in self._indices)
+            first = list(islice(known, self._length))
+            row[: len(first)] = first
         return rows
 
     def save(self, folder: Path) -> None:

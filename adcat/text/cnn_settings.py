@@ -35,7 +35,7 @@ class CnnSettings(NoiseSettings):
     cnn_min_count: int = option(2, "Leave out rarer words.", low=1, high=2**31 - 1, dry_run=2)
     cnn_length: int | None = option(
         None,
-        "Words of a text to read; by default as many as 95 % of the texts have.",
+        "Words of a text to read; by default as many as 95 % of the texts have, 1,000 at most.",
         low=1,
         high=100_000,
     )
