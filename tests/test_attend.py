@@ -11,14 +11,16 @@ import pytest
 from pipeline import adcat, make_workspace
 from typer.testing import CliRunner
 
+from adcat.attention.fine_tuning import train
 from adcat.attention.search import grid, read_trials
 from adcat.cli.app import app
 from adcat.cli.options import read_by
 from adcat.commands.attend import Settings, attend
 from adcat.evaluation.error_groups import FIGURES
+from adcat.image.labelled_images import LabelledImages
 from adcat.progress import Silent
 from adcat.report.items import ITEMS
-from adcat.workspace.ads import read_labels
+from adcat.workspace.ads import image_paths, read_labels
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import find_models
 
@@ -122,6 +124,16 @@ def test_maps_that_are_not_stored_are_computed_again(made, workspace):
         np.load(w.attention("c-wh") / "test/probs.npy") for w in (made[0], workspace)
     )
     np.testing.assert_allclose(computed, stored, atol=1e-4)
+
+
+def test_the_maps_of_one_insertion_point_are_stored_at_a_time(made, tmp_path):
+    split, image_model = made[0].split, made[0].image_model.path
+    images = LabelledImages(image_paths(split, "test"), read_labels(split, "test"))
+    ads = images, np.random.default_rng(0).normal(size=(len(images), 3)).astype(np.float32)
+    for point, over in (("c", "wh"), ("c", "c"), ("e", "c")):
+        settings = Settings(stage="attention", epochs=1, insert_at=point, over=over)
+        train(settings, ads, ads, image_model, tmp_path, Silent())
+        assert [path.name for path in tmp_path.glob("maps-*")] == [f"maps-{point}"]
 
 
 def test_all_layers_are_trained_by_default(made, workspace):

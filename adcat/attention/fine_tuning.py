@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -116,8 +117,9 @@ def _train_attention(
 ) -> list[Evaluation]:
     """Trains the attention matrix and the last layer; the rest is frozen, in inference mode.
 
-    The frozen network's maps are stored for all models of one insertion point, or computed again
-    for every batch where they would take more room than the settings allow.
+    The frozen network's maps are stored for all models of one insertion point until another's take
+    their place, or computed again for every batch where they would take more room than the settings
+    allow.
     """
     below = model.parts.below
     shape, forward = below.output.shape[1:], compiled(below)
@@ -127,6 +129,8 @@ def _train_attention(
     ]
     map_bytes = 4 * math.prod(shape) * sum(map(len, all_crops))
     folder = run.checkpoint.with_name(f"maps-{settings.insert_at}")
+    for other in set(folder.parent.glob("maps-*")) - {folder}:
+        shutil.rmtree(other)
     folder.mkdir(exist_ok=True)
 
     def examples(part: str, crops: Crops, text_vectors: Vectors) -> Examples:
