@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,24 @@ def signature(path: Path) -> tuple[int, int, int]:
     """Tells versions of a file apart: modification time in ns, size, inode."""
     status = path.stat()
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def file_stamp(path: Path) -> str:
+    """The size and modification time of a regular file: what tells cheaply that it changed.
+
+    Raises:
+      OSError: it is missing, or is not a regular file.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(None, "is not a regular file", str(path))
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def image_digest(path: Path) -> str:
+    """The digest of a photo's bytes that `split` records."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def sha256(path: Path) -> str:

@@ -63,4 +63,4 @@ class ShownAd(NamedTuple):
 
     title: str
     category: str
-    image: str  # its absolute path; empty where the ad has none
+    image: str  # its absolute path; empty where there is none to show

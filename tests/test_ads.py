@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory import allocated
 
-from adcat.workspace.ads import image_paths, read_ads, read_groups, read_split, reading_shown
+from adcat.progress import Silent
+from adcat.workspace.ads import read_ads, read_groups, read_split, reading_shown
 from adcat.workspace.layout import Workspace
 
 LABELS = {"train": [0] * 5000, "test": [0] * 9000}  # more than one batch
@@ -51,15 +52,16 @@ def test_a_table_of_before_groups_has_each_ad_in_its_own(tmp_path):
 def test_ads_that_are_shown_are_read_by_their_rows_among_those_that_have_both(tmp_path):
     workspace = Workspace(tmp_path / "w")
     labels, kinds = {"test": [0, 1, 0, 1]}, {"test": ["text", "both", "image", "both"]}
-    make_split(workspace, ["bikes", "cars"], labels, images="/photos", availabilities=kinds)
-    with reading_shown(workspace.split, "test", ["text", "image"]) as read:
+    make_split(workspace, ["bikes", "cars"], labels, images=tmp_path, availabilities=kinds)
+    (tmp_path / "test-3.png").touch()
+    with reading_shown(workspace.split, "test", Silent(), ["text", "image"]) as read:
         assert read([1, 0]) == [
-            ("test 3", "cars", "/photos/test-3.png"),
-            ("test 1", "cars", "/photos/test-1.png"),
+            ("test 3", "cars", str(tmp_path / "test-3.png")),
+            ("test 1", "cars", ""),  # its photo is gone
         ]
 
 
 def test_to_show_a_few_ads_does_not_take_the_memory_of_a_part(split):
-    with reading_shown(split, "test") as read:
+    with reading_shown(split, "test", Silent()) as read:
         few = allocated(read, [8999, 0, 7])
-    assert few < allocated(image_paths, split, "test") / 10
+    assert few < allocated(read_ads, split, "test", ["image"]) / 10

@@ -40,7 +40,7 @@ def test_a_sound_photo_has_the_digest_of_its_bytes(folder):
     image(9, 6).save(folder / "b.jpg")
     first, copy, other = check(folder, "a.jpg", "copy.png", "b.jpg")
     assert first.reason is None
-    assert first == copy
+    assert first.digest == copy.digest
     assert len(first.digest) == 32
     assert first.digest != other.digest
 
@@ -57,7 +57,8 @@ def test_ways_that_stay_inside_are_fine(folder):
 def test_without_a_check_nothing_is_read(folder):
     (folder / "broken.jpg").write_bytes(b"")
     assert [v.reason for v in check(folder, "a.jpg", "broken.jpg", how="none")] == [None, None]
-    assert check(folder, "a.jpg", how="none")[0].digest is None
+    seen = (folder / "a.jpg").stat()
+    assert check(folder, "a.jpg", how="none")[0].digest == f"{seen.st_size}-{seen.st_mtime_ns}"
 
 
 def test_verdicts_stand_in_the_order_of_the_images(folder):

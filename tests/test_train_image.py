@@ -148,15 +148,15 @@ def test_a_second_run_makes_the_same_files(trained, tmp_path):
     assert again.image_model.manifest().files == files
 
 
-def test_a_photo_that_vanished_stops_the_run_which_then_goes_on(workspace, monkeypatch):
-    missing = workspace.root.parent / "photos/train-10.png"
-    content = missing.read_bytes()
-    missing.unlink()
+def test_a_photo_that_was_damaged_stops_the_run_which_then_goes_on(workspace, monkeypatch):
+    damaged = workspace.root.parent / "photos/train-10.png"
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:100])
     result = run(workspace, *options(**SMALL, stage="head"))
     assert result.exit_code == 1
-    assert re.fullmatch(r"error: \S+train-10\.png is missing; expected a photo\n", result.stderr)
+    assert re.fullmatch(r"error: \S+train-10\.png is not a readable photo: .+\n", result.stderr)
     assert not workspace.image_model.path.exists()
-    missing.write_bytes(content)
+    damaged.write_bytes(content)
     read = []
     original = classifier.central_crop
     monkeypatch.setattr(
@@ -239,7 +239,10 @@ def test_a_photo_network_needs_75_pixels(workspace):
 
 def test_a_split_without_validation_ads_is_refused(tmp_path):
     workspace = Workspace(tmp_path)
-    make_split(workspace, CATEGORIES, {"train": [0, 1], "validation": [], "test": [1]})
+    labels = {"train": [0, 1], "validation": [], "test": [1]}
+    make_split(workspace, CATEGORIES, labels, images=tmp_path)
+    for name in ("train-0", "train-1", "test-0"):
+        (tmp_path / f"{name}.png").touch()
     result = run(workspace)
     assert result.exit_code == 1
     assert "the validation part of" in result.stderr

@@ -4,7 +4,7 @@ import csv
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from adcat.plotting.charts import channel_heat_map
 from adcat.plotting.galleries import IMAGE_PIXELS, Example, gallery
 from adcat.tables import Cell, Column, Table, percent, write_table
 from adcat.types import Labels, Probs, ShownAd
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 BLOCK = 8192  # maps in memory at a time
 SHOWN = 3  # ads in a figure
@@ -101,15 +104,18 @@ def _example_reader(ads: AttendedAds, model: AttentionModel, blur: float) -> Rea
     def read(rows: Sequence[int]) -> dict[int, Example]:
         return {row: example(row, ad) for row, ad in zip(rows, ads.read(rows), strict=True)}
 
-    def example(row: int, ad: ShownAd) -> Example:
-        image = open_image(ad.image, max(IMAGE_PIXELS))
+    def pictures(row: int, path: str) -> "Sequence[Image]":
+        image = open_image(path, max(IMAGE_PIXELS))
         image.thumbnail(IMAGE_PIXELS)
         left, top, right, bottom = central_box(image, model.image.central_fraction)
         seen = image.crop((round(left), round(top), round(right), round(bottom)))
         weights = ads.maps[row].reshape(model.map_shape)
-        pictures = [image, overlay(seen, weights, blur), squares(seen, weights)]
+        return [image, overlay(seen, weights, blur), squares(seen, weights)]
+
+    def example(row: int, ad: ShownAd) -> Example:
         found = [(ads.categories[c], p) for c, p in best(ads.probs[row], PREDICTIONS)]
-        return Example(pictures, ad.title, ad.category, {"prediction": found})
+        shown = pictures(row, ad.image) if ad.image else []
+        return Example(shown, ad.title, ad.category, {"prediction": found})
 
     return read
 

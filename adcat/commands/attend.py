@@ -103,7 +103,7 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         attention.save(model, staging.folder)
         write_records(staging.folder / "history.csv", [dataclasses.asdict(e) for e in history])
         _predict(workspace, model, ads, settings.batch_size, staging, progress)
-        tables += _show(workspace, model, staging.folder, settings)
+        tables += _show(workspace, model, staging.folder, settings, progress)
         staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(target.path.name, history), *tables])
 
@@ -192,7 +192,11 @@ def _predict_incomplete(workspace: Workspace, part: Part, path: Path) -> None:
 
 
 def _show(
-    workspace: Workspace, model: AttentionModel, folder: Path, settings: Settings
+    workspace: Workspace,
+    model: AttentionModel,
+    folder: Path,
+    settings: Settings,
+    progress: Progress,
 ) -> list[Table]:
     """Shows where the model in the folder looks at the test ads with text and photo."""
     split, features = workspace.split, Features(workspace.features)
@@ -202,7 +206,7 @@ def _show(
     correct = {
         m: ad_results(p, labels, features.artifact.path).correct for m, p in baselines.items()
     }
-    with reading_shown(split, "test", MODALITIES) as read:
+    with reading_shown(split, "test", progress, MODALITIES) as read:
         ads = AttendedAds(
             maps=_rows(open_array(folder / "test" / MAPS, len(whole)), whole),
             probs=_rows(open_array(folder / "test" / PROBS, len(whole), len(categories)), whole),

@@ -113,7 +113,7 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
         (staging.folder / "tables").mkdir()
         for name, table in tables.items():
             write_table(staging.folder / "tables", name, table)
-        with reading_shown(workspace.split, settings.part) as read:
+        with reading_shown(workspace.split, settings.part, progress) as read:
             remarks = _draw(staging.folder, workspace, read, settings, analysis)
         staging.notes["fitted_on"] = "nothing"
     written = workspace.error_groups

@@ -68,7 +68,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
     inputs = [*read_for(workspace, models), *([search] if search else [])]
     with (
         workspace.evaluation.write(settings, inputs) as staging,
-        reading_shown(workspace.split, settings.part) as read,
+        reading_shown(workspace.split, settings.part, progress) as read,
     ):
         evaluation = _measure(workspace, models, settings.part, progress)
         write_json(staging.folder / "metrics.json", _document(evaluation))

@@ -16,10 +16,11 @@ from adcat.progress import Progress
 from adcat.settings import argument, option
 from adcat.tables import Report
 from adcat.text.registry import cleaning_of
-from adcat.workspace.ads import images_folder, read_ads
+from adcat.workspace.ads import read_ads
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs, find_models, read_for
+from adcat.workspace.photos import check_photos, images_folder
 
 CHECKED = 50  # ads
 LARGEST_DIFFERENCE = 1e-4
@@ -69,7 +70,10 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
 
     Raises:
       BadInputError: a probability differs too much.
+      StaleArtifactError: photos changed or are gone.
     """
+    if (folder / "image").exists():
+        check_photos(workspace.split)
     expected = np.asarray(model.probs("test")[:CHECKED])
     found = read_ads(workspace.split, "test", ["id", "title", "description", "image"])[:CHECKED]
     cleaning = cleaning_of(workspace.text_model.path)

@@ -25,8 +25,10 @@ from adcat.settings import argument, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.types import PARTS, Availabilities
 from adcat.workspace.ads import CATEGORIES
-from adcat.workspace.ads_table import ADS, AVAILABILITY, GROUP, ads_schema
+from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, GROUP, ads_schema
+from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
+from adcat.workspace.photos import remember
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +87,8 @@ class Settings:
     )
     image_check: Literal["full", "header", "none"] = option(
         "full",
-        "Decode every photo, read only its header, or only check that the file exists.",
+        "Decode every photo, read only its header, or only check that the file exists: a later "
+        "change then only shows in its size and time.",
         dry_run="none",
         panel="Which ads to keep",
     )
@@ -142,13 +145,15 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         )
         if keep:
             staging.notes["incomplete"] = deal.found.incomplete.counts()
+    _remember_photos(workspace.split, deal)
     return _report(deal, counts, settings, workspace.split.path)
 
 
 def _deal(rows: Rows, found: ValidatedRows, settings: Settings) -> _Deal:
     """Draws the parts of the ads that stay."""
     rejections = found.rejections
-    keys = (rows.text.codes, found.digests.codes)
+    photos = () if settings.image_check == "none" else (found.digests.codes,)
+    keys = (rows.text.codes, *photos)
     duplicates = find_duplicates(keys, rows.category.codes, rejections.accepted)
     if settings.duplicates == "drop":
         rejections.add(Reason.DUPLICATE_AD, duplicates.repeated)
@@ -244,11 +249,17 @@ def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.Recor
         GROUP: pa.array(deal.groups[positions] + 1),
         "label": pa.array(deal.labels[positions]),
         "category": pa.array(deal.categories).take(pa.array(deal.labels[positions])),
-        "image_digest": deal.found.digests.values.take(pa.array(digests, mask=digests == NO_KEY)),
+        DIGEST: deal.found.digests.values.take(pa.array(digests, mask=digests == NO_KEY)),
     }
     if deal.availabilities is not None:
         columns[AVAILABILITY] = pa.array(deal.availabilities[positions].tolist(), pa.string())
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+def _remember_photos(split: Artifact, deal: _Deal) -> None:
+    stamps = deal.found.stamps
+    codes = stamps.codes[deal.rejections.accepted]
+    remember(split, stamps.names(codes[codes != NO_KEY]))
 
 
 def _listed_rows(batch: "pa.RecordBatch", reasons: Rejections) -> Iterator[tuple[int, str, Reason]]:

@@ -18,6 +18,7 @@ from adcat.workspace import command_lines
 from adcat.workspace.ads import read_modalities
 from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.layout import Workspace
+from adcat.workspace.photos import in_words, photo_changes
 from adcat.workspace.staging import Unfinished
 
 FIRST_POLICY = "product-max"  # suggested where nothing is fused yet
@@ -63,6 +64,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
         for artifact in artifacts:
             artifact.examine(known, every_byte=settings.verify)
             task.advance(1)
+    _look_at_photos(workspace.split, known, settings.verify)
     findings = [known[artifact.name] for artifact in artifacts]
     staging_areas = [
         _described(artifact, staging, known)
@@ -77,6 +79,15 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
             [f for f in findings if f.artifact != workspace.attention_search], staging_areas
         ),
     }
+
+
+def _look_at_photos(split: Artifact, known: dict[str, Finding], every_byte: bool) -> None:
+    """Calls a split stale whose photos changed; what was made from it still fits the split."""
+    found = known[split.name]
+    with contextlib.suppress(AdcatError):  # what is wrong with its table is told by who reads it
+        if found.state == "current" and (changes := photo_changes(split, every_byte=every_byte)):
+            problem = in_words(split, changes)
+            known[split.name] = dataclasses.replace(found, state="stale", problem=problem)
 
 
 def _needless(workspace: Workspace) -> list[Artifact]:

@@ -5,7 +5,6 @@ the images folder.
 """
 
 import dataclasses
-import hashlib
 import os
 import re
 import stat
@@ -17,6 +16,7 @@ from typing import Literal, TypeAlias
 
 from adcat.data.images import open_image, opened
 from adcat.data.rejections import Reason
+from adcat.files import file_stamp, image_digest
 from adcat.progress import Progress
 
 Check: TypeAlias = Literal["full", "header", "none"]
@@ -26,10 +26,11 @@ IMAGES_PER_TASK = 64
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong with an image, if anything, and the digest of its bytes, if they were read."""
+    """What is wrong with an image, if anything; otherwise what tells later that it changed."""
 
     reason: Reason | None
-    digest: str | None = None
+    digest: str | None = None  # of its bytes, or its stamp if they were not read
+    stamp: str | None = None  # its size and modification time
 
 
 def verify_images(
@@ -84,20 +85,17 @@ def locate(root: Path, image: str) -> Path | Reason:
 
 def _verify(root: Path, image: str, check: Check) -> Verdict:
     found = locate(root, image)
-    if isinstance(found, Reason):
-        return Verdict(found)
-    return Verdict(None) if check == "none" else _read(found, check)
+    return Verdict(found) if isinstance(found, Reason) else _read(found, check)
 
 
 def _read(path: Path, check: Check) -> Verdict:
     try:
+        stamp = file_stamp(path)  # first: a later change then shows
         if check == "full":
             open_image(path)
-        else:
+        elif check == "header":
             with opened(path):
                 pass
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+        return Verdict(None, stamp if check == "none" else image_digest(path), stamp)
     except Exception:  # decoders raise nearly anything on a damaged file
         return Verdict(Reason.IMAGE_UNREADABLE)
-    return Verdict(None, digest.hexdigest())

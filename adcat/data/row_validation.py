@@ -102,7 +102,8 @@ class ValidatedRows:
     rejections: Rejections
     texts: Rejections  # why a row has no text
     images: Rejections  # why a row has no photo; rejected rows are not looked at
-    digests: Codes  # of the images' bytes
+    digests: Codes  # of the images' bytes; without these their stamps
+    stamps: Codes  # the images' sizes and modification times
 
     @property
     def availabilities(self) -> Availabilities:
@@ -141,18 +142,19 @@ def validate_rows(
         rejections.add(Reason.EMPTY_TEXT, ~texts.accepted)
     images = Rejections(rejections.codes.copy())
     images.add(Reason.NO_IMAGE, rows.image.codes == NO_KEY)
-    digests = _check_images(rows.image, images, folder, check, progress)
+    digests, stamps = _check_images(rows.image, images, folder, check, progress)
     if keep_incomplete:
         rejections.add(Reason.EMPTY_TEXT, ~texts.accepted & ~images.accepted)
     else:
         rejections = Rejections(images.codes.copy())
     rejections.add(Reason.DUPLICATE_ID, is_repeated(rows.id.codes, rejections.accepted))
-    return ValidatedRows(rejections, texts, images, digests)
+    return ValidatedRows(rejections, texts, images, digests, stamps)
 
 
 def _check_images(
     image: Codes, rejections: Rejections, folder: Path, check: Check, progress: Progress
-) -> Codes:
+) -> tuple[Codes, Codes]:
+    """Rejects images; returns the digests and the stamps of the others."""
     import pyarrow as pa
 
     used = np.unique(image.codes[rejections.accepted])
@@ -160,5 +162,9 @@ def _check_images(
     for reason in REASONS:
         bad = np.array([verdict.reason == reason for verdict in verdicts], bool)
         rejections.add(reason, np.isin(image.codes, used[bad]))
-    digests = _encode([pa.array([verdict.digest for verdict in verdicts], pa.string())])
-    return Codes(image.recode(used, digests.codes), digests.values)
+
+    def of_rows(field: str) -> Codes:
+        found = _encode([pa.array([getattr(v, field) for v in verdicts], pa.string())])
+        return Codes(image.recode(used, found.codes), found.values)
+
+    return of_rows("digest"), of_rows("stamp")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.files import signature
 from adcat.probabilities import prior
+from adcat.progress import Progress
 from adcat.types import (
     MODALITIES,
     PARTS,
@@ -29,9 +30,17 @@ from adcat.types import (
     availabilities_with,
     have,
 )
-from adcat.workspace.ads_table import ADS, AVAILABILITY, GROUP, promised, stored_columns, stream_ads
+from adcat.workspace.ads_table import (
+    ADS,
+    AVAILABILITY,
+    DIGEST,
+    GROUP,
+    promised,
+    stored_columns,
+    stream_ads,
+)
 from adcat.workspace.artifact import Artifact
-from adcat.workspace.manifest import MANIFEST
+from adcat.workspace.photos import Change, check_photos, images_folder, in_words, photo_change
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -198,22 +207,28 @@ def read_ads(
 
 @contextlib.contextmanager
 def reading_shown(
-    split: Artifact, part: Part, having: Sequence[Modality] = ()
+    split: Artifact, part: Part, progress: Progress, having: Sequence[Modality] = ()
 ) -> Iterator[Callable[[Sequence[int]], list[ShownAd]]]:
     """Opens the table; yields what reads the ads of a part that are to be shown, by their rows.
 
-    Rows count the ads of the part that have all modalities of `having`.
+    Rows count the ads of the part that have all modalities of `having`. A photo that changed or is
+    gone is not shown; at the end a warning says so.
     """
-    folder = images_folder(split)
-    columns = ["title", "category", "image", AVAILABILITY]
+    folder, changes = images_folder(split), dict[str, Change]()
+    columns = ["title", "category", "image", DIGEST, AVAILABILITY]
     with _reading_rows(split, part, columns, having) as read:
 
         def shown(ad: dict[str, Any]) -> ShownAd:
-            has_image = ad[AVAILABILITY] in availabilities_with(["image"])
-            image = str(folder / ad["image"]) if has_image else ""
-            return ShownAd(ad["title"], ad["category"], image)
+            path = folder / ad["image"]
+            if ad[AVAILABILITY] not in availabilities_with(["image"]):
+                path = ""
+            elif change := photo_change(path, ad[DIGEST])[0]:
+                path, changes[ad["image"]] = "", change
+            return ShownAd(ad["title"], ad["category"], str(path))
 
         yield lambda rows: [shown(ad) for ad in read(rows)]
+    if changes:
+        progress.say(f"warning: not shown: {in_words(split, changes)}")
 
 
 @contextlib.contextmanager
@@ -252,7 +267,11 @@ def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) ->
     """Reads where images lie, as absolute paths; an ad without a photo has an empty one: [n].
 
     Of every ad of a part that has all modalities of `having`.
+
+    Raises:
+      StaleArtifactError: photos of the split, of whatever part, changed or are gone.
     """
+    check_photos(split)
     folder = images_folder(split)
     chunks = iterate_ads(split, part, ["image"], having=having)
     images = (image for chunk in chunks for image in chunk["image"].to_pylist())
@@ -261,13 +280,3 @@ def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) ->
     return [
         str(folder / image) if there else "" for image, there in zip(images, has_image, strict=True)
     ]
-
-
-def images_folder(split: Artifact) -> Path:
-    """The folder that the images' names are relative to.
-
-    Raises:
-      BadInputError: the manifest does not say.
-    """
-    with expecting(split / MANIFEST, "manifest that names the images' folder"):
-        return Path(split.manifest().record["images"])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 ADS = "ads.parquet"
 AVAILABILITY = "modality"  # the column that says what an ad has; absent where all have both
 GROUP = "group"  # the row of the first of an ad's duplicates; older tables lack it
-DIGEST = "image_digest"  # empty where the image was not read
+DIGEST = "image_digest"  # of the photo's bytes; its stamp where they were not read
 
 
 def ads_schema(incomplete: bool = False) -> "pa.Schema":

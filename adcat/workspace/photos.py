@@ -1,0 +1,113 @@
+"""The photos of a split, which lie outside the workspace: are they still what `split` found?
+
+A photo is read again only where its size and modification time are not those of the last look,
+which `.cache/` keeps; they may be lost at any time.
+"""
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from adcat.errors import StaleArtifactError, expecting
+from adcat.files import file_stamp, image_digest, replacing, write_json
+from adcat.types import availabilities_with
+from adcat.workspace import command_lines
+from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, stream_ads
+from adcat.workspace.artifact import Artifact
+from adcat.workspace.manifest import MANIFEST
+
+Change: TypeAlias = Literal["changed", "gone"]
+Changes: TypeAlias = Mapping[str, Change]  # by the images' names in the table
+
+
+def images_folder(split: Artifact) -> Path:
+    """The folder that the images' names are relative to.
+
+    Raises:
+      BadInputError: the manifest does not say.
+    """
+    with expecting(split / MANIFEST, "manifest that names the images' folder"):
+        return Path(split.manifest().record["images"])
+
+
+def check_photos(split: Artifact) -> None:
+    """Checks that every photo is still what `split` found.
+
+    Raises:
+      StaleArtifactError: some changed or are gone.
+    """
+    if found := photo_changes(split):
+        raise StaleArtifactError(in_words(split, found))
+
+
+def photo_changes(split: Artifact, *, every_byte: bool = False) -> Changes:
+    """Looks at every photo, by `every_byte` also into those whose size and time are known."""
+    import pyarrow.compute as pc
+
+    folder, known = images_folder(split), _known_stamps(split)
+    has_image = pc.field(AVAILABILITY).isin(availabilities_with(["image"]))
+    last = iter([] if every_byte else known)
+    stamps: list[str] = []
+    found: dict[str, Change] = {}
+    for chunk in stream_ads(split / ADS, ["image", DIGEST, AVAILABILITY], 8192):
+        ads = chunk.filter(has_image)
+        for image, digest in zip(ads["image"].to_pylist(), ads[DIGEST].to_pylist(), strict=True):
+            change, stamp = photo_change(folder / image, digest, next(last, ""))
+            stamps.append("" if change else stamp)
+            if change:
+                found[image] = change
+    if stamps != known:
+        remember(split, stamps)
+    return found
+
+
+def photo_change(path: Path, digest: str | None, known: str = "") -> tuple[Change | None, str]:
+    """What became of a photo, if anything, and its size and time.
+
+    Args:
+      path: the photo.
+      digest: what the split has of it; nothing is known of it where that is empty.
+      known: the size and time that it had when it last had this digest.
+    """
+    try:
+        stamp = file_stamp(path)
+        same = not digest or stamp in (digest, known) or image_digest(path) == digest
+    except OSError:
+        return "gone", ""
+    return None if same else "changed", stamp
+
+
+def in_words(split: Artifact, changes: Changes) -> str:
+    """How many photos changed or are gone, and what to type."""
+    folder, counts = images_folder(split), Counter(changes.values())
+    verbs = {"changed": "changed", "gone": "is gone" if counts["gone"] == 1 else "are gone"}
+    found = " and ".join(f"{n:,} {verbs[change]}" for change, n in counts.items())
+    command = command_lines.like(split.manifest().record, split.root, split.name)
+    command += "" if folder.is_dir() else " --images DIR"
+    example = next(iter(changes))
+    return f"photos in {folder}: {found} since the split, such as {example}; type: {command}"
+
+
+def remember(split: Artifact, stamps: Sequence[str]) -> None:
+    """Keeps the photos' sizes and times, in the order of the ads that have one; for speed only."""
+    path = _cache(split)
+    with contextlib.suppress(OSError):  # a read-only workspace can still be read
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as new:
+            write_json(new, {"ads": split.manifest().files.get(ADS), "stamps": stamps})
+
+
+def _known_stamps(split: Artifact) -> list[str]:
+    try:
+        known = json.loads(_cache(split).read_text(encoding="utf-8"))
+        current = known["ads"] == split.manifest().files.get(ADS)
+        return [str(stamp) for stamp in known["stamps"]] if current else []
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return []
+
+
+def _cache(split: Artifact) -> Path:
+    return split.root / ".cache/photos.json"
