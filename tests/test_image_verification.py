@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from adcat.data.image_verification import verify_images
-from adcat.data.images import open_image
+from adcat.data.images import MOST_PIXELS, open_image
 from adcat.data.rejections import Reason
 from adcat.errors import BadInputError
 from adcat.progress import Silent
@@ -93,7 +93,16 @@ def test_a_format_that_starts_other_programs_is_not_even_tried(folder, name, how
 
 
 def test_a_bomb_is_not_decoded_when_training_or_predicting_either(folder):
-    side = int(Image.MAX_IMAGE_PIXELS**0.5) + 1
+    side = int(MOST_PIXELS**0.5) + 1
     Image.new("1", (side, side)).save(folder / "bomb.png")
-    with pytest.raises(BadInputError, match=f"{side} x {side} pixels are too many"):
-        open_image(folder / "bomb.png")
+    Image.new("L", (2 * side, 2 * side)).save(folder / "bomb.jpg")
+    for name, size in (("bomb.png", side), ("bomb.jpg", 2 * side)):
+        with pytest.raises(BadInputError, match=f"{size} x {size} pixels are too many"):
+            open_image(folder / name)
+
+
+def test_a_photo_of_a_large_sensor_is_decoded_at_half_its_size(folder):
+    Image.new("L", (12_000, 9_000), 200).save(folder / "large.jpg")
+    assert reason(folder, "large.jpg", "full") is None
+    assert open_image(folder / "large.jpg").size == (6_000, 4_500)
+    assert open_image(folder / "large.jpg", 299).size == (1_500, 1_125)

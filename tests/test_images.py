@@ -1,12 +1,13 @@
 """Decoding: every format comes out as people see it; crops by hand; reading ahead keeps order."""
 
+import struct
 import threading
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from adcat.data.images import central_crop, open_image, stream_batches
 from adcat.data.thread_map import THREADS, map_ahead
@@ -70,6 +71,23 @@ def test_a_photo_is_turned_as_its_camera_was_held(tmp_path):
     stored = upright.transpose(Image.Transpose.ROTATE_90)
     path = save(tmp_path, stored, "a.png", exif=exif)
     assert pixels(path) == [[list(RED), list(GREEN)]]
+
+
+def test_metadata_that_cannot_be_written_again_is_read(tmp_path):
+    entries = [(0x0112, 3, 1, 6), (0x9204, 8, 1, -1)]  # turned; an exposure of a signed type
+    ifd = b"".join(struct.pack("<HHIi", *entry) for entry in entries)
+    exif = b"Exif\0\0" + struct.pack("<2sHIH", b"II", 42, 8, 2) + ifd + bytes(4)
+    path = save(tmp_path, Image.new("RGB", (3, 2), RED), "a.jpg", exif=exif)
+    assert open_image(path).size == (2, 3)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_long_comment_does_not_spoil_a_photo(tmp_path, zipped):
+    comments = PngImagePlugin.PngInfo()
+    comments.add_text("parameters", "a" * 2_000_000, zip=zipped)
+    comments.add_itxt("XML:com.adobe.xmp", "a" * 2_000_000, zip=zipped)
+    path = save(tmp_path, Image.new("RGB", (2, 2), RED), "a.png", pnginfo=comments)
+    assert open_image(path).size == (2, 2)
 
 
 def test_damaged_metadata_does_not_spoil_a_photo(tmp_path):

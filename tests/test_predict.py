@@ -17,6 +17,7 @@ from pipeline import WORDS, adcat, make_workspace, write_table
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
+from adcat.data.images import MOST_PIXELS
 from adcat.probabilities import prior
 from adcat.workspace.ads import iterate_ads, read_categories, read_labels
 from adcat.workspace.layout import Workspace
@@ -148,7 +149,7 @@ def broken_rows(folder):
     (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:200])
     (folder / "empty.png").touch()
     (folder / "folder.jpg").mkdir()
-    side = int(Image.MAX_IMAGE_PIXELS**0.5) + 1
+    side = int(MOST_PIXELS**0.5) + 1
     Image.new("1", (side, side)).save(folder / "bomb.png")
     images = (
         "gone.jpg", "a.eps", "cut.jpg", "empty.png", "folder.jpg", "bomb.png", "../../etc/passwd",

@@ -23,6 +23,18 @@ Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom i
 # What cameras and sites write. Pillow would try far more: an EPS, whatever its name, starts
 # Ghostscript, a WMF reads the system's fonts.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM")
+HALVED = ("JPEG", "MPO")  # that can be decoded at half their size: as many as 4 times the pixels
+MOST_PIXELS = 89_478_485  # a quarter of a gigabyte
+MOST_TEXT = 1 << 26  # bytes of a PNG's comments
+UPRIGHT = {  # value of EXIF's orientation -> what puts the image upright
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 
 
 @contextlib.contextmanager
@@ -32,12 +44,19 @@ def opened(path: Path | str) -> "Iterator[Image]":
     Raises:
       OSError: it is missing, of none of `FORMATS`, or so large that it is meant to fill the memory.
     """
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 
+    # Pillow's own limits know no format.
+    Image.MAX_IMAGE_PIXELS = None
+    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MOST_TEXT
     with Image.open(path, formats=FORMATS) as image:
-        if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
-            raise OSError(f"{image.width} x {image.height} pixels are too many")
+        _check_pixels(image, MOST_PIXELS * (4 if image.format in HALVED else 1))
         yield image
+
+
+def _check_pixels(image: "Image", most: int) -> None:
+    if image.width * image.height > most:
+        raise OSError(f"{image.width} x {image.height} pixels are too many")
 
 
 def open_image(path: Path | str, side: int = 0) -> "Image":
@@ -51,21 +70,33 @@ def open_image(path: Path | str, side: int = 0) -> "Image":
     Raises:
       BadInputError: the file is missing or cannot be decoded.
     """
-    from PIL import ImageOps
-
     warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata, sound pixels
     try:
         with opened(path) as image:
             if side:
                 image.draft(None, (2 * side, 2 * side))
-            ImageOps.exif_transpose(image, in_place=True)
-            return _on_white(image)
+            elif image.width * image.height > MOST_PIXELS:
+                image.draft(None, (image.width // 2, image.height // 2))
+            _check_pixels(image, MOST_PIXELS)
+            image.load()  # the metadata of some formats comes last
+            return _upright(_on_white(image), image)
     except FileNotFoundError:
         raise BadInputError(f"{path} is missing; expected a photo") from None
     except MemoryError:
         raise
     except Exception as error:  # decoders raise nearly anything on a damaged file
         raise BadInputError(f"{path} is not a readable photo: {error}") from None
+
+
+def _upright(image: "Image", file: "Image") -> "Image":
+    """The image as the orientation in its file's EXIF says, of which nothing else is read."""
+    from PIL.Image import Transpose
+
+    try:
+        orientation = file.getexif().get(0x0112, 1)
+    except Exception:  # damaged metadata, sound pixels
+        return image
+    return image.transpose(Transpose[UPRIGHT[orientation]]) if orientation in UPRIGHT else image
 
 
 def _on_white(image: "Image") -> "Image":
