@@ -76,7 +76,7 @@ def write_table(path: Path, rows) -> Path:
 
 def read_rejected(split: Path):
     with (split / "rejected.csv").open(newline="", encoding="utf-8") as file:
-        return [(int(row), id_, reason) for row, id_, reason in list(csv.reader(file))[1:]]
+        return [(int(row), id_, reason) for row, id_, reason, *_ in list(csv.reader(file))[1:]]
 
 
 def artifacts(root: Path) -> dict[str, bytes]:

@@ -105,7 +105,7 @@ CASES = {
     "x/../../outside.png": (nothing, OUTSIDE, OUTSIDE, OUTSIDE),
     "link-outside.png": (link("../outside.png"), OUTSIDE, OUTSIDE, OUTSIDE),
     "up/outside.png": (nothing, OUTSIDE, OUTSIDE, OUTSIDE),
-    "{folder}/0.png": (nothing, OUTSIDE, OUTSIDE, OUTSIDE),
+    "{folder}/0.png": (nothing, *FINE),
     "/dev/zero": (nothing, OUTSIDE, OUTSIDE, OUTSIDE),
     "https://example.org/0.png": (nothing, URL, URL, URL),
     "HTTP://x/0.png": (nothing, URL, URL, URL),

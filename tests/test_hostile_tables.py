@@ -102,11 +102,11 @@ REFUSED = [
     Case("a link to itself", special(lambda path: path.symlink_to(path)), "{path} does not exist; expected a table of ads"),
     Case("one category", in_categories("Möbler"), "{path} leaves 10 ads of 1 categories ['Möbler']" + TWO + "none"),
     Case("one category, spelt in two forms", in_categories("Möbler", " Mo\u0308bler\u00a0"), "{path} leaves 10 ads of 1 categories ['Möbler']" + TWO + "none"),
-    Case("no category", in_categories(" "), "{path} leaves 0 ads of 0 categories []" + TWO + "10 empty category"),
+    Case("no category", in_categories(" "), "{path} leaves 0 ads of 0 categories []" + TWO + "10 empty category\nrow 1: empty category; all of them: {w}/rejected.csv"),
     Case("a category's name is a command", in_categories("\x1b[2J\u202e" * 30), "{path} leaves 10 ads of 1 categories " + ("['" + r"\x1b[2J\u202e" * 30)[:100] + TWO + "none"),
     Case("one ad", text("a.csv", delimited(ADS[:1])), "{path} leaves 1 ads of 1 categories ['Möbler']" + TWO + "none"),
     Case("two ads", text("a.csv", delimited(ADS[:2])), "the validation part would have no ad: 2 ads, in 2 groups of duplicates, are too few for --test 0.2 and --validation 0.1"),
-    Case("no ad is whole", text("a.csv", delimited([(*ad[:4], "no.png") for ad in ADS])), "{path} leaves 0 ads of 0 categories []" + TWO + "10 image file missing"),
+    Case("no ad is whole", text("a.csv", delimited([(*ad[:4], "no.png") for ad in ADS])), "{path} leaves 0 ads of 0 categories []" + TWO + "10 image file missing\nrow 1: image file missing 'no.png', tried {folder}/no.png; all of them: {w}/rejected.csv"),
     Case("a header is a command", text("a.csv", SOUND.replace("title", "\x1b[31m", 1)), r"{path} has no column 'title'; found: 'id', '\x1b[31m', 'description', 'category', 'image'" + "\n" + NAME_TITLE),
     Case("the file's name is a command", text("\x1b[31m\u202e.csv", ""), r"{folder}/\u001b[31m\u202e.csv is empty; expected a table of ads"),
 ]  # fmt: skip
@@ -182,9 +182,9 @@ def folder(tmp_path):
 def test_what_is_no_table_of_ads_is_refused(folder, case):
     path = case.make(folder)
     message = refusal(run(folder.parent / "w", "split", path))
-    assert message == case.message.format(path=path, folder=folder)
+    assert message == case.message.format(path=path, folder=folder, w=folder.parent / "w")
     left = [path for path in (folder.parent / "w").rglob("*") if path.is_file()]
-    assert all(path.suffix == ".lock" for path in left)
+    assert all(path.suffix == ".lock" or path.name == "rejected.csv" for path in left)
 
 
 @pytest.mark.parametrize("case", ACCEPTED, ids=ids(ACCEPTED))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import pyarrow.parquet as pq
@@ -71,8 +72,8 @@ def ads(artifact):
 def rejected(artifact):
     with (artifact / "rejected.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
-    assert header == ["row", "id", "reason"]
-    return [(int(row), id_, reason) for row, id_, reason in rows]
+    assert header == ["row", "id", "reason", "cell", "cause"]
+    return [(int(row), id_, reason) for row, id_, reason, _, _ in rows]
 
 
 def parts(artifact):
@@ -129,6 +130,47 @@ def test_the_report(folder):
     )
     assert "; the largest, Möbler, has 60.0 %" in result.stdout
     assert "70.00%" in result.stdout  # 14 of 20 in training
+
+
+def test_a_table_of_which_nothing_is_left_is_explained(folder):
+    (folder / "sub").mkdir()
+    rows = [(i, *sound, f"sub/{image}") for i, *sound, image in ADS]
+    result = run(folder, write(folder, rows))
+    listed = folder.parent / "w/rejected.csv"
+    images, name = folder.resolve(), ADS[0][-1]
+    assert result.exit_code == 1
+    assert (
+        f"rejected: 20 image file missing\nrow 1: image file missing 'sub/{name}', "
+        f"tried {images}/sub/{name}; all of them: {listed}\n"
+    ) in result.stderr
+    lines = listed.read_text().splitlines()
+    assert lines[:2] == [
+        "row,id,reason,cell,cause",
+        f"1,{ADS[0][0]},image file missing,sub/{name},",
+    ]
+    assert len(lines) == 21
+    split(folder, ADS)
+    assert not listed.exists()
+
+
+def test_rejected_rows_are_listed_with_the_cell_and_the_cause(folder):
+    rows = [*ADS, ("x", "Soffa", "", "Möbler", "gone.png"), ("ad0", "Bord", "", "Möbler", "1.png")]
+    rows.append(("y", "Bil", "", "Rare", ADS[0][-1].upper()))
+    artifact = split(folder, rows, "--min-ads", 2)
+    with (artifact / "rejected.csv").open(newline="", encoding="utf-8") as file:
+        _, *listed = csv.reader(file)
+    assert listed == [
+        ["21", "x", "image file missing", "gone.png", ""],
+        ["22", "ad0", "duplicate id", "ad0", ""],
+        ["23", "y", "image file missing", ADS[0][-1].upper(),
+         f"there is {ADS[0][-1]}; write the name as the file has it"],
+    ]  # fmt: skip
+
+
+def test_of_several_photos_in_a_cell_the_first_is_kept(folder):
+    rows = [(i, *sound, f"gone.png; {image};0.png") for i, *sound, image in ADS]
+    artifact = split(folder, rows, "--image-separator", ";")
+    assert sorted(ad["image"] for ad in ads(artifact)) == sorted(row[-1] for row in ADS)
 
 
 def test_class_counts_and_figure(folder):
@@ -398,7 +440,7 @@ def test_incomplete_ads_are_kept_and_listed(folder):
     assert [ad["modality"] for ad in found] == [kind for kind, _ in [*incomplete.values(), *whole]]
     assert rejected(artifact) == [(1, "x", "empty text"), (2, "y", "empty text")]
     with (artifact / "incomplete.csv").open(newline="", encoding="utf-8") as file:
-        listed = list(csv.reader(file))
+        listed = [row[:3] for row in csv.reader(file)]
     reasons = [(ad[0], reason) for ad, (_, reason) in incomplete.items()]
     expected = [[str(row), *of_row] for row, of_row in enumerate(reasons, 3)]
     assert listed == [["row", "id", "reason"], *expected]
@@ -432,7 +474,8 @@ def test_an_ad_without_text_has_the_photo_of_another(folder):
 def test_what_was_kept_is_said(folder):
     result = run(folder, write(folder, [*kept(folder), *ADS]), "--keep-incomplete")
     listed = folder.parent / "w/split/incomplete.csv"
-    assert f"1 image unreadable ({listed})\n" in result.stdout
+    told = r"1 image unreadable \(row \d+: .+\) "
+    assert re.search(told + re.escape(f"({listed})\n"), result.stdout)
     assert "kept though incomplete: 1 empty text, 1 no image given, 1 image is" in result.stdout
 
 

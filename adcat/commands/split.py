@@ -1,18 +1,18 @@
 """Reads a table of ads, rejects invalid rows, and splits the rest into three parts."""
 
 import contextlib
-import csv
 import dataclasses
-from collections.abc import Iterator
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat import thesis
 from adcat.data.duplicates import NO_KEY, Duplicates, find_duplicates
-from adcat.data.rejections import REASONS, Reason, Rejections
+from adcat.data.image_verification import verify_images
+from adcat.data.rejections import Reason, Rejections, list_writer
 from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
 from adcat.data.spellings import checked_spellings
 from adcat.data.splitting import class_counts, draw_parts, is_rare
@@ -50,6 +50,11 @@ class Settings:
     images: Path | None = option(
         None,
         "Folder that the table's image paths are relative to; by default the table's own.",
+        panel="The table",
+    )
+    image_separator: str = option(
+        "",
+        "What stands between several photos in a cell; the first that can be read is used.",
         panel="The table",
     )
     column: list[str] = option(
@@ -130,11 +135,14 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
     with workspace.split.write(portable) as staging:
         rows = read_rows(table, staging.checkpoints / "rows.arrow", progress)
-        found = validate_rows(rows, images, settings.image_check, keep, progress)
-        category = checked_spellings(
-            rows.category, found.rejections, settings.merge_spellings, progress
-        )
-        deal = _deal(dataclasses.replace(rows, category=category), found, settings)
+        found = validate_rows(rows, keep, functools.partial(
+            verify_images, images, check=settings.image_check, progress=progress,
+            separator=settings.image_separator,
+        ))  # fmt: skip
+        category, merge = rows.category, settings.merge_spellings
+        category = checked_spellings(category, found.rejections, merge, progress)
+        rows = dataclasses.replace(rows, category=category)
+        deal = _deal(rows, found, settings, workspace.root / REJECTED)
         counts = _write(staging.folder, rows, deal, progress)
         staging.record.update(images=str(images), table=str(settings.ads.resolve()))
         staging.notes.update(
@@ -149,8 +157,8 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     return _report(deal, counts, settings, workspace.split.path)
 
 
-def _deal(rows: Rows, found: ValidatedRows, settings: Settings) -> _Deal:
-    """Draws the parts of the ads that stay."""
+def _deal(rows: Rows, found: ValidatedRows, settings: Settings, refused: Path) -> _Deal:
+    """Draws the parts of the ads that stay; lists why not in the file `refused` if none do."""
     rejections = found.rejections
     photos = () if settings.image_check == "none" else (found.digests.codes,)
     keys = (rows.text.codes, *photos)
@@ -163,7 +171,7 @@ def _deal(rows: Rows, found: ValidatedRows, settings: Settings) -> _Deal:
     if settings.duplicates == "ignore":
         groups = np.arange(len(groups))
     accepted = rejections.accepted
-    categories, labels = _number_categories(rows.category, rejections, settings)
+    categories, labels = _number_categories(rows, rejections, settings, refused)
     strata = labels if settings.stratify else np.zeros_like(labels)
     parts = np.full(len(accepted), -1, np.int8)
     parts[accepted] = draw_parts(
@@ -174,17 +182,19 @@ def _deal(rows: Rows, found: ValidatedRows, settings: Settings) -> _Deal:
 
 
 def _number_categories(
-    category: Codes, rejections: Rejections, settings: Settings
+    rows: Rows, rejections: Rejections, settings: Settings, refused: Path
 ) -> tuple[list[str], NDArray[np.int32]]:
     """The categories of the accepted rows, sorted, and the index of each row's: [rows]."""
-    accepted = rejections.accepted
+    category, accepted = rows.category, rejections.accepted
     used = np.unique(category.codes[accepted])
     found = category.names(used)
+    refused.unlink(missing_ok=True)
     if len(found) < 2:
+        images = (settings.images or settings.ads.parent).resolve()
         raise BadInputError(
             f"{settings.ads} leaves {accepted.sum()} ads of {len(found)} categories "
             f"{str(found)[:MOST_OF_A_NAME]}; expected at least two categories\n"
-            f"rejected: {rejections.in_words()}"
+            f"rejected: {rejections.in_words()}{rejections.explained(refused, rows.file, images)}"
         )
     order = sorted(range(len(found)), key=found.__getitem__)
     return [found[i] for i in order], category.recode(used[order], np.arange(len(order)))
@@ -216,40 +226,40 @@ def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> No
         contextlib.ExitStack() as files,
         progress.task("writing ads", len(rows.malformed), "rows") as task,
     ):
-        listed = [(_open_list(folder / name, files), reasons) for name, reasons in lists.items()]
+        listed = [
+            (files.enter_context(list_writer(folder / name)), found)
+            for name, found in lists.items()
+        ]
         reader = pa.ipc.open_file(source)
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             ads.write_batch(_ads(batch, deal, schema))
-            for writer, reasons in listed:
-                writer.writerows(_listed_rows(batch, reasons))
+            for writer, found in listed:
+                writer.writerows(found.listed(batch))
             task.advance(batch.num_rows)
-
-
-def _open_list(path: Path, files: contextlib.ExitStack) -> Any:
-    """A CSV writer of rows and reasons."""
-    writer = csv.writer(
-        files.enter_context(path.open("w", encoding="utf-8", newline="")), lineterminator="\n"
-    )
-    writer.writerow(("row", "id", "reason"))
-    return writer
 
 
 def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.RecordBatch":
     """The accepted rows of a batch, with what was found out about them."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     positions = batch["row"].to_numpy() - 1
     accepted = deal.rejections.accepted[positions]
     positions, batch = positions[accepted], batch.filter(pa.array(accepted))
-    digests = deal.found.digests.codes[positions]
+
+    def of_image(found: Codes) -> pa.Array:
+        codes = found.codes[positions]
+        return found.values.take(pa.array(codes, mask=codes == NO_KEY))
+
     columns = {
         **{name: batch[name] for name in batch.schema.names},
+        "image": pc.coalesce(of_image(deal.found.names), batch["image"]),  # pyright: ignore[reportAttributeAccessIssue]
         "part": pa.array([PARTS[part] for part in deal.parts[positions]], pa.string()),
         GROUP: pa.array(deal.groups[positions] + 1),
         "label": pa.array(deal.labels[positions]),
         "category": pa.array(deal.categories).take(pa.array(deal.labels[positions])),
-        DIGEST: deal.found.digests.values.take(pa.array(digests, mask=digests == NO_KEY)),
+        DIGEST: of_image(deal.found.digests),
     }
     if deal.availabilities is not None:
         columns[AVAILABILITY] = pa.array(deal.availabilities[positions].tolist(), pa.string())
@@ -260,12 +270,6 @@ def _remember_photos(split: Artifact, deal: _Deal) -> None:
     stamps = deal.found.stamps
     codes = stamps.codes[deal.rejections.accepted]
     remember(split, stamps.names(codes[codes != NO_KEY]))
-
-
-def _listed_rows(batch: "pa.RecordBatch", reasons: Rejections) -> Iterator[tuple[int, str, Reason]]:
-    codes = reasons.codes[batch["row"].to_numpy() - 1]
-    for i in np.flatnonzero(codes >= 0).tolist():
-        yield batch["row"][i].as_py(), batch["id"][i].as_py(), REASONS[codes[i]]
 
 
 def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Report:

@@ -37,6 +37,15 @@ UPRIGHT = {  # value of EXIF's orientation -> what puts the image upright
 }
 
 
+class UnreadableImageError(BadInputError):
+    """A file is not a photo, or is damaged."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        """Keeps what is wrong with the file, without its name."""
+        super().__init__(f"{path} is not a readable photo: {problem}")
+        self.problem = problem
+
+
 @contextlib.contextmanager
 def opened(path: Path | str) -> "Iterator[Image]":
     """Opens an image file of which only the first bytes are read yet.
@@ -85,7 +94,7 @@ def open_image(path: Path | str, side: int = 0) -> "Image":
     except MemoryError:
         raise
     except Exception as error:  # decoders raise nearly anything on a damaged file
-        raise BadInputError(f"{path} is not a readable photo: {error}") from None
+        raise UnreadableImageError(path, str(error)) from None
 
 
 def _upright(image: "Image", file: "Image") -> "Image":

@@ -1,10 +1,18 @@
 """Why a row of a table is not an ad of the split: one reason each, the first that applies."""
 
+import contextlib
+import csv
 import dataclasses
 import enum
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Reason(enum.StrEnum):
@@ -27,16 +35,45 @@ class Reason(enum.StrEnum):
 REASONS = tuple(Reason)
 
 
+# The column whose cell is to blame.
+COLUMN_OF = {
+    **dict.fromkeys((reason for reason in REASONS if "image" in reason), "image"),
+    Reason.DUPLICATE_ID: "id",
+    Reason.RARE_CATEGORY: "category",
+}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rejections:
-    """The place in `REASONS` of every row's reason, -1 where the row is accepted: int8 [rows]."""
+    """Why each row is rejected, if it is."""
 
-    codes: NDArray[np.int8]
+    columns: ClassVar = ("row", "id", "reason", "cell", "cause")  # of a list
+
+    codes: NDArray[np.int8]  # the reason's index in `REASONS`, -1 where accepted: [rows]
+    causes: NDArray[np.object_]  # what is known of the cause, a text: [rows]
 
     @classmethod
     def none(cls, rows: int) -> "Rejections":
         """Rejects no row yet."""
-        return cls(np.full(rows, -1, np.int8))
+        return cls(np.full(rows, -1, np.int8), np.full(rows, "", object))
+
+    def copy(self) -> "Rejections":
+        """The same, to be added to."""
+        return Rejections(self.codes.copy(), self.causes.copy())
+
+    def listed(self, batch: "pa.RecordBatch") -> Iterator[Sequence[object]]:
+        """The values of `columns` for every rejected row of a batch of the table."""
+        rows = batch["row"].to_numpy() - 1
+        for i in np.flatnonzero(self.codes[rows] >= 0).tolist():
+            reason = REASONS[self.codes[rows[i]]]
+            cell = batch[COLUMN_OF[reason]][i].as_py() if reason in COLUMN_OF else ""
+            yield (
+                batch["row"][i].as_py(),
+                batch["id"][i].as_py(),
+                reason,
+                cell,
+                self.causes[rows[i]],
+            )
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
@@ -53,5 +90,40 @@ class Rejections:
         return {reason: n for reason, n in zip(REASONS, counts, strict=True) if n}
 
     def in_words(self) -> str:
-        """The counts, such as `2 image unreadable`."""
-        return ", ".join(f"{n:,} {reason}" for reason, n in self.counts().items()) or "none"
+        """The counts and the first cause of each, such as `2 image unreadable (row 7: HEIC)`."""
+        return (
+            ", ".join(f"{n:,} {reason}{self._first(reason)}" for reason, n in self.counts().items())
+            or "none"
+        )
+
+    def _first(self, reason: Reason) -> str:
+        rows = np.flatnonzero((self.codes == REASONS.index(reason)) & (self.causes != ""))
+        return f" (row {rows[0] + 1}: {self.causes[rows[0]]})" if len(rows) else ""
+
+    def explained(self, path: Path, table: Path, images: Path) -> str:
+        """Lists the rejected rows of an Arrow file in `path`; returns a line about the first."""
+        import pyarrow as pa
+
+        if self.accepted.all():
+            return ""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        first: Sequence[object] | None = None
+        with pa.memory_map(str(table)) as source, list_writer(path) as writer:
+            reader = pa.ipc.open_file(source)
+            for number in range(reader.num_record_batches):
+                listed = list(self.listed(reader.get_batch(number)))
+                first = first or next(iter(listed), None)
+                writer.writerows(listed)
+        row, _, reason, cell, _ = first or ("",) * 5
+        blamed = f" {cell!r}" if cell else ""
+        tried = f", tried {images / str(cell)}" if cell and "image" in str(reason) else ""
+        return f"\nrow {row}: {reason}{blamed}{tried}; all of them: {path}"
+
+
+@contextlib.contextmanager
+def list_writer(path: Path) -> Iterator[Any]:
+    """Opens a CSV file of rejected rows, with `Rejections.columns`."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Rejections.columns)
+        yield writer

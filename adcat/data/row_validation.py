@@ -5,6 +5,7 @@ themselves wait in a file.
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.data.duplicates import NO_KEY, is_repeated
-from adcat.data.image_verification import Check, verify_images
+from adcat.data.image_verification import Verdict
 from adcat.data.rejections import REASONS, Reason, Rejections
 from adcat.data.table import InputTable, schema
 from adcat.data.text_cleaning import clean
@@ -102,6 +103,7 @@ class ValidatedRows:
     rejections: Rejections
     texts: Rejections  # why a row has no text
     images: Rejections  # why a row has no photo; rejected rows are not looked at
+    names: Codes  # of the images' files, below the images folder
     digests: Codes  # of the images' bytes; without these their stamps
     stamps: Codes  # the images' sizes and modification times
 
@@ -115,12 +117,14 @@ class ValidatedRows:
     @property
     def incomplete(self) -> Rejections:
         """Why an accepted row is incomplete; the other rows have no reason."""
-        codes = np.where(self.texts.accepted, self.images.codes, self.texts.codes)
-        return Rejections(np.where(self.rejections.accepted, codes, -1).astype(np.int8))
+        has_text, kept = self.texts.accepted, self.rejections.accepted
+        codes = np.where(has_text, self.images.codes, self.texts.codes)
+        causes = np.where(has_text, self.images.causes, "")
+        return Rejections(np.where(kept, codes, -1).astype(np.int8), causes)
 
 
 def validate_rows(
-    rows: Rows, folder: Path, check: Check, keep_incomplete: bool, progress: Progress
+    rows: Rows, keep_incomplete: bool, verify: Callable[[Sequence[str]], list[Verdict]]
 ) -> ValidatedRows:
     """Rejects invalid rows, and digests the images of the others.
 
@@ -128,10 +132,8 @@ def validate_rows(
 
     Args:
       rows: the table's.
-      folder: the one that image paths are relative to.
-      check: how far images are looked into.
       keep_incomplete: whether a text or a photo is enough for an ad; otherwise it takes both.
-      progress: counts the images.
+      verify: checks images, given the cells that name them.
     """
     rejections, texts = (Rejections.none(len(rows.malformed)) for _ in range(2))
     rejections.add(Reason.MALFORMED_ROW, rows.malformed)
@@ -140,25 +142,27 @@ def validate_rows(
     texts.add(Reason.EMPTY_TEXT, rows.text.codes == NO_KEY)
     if not keep_incomplete:
         rejections.add(Reason.EMPTY_TEXT, ~texts.accepted)
-    images = Rejections(rejections.codes.copy())
+    images = rejections.copy()
     images.add(Reason.NO_IMAGE, rows.image.codes == NO_KEY)
-    digests, stamps = _check_images(rows.image, images, folder, check, progress)
+    names, digests, stamps = _check_images(rows.image, images, verify)
     if keep_incomplete:
         rejections.add(Reason.EMPTY_TEXT, ~texts.accepted & ~images.accepted)
     else:
-        rejections = Rejections(images.codes.copy())
+        rejections = images.copy()
     rejections.add(Reason.DUPLICATE_ID, is_repeated(rows.id.codes, rejections.accepted))
-    return ValidatedRows(rejections, texts, images, digests, stamps)
+    return ValidatedRows(rejections, texts, images, names, digests, stamps)
 
 
 def _check_images(
-    image: Codes, rejections: Rejections, folder: Path, check: Check, progress: Progress
-) -> tuple[Codes, Codes]:
-    """Rejects images; returns the digests and the stamps of the others."""
+    image: Codes, rejections: Rejections, verify: Callable[[Sequence[str]], list[Verdict]]
+) -> tuple[Codes, Codes, Codes]:
+    """Rejects images; returns the names, the digests and the stamps of the others."""
     import pyarrow as pa
 
     used = np.unique(image.codes[rejections.accepted])
-    verdicts = verify_images(folder, image.names(used), check, progress)
+    verdicts = verify(image.names(used))
+    causes = np.array([*(verdict.cause for verdict in verdicts), ""], object)  # the last NO_KEY's
+    rejections.causes[:] = causes[image.recode(used, np.arange(len(used)))]
     for reason in REASONS:
         bad = np.array([verdict.reason == reason for verdict in verdicts], bool)
         rejections.add(reason, np.isin(image.codes, used[bad]))
@@ -167,4 +171,4 @@ def _check_images(
         found = _encode([pa.array([getattr(v, field) for v in verdicts], pa.string())])
         return Codes(image.recode(used, found.codes), found.values)
 
-    return of_rows("digest"), of_rows("stamp")
+    return of_rows("name"), of_rows("digest"), of_rows("stamp")

@@ -1,6 +1,7 @@
 """Predicts in batches: decodes images, runs the classifiers, applies the rule for each ad."""
 
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.data.image_verification import locate
+from adcat.data.image_names import locate, names_in
 from adcat.data.images import Images
 from adcat.data.rejections import Reason
 from adcat.data.thread_map import map_ahead
@@ -64,7 +65,12 @@ class Predictor:
         return self.model.temperature != 1 or self.model.threshold is not None
 
     def stream(
-        self, batches: Iterable[Sequence[Ad]], images: Path, top: int, ahead: int
+        self,
+        batches: Iterable[Sequence[Ad]],
+        images: Path,
+        top: int,
+        ahead: int,
+        separator: str = "",
     ) -> Iterator[list[Prediction]]:
         """Predicts every ad, in order.
 
@@ -73,13 +79,15 @@ class Predictor:
           images: the folder that image paths are relative to, resolved.
           top: how many categories to suggest where no coverage is asked for.
           ahead: batches whose images are decoded ahead of their use.
+          separator: stands between the names of an ad that has several images.
         """
-        for seen, image_arrays in map_ahead(lambda b: self._see(b, images), batches, ahead):
+        see = functools.partial(self._see, folder=images, separator=separator)
+        for seen, image_arrays in map_ahead(see, batches, ahead):
             yield self._predict(seen, image_arrays, top)
 
-    def _see(self, batch: Sequence[Ad], folder: Path) -> tuple[list[Seen], Arrays]:
+    def _see(self, batch: Sequence[Ad], folder: Path, separator: str) -> tuple[list[Seen], Arrays]:
         """Decodes the images that are used and runs the image network over them."""
-        seen = [self._look(ad, folder) for ad in batch]
+        seen = [self._look(ad, folder, separator) for ad in batch]
         rows = [i for i, ad in enumerate(seen) if "image" in self._used(ad)]
         if not rows:
             return seen, {}
@@ -89,14 +97,15 @@ class Predictor:
             arrays[PIXELS] = _in_rows(images, rows, len(seen))
         return seen, arrays
 
-    def _look(self, ad: Ad, images: Path) -> Seen:
+    def _look(self, ad: Ad, images: Path, separator: str) -> Seen:
         if ad.is_malformed:
             return Seen(ad, None, [Reason.MALFORMED_ROW])
         problems = [] if ad.text or "text" not in self.model.modalities else [Reason.EMPTY_TEXT]
         image = None
         is_used = "image" in self.model.modalities or not ad.text
         if is_used and "image" in self.modalities:
-            image = self._photo(ad.image, images)
+            found = [self._photo(name, images) for name in names_in(ad.image, separator)]
+            image = next((one for one in found if not isinstance(one, Reason)), found[0])
         if isinstance(image, Reason):
             return Seen(ad, None, [*problems, image])
         return Seen(ad, image, problems)
