@@ -141,6 +141,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_cache(path: Path, value: object) -> None:
+    """Writes JSON that only saves time: where it cannot be written, there is none."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as new:
+            write_json(new, value)
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a path to write to; the file there then takes the place of `path` in one step."""

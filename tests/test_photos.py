@@ -192,3 +192,13 @@ def test_every_byte_finds_a_change_that_kept_size_and_time(split):
     assert photo_changes(found) == {}
     assert photo_changes(found, every_byte=True) == {"photos/7.jpg": "changed"}
     assert photo_changes(found) == {"photos/7.jpg": "changed"}  # it is not forgotten
+
+
+def test_a_cache_that_lies_about_its_form_is_not_used(split):
+    found = split()
+    table = found.manifest().files["ads.parquet"]
+    for stamps in ("[]", "5", "[1, {}]", "null", "[" * 100_000):
+        (found.root / ".cache/photos.json").write_text(f'{{"ads": "{table}", "stamps": {stamps}}}')
+        assert photo_changes(found) == {}
+    (found.root / ".cache/photos.json").write_text("[]")
+    assert photo_changes(found) == {}

@@ -4,7 +4,6 @@ A photo is read again only where its size and modification time are not those of
 which `.cache/` keeps; they may be lost at any time.
 """
 
-import contextlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from adcat.errors import StaleArtifactError, expecting
-from adcat.files import file_stamp, image_digest, replacing, write_json
+from adcat.files import file_stamp, image_digest, write_cache
 from adcat.types import availabilities_with
 from adcat.workspace import command_lines
 from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, stream_ads
@@ -93,11 +92,7 @@ def in_words(split: Artifact, changes: Changes) -> str:
 
 def remember(split: Artifact, stamps: Sequence[str]) -> None:
     """Keeps the photos' sizes and times, in the order of the ads that have one; for speed only."""
-    path = _cache(split)
-    with contextlib.suppress(OSError):  # a read-only workspace can still be read
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as new:
-            write_json(new, {"ads": split.manifest().files.get(ADS), "stamps": stamps})
+    write_cache(_cache(split), {"ads": split.manifest().files.get(ADS), "stamps": stamps})
 
 
 def _known_stamps(split: Artifact) -> list[str]:
