@@ -1,11 +1,12 @@
 """What several methods do with probabilities."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.types import Labels
+from adcat.types import Labels, Probs
 
 
 def prior(labels: Labels, categories: int) -> NDArray[np.float64]:
@@ -32,6 +33,30 @@ def softmax(logits: NDArray[Any]) -> NDArray[Any]:
     from scipy.special import softmax
 
     return softmax(logits, axis=-1)
+
+
+def smoothed(labels: Labels, predictions: Sequence[Probs], n: int) -> NDArray[np.float64]:
+    """The categories of n ads, or of a block of them, as targets of a fit (Platt, 1999).
+
+    An ad is of its category with probability (n + 1) / (n + 2), otherwise of another one, in the
+    proportions that the models' product gives them: however right or wrong they are on these ads,
+    what is fitted stays finite, and becomes no surer than n ads allow. An ad whose category a model
+    gives no probability at all, such as one without training ads, is left to the product: no weight
+    and no temperature changes a probability of 0.
+
+    Args:
+      labels: of the block [b].
+      predictions: of each model [b, categories], as the targets are.
+      n: the number of all ads of the fit.
+    """
+    ads = np.arange(len(labels))
+    others = np.sum([log(o) for o in predictions], axis=0)
+    others[ads, labels] = -np.inf
+    possible = np.all([o[ads, labels] > 0 for o in predictions], axis=0)
+    own = np.where(possible, (n + 1) / (n + 2), 0)
+    targets = softmax(others) * (1 - own)[:, None]
+    targets[ads, labels] = own
+    return targets
 
 
 def highest(scores: NDArray[Any], count: int | None = None) -> NDArray[np.int64]:

@@ -69,6 +69,20 @@ def test_of_exchangeable_ads_the_promise_holds_on_average(seed, coverage, ads):
     assert sum(covered) >= math.ceil(ads * coverage - 1e-9)
 
 
+@pytest.mark.parametrize("all_right", [True, False])
+def test_of_few_ads_there_is_no_temperature_and_they_all_serve_the_coverage(all_right):
+    probs, labels = drawn(np.random.default_rng(0), 99, 1)
+    labels = probs.argmax(axis=1) if all_right else probs.argmin(axis=1)
+    rule, groups = Rule(("text_probs",), lambda arrays: arrays[0]), np.arange(99)
+    for ads, coverage in ((0, None), (49, None), (99, 0.9)):
+        kept = Promise(True, coverage, seed=0).keep(rule, probs[:ads], labels[:ads], groups[:ads])
+        assert kept.temperature is None
+    assert kept.threshold == Promise(False, 0.9, seed=0).keep(rule, probs, labels, groups).threshold
+    assert (kept.threshold == 0) == all_right
+    enough = Promise(True, None, seed=0).keep(rule, probs[:50], labels[:50], groups[:50])
+    assert enough.temperature is not None
+
+
 def test_temperature_and_threshold_are_found_on_different_ads():
     rng = np.random.default_rng(0)
     probs, labels = drawn(rng, 200, 3)
@@ -83,9 +97,9 @@ def test_temperature_and_threshold_are_found_on_different_ads():
 
 
 def test_a_promise_on_duplicates_of_one_ad_has_a_temperature_and_no_threshold():
-    probs, labels = drawn(np.random.default_rng(0), 9, 3)
+    probs, labels = drawn(np.random.default_rng(0), 130, 3)
     rule = Rule(("text_probs",), lambda arrays: arrays[0])
-    for ads in (1, 8, 9):
+    for ads in (100, 101, 130):
         found = Promise(True, 0.5, seed=0).keep(rule, probs[:ads], labels[:ads], np.zeros(ads, int))
-        assert found.temperature != 1
+        assert found.temperature is not None
         assert found.threshold == math.inf

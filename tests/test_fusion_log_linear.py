@@ -7,7 +7,7 @@ from scipy.optimize import approx_fprime
 
 from adcat.fusion import closed_forms, log_linear
 from adcat.fusion.closed_forms import product_max, product_prior
-from adcat.probabilities import prior
+from adcat.probabilities import prior, softmax
 
 PRIOR = np.array([0.5, 0.3, 0.2])
 
@@ -18,7 +18,7 @@ def predictions(n, categories, strength, seed):
     labels = rng.integers(0, categories, n)
     logits = rng.normal(size=(n, categories))
     logits[np.arange(n), labels] += strength
-    return log_linear.softmax(logits).astype(np.float32), labels
+    return softmax(logits).astype(np.float32), labels
 
 
 def combine(o_img, o_txt, w_txt, w_img, gamma):
@@ -88,7 +88,7 @@ def independent_views():
     for strength in (1.0, 2.0):
         seen = rng.normal(size=(20_000, 3))
         seen[np.arange(20_000), labels] += strength
-        views.append(log_linear.softmax(strength * seen + np.log(PRIOR)).astype(np.float32))
+        views.append(softmax(strength * seen + np.log(PRIOR)).astype(np.float32))
     return *views, labels
 
 
@@ -100,7 +100,7 @@ def test_the_fit_finds_the_bayes_rule_of_independent_views(independent_views):
 
 def test_the_fit_takes_overconfidence_back(independent_views):
     o_img, o_txt, labels = independent_views
-    sharpened = log_linear.softmax(3 * np.log(o_txt)).astype(np.float32)
+    sharpened = softmax(3 * np.log(o_txt)).astype(np.float32)
     w = log_linear.fit([sharpened, o_img], labels, PRIOR, regularisation=0.0)
     np.testing.assert_allclose(w, [1 / 3, 1, -1], atol=0.08)
 
@@ -113,9 +113,38 @@ def test_strong_regularisation_gives_the_product(independent_views):
 
 def test_of_one_classifier_it_takes_overconfidence_and_the_prior_back(independent_views):
     _, o_txt, labels = independent_views
-    sharpened = log_linear.softmax(3 * np.log(o_txt) - np.log(PRIOR)).astype(np.float32)
+    sharpened = softmax(3 * np.log(o_txt) - np.log(PRIOR)).astype(np.float32)
     w = log_linear.fit([sharpened], labels, PRIOR, regularisation=0.0)
     np.testing.assert_allclose(w, [1 / 3, 1 / 3], atol=0.03)
+
+
+@pytest.mark.parametrize("regularisation", [0.0, 1.0])
+@pytest.mark.parametrize("ads", [5, 12, 50])
+@pytest.mark.parametrize("gap", [0.02, 0.5, 3.0])
+def test_few_ads_that_are_all_right_are_believed_as_far_as_they_go(ads, gap, regularisation):
+    labels = np.arange(ads) % 3
+    o = softmax(gap * np.eye(3)[labels]).astype(np.float32)
+    even = np.full(3, 1 / 3)
+    weights = log_linear.fit([o, o], labels, even, regularisation)
+    before, after = (log_linear.pool([o, o], even, w).max() for w in ([1, 1, 0], weights))
+    assert after <= max(before, (ads + 1) / (ads + 2)) + 1e-3
+
+
+def test_a_category_that_a_classifier_does_not_know_says_nothing_of_its_weight(independent_views):
+    o_img, o_txt, labels = (array[:2000] for array in independent_views)
+    prior_of_4 = np.append(0.99 * PRIOR, 0.01)
+    views = [np.column_stack([o, np.zeros(2000)]).astype(np.float32) for o in (o_txt, o_img)]
+    known = log_linear.fit(views, labels, prior_of_4, 1.0)
+    labels = np.where(np.arange(2000) < 100, 3, labels)
+    np.testing.assert_allclose(log_linear.fit(views, labels, prior_of_4, 1.0), known, atol=0.1)
+
+
+def test_few_ads_that_are_all_wrong_leave_nothing_of_the_classifiers():
+    labels = np.arange(12) % 3
+    o = softmax(3 * np.eye(3)[(labels + 1) % 3]).astype(np.float32)
+    weights = log_linear.fit([o, o], labels, np.full(3, 1 / 3), 0.0)
+    assert np.abs(weights).max() < 2
+    assert log_linear.pool([o, o], np.full(3, 1 / 3), weights)[0, 1] <= 13 / 14
 
 
 def test_without_ads_one_classifier_is_believed():

@@ -303,6 +303,16 @@ def test_too_few_validation_ads_for_a_promise_are_told(made):
     assert len(json.loads(result.stdout)["categories"]) == 3
 
 
+def test_too_few_validation_ads_to_calibrate_by_are_told(made):
+    plain = adcat(made, "predict", "--title", "volvo", "--model", "text")
+    result = adcat(made, "predict", "--title", "volvo", "--model", "text", "--calibrate")
+    assert (
+        "warning: 17 validation ads are too few to calibrate by, 50 are needed: probabilities stay "
+        "as they are\n" in result.stderr
+    )
+    assert result.stdout == plain.stdout
+
+
 def test_only_sure_answers_are_accepted(made, folder):
     for prediction in predict(made, folder / "ads.csv", "--model", "text", "--accept-above", 0.9):
         assert prediction["accepted"] == (prediction["categories"][0]["probability"] >= 0.9)

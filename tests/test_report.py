@@ -12,7 +12,7 @@ from adcat.report.items import ITEMS
 from adcat.workspace.layout import Workspace
 
 CATEGORIES = ["bikes", "cars", "sofas"]
-VALIDATION = [0, 1, 2, 0, 1, 2]
+VALIDATION = [0, 1, 2, 0, 1, 2] * 20
 TEST = [0, 0, 1, 1, 2, 2, 2, 1]
 TEXT = [0, 0, 0, 0, 1, 2, 2, 1]  # 5 of 8
 IMAGE = [0, 1, 1, 2, 0, 2, 0, 1]  # 4 of 8
@@ -49,13 +49,16 @@ def make_workspace(tmp_path):
         Image.new("RGB", (40, 30), (200, 60 * i, 0)).save(tmp_path / f"test-{i}.png")
     labels = {"train": [0] * 40 + [1] * 4 + [2], "validation": VALIDATION, "test": TEST}
     make_split(made, CATEGORIES, labels, tmp_path)
-    steering = {"text": certain([0, 1, 2, 0, 0, 0], 3), "image": certain([0, 1, 2, 1, 2, 0], 3)}
+    steering = {
+        "text": certain([0, 1, 2, 0, 0, 0] * 20, 3),
+        "image": certain([0, 1, 2, 1, 2, 0] * 20, 3),
+    }
     make_features(
         made,
         {"validation": steering, "test": {"text": certain(TEXT, 3), "image": certain(IMAGE, 3)}},
     )
     make_fused(made, "max", both(BEST))
-    nearly = [0, 1, 2, 0, 1, 0]
+    nearly = [0, 1, 2, 0, 1, 0] * 20
     shared = {"policy": "nn", "history": HISTORY}
     make_fused(made, "nn", both(TEXT, nearly), **shared, fraction=1.0, learning_rate=0.1)
     make_fused(made, "nn-10", both(IMAGE, nearly), **shared, fraction=0.1, learning_rate=0.1)
@@ -157,7 +160,7 @@ def test_thresholds_come_from_validation_and_are_measured_on_test(workspace):
     sure[3] = [0.4, 0.3, 0.3]  # the two errors of `max` are less sure than the rest
     sure[4] = [0.3, 0.4, 0.3]
     steering = certain(VALIDATION, 3)
-    steering[0] = [0.3, 0.4, 0.3]  # as is its only error in validation
+    steering[:60:3] = [0.3, 0.4, 0.3]  # as are its errors in validation
     make_fused(workspace, "max", {"validation": steering, "test": sure})
     run(workspace, "text", "image", "max")
     rows = [row for row in read_table(workspace, "automation") if row["model"] == "max"]
@@ -173,20 +176,30 @@ def test_a_precision_that_is_not_reached_is_told(finished):
     assert (
         "At 95% required precision, max can categorise 100.0% of the ads automatically, 75.0% of "
         "them correctly: 250 accepted errors per 1,000 ads, and 0.0% of the ads for human review. "
-        "That is below the required precision: the threshold was chosen on only 6 validation ads."
+        "That is below the required precision: the threshold was chosen on only 120 validation ads."
         in page
     )
 
 
 def test_a_precision_that_no_ad_of_the_part_reaches_is_told(workspace):
-    steering = certain(VALIDATION, 3)
-    steering[1:] = certain([0, 0, 0, 0, 0], 3)  # of its first two answers, the surer one is right
-    steering[0] = [0.9, 0.05, 0.05]
+    steering = certain(np.roll(VALIDATION, 1), 3)  # wrong, but for the surest
+    steering[:54:3] = [0.9, 0.05, 0.05]
     make_fused(workspace, "max", {"validation": steering, "test": certain(BEST, 3)})
     page = run(workspace, "max")
     assert (
         "max reaches 95% precision on the validation ads only with a confidence of 0.9, which "
         "none of these ads reaches: every ad needs human review." in page
+    )
+
+
+def test_few_ads_choose_no_threshold_however_right_they_are(workspace):
+    steering = certain(np.roll(VALIDATION, 1), 3)
+    steering[:51:3] = [0.9, 0.05, 0.05]  # 17 are right: with 1 of 2 more, 18 of 19 are not 95 %
+    make_fused(workspace, "max", {"validation": steering, "test": certain(BEST, 3)})
+    page = run(workspace, "max")
+    assert (
+        "120 validation ads do not show that any threshold gives max 95% precision: every ad needs "
+        "human review." in page
     )
 
 

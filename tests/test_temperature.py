@@ -50,6 +50,42 @@ def test_tempering_never_changes_the_order(seed, temperature):
     np.testing.assert_allclose(again.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("ads", [1, 5, 50, 1000])
+@pytest.mark.parametrize("gap", [0.01, 0.5, 2.0, 6.0])
+def test_ads_that_are_all_right_are_believed_as_far_as_they_go(ads, gap):
+    labels = np.arange(ads) % 4
+    probs = softmax(gap * np.eye(4)[labels])
+    found = with_temperature(probs, fit_temperature(probs, labels)).max()
+    limit = (ads + 1) / (ads + 2)  # Laplace: n of n are right
+    assert found == pytest.approx(limit, abs=1e-3) or (gap == 0.01 and found < limit)
+
+
+@given(st.integers(0, 1000), st.integers(2, 60), st.floats(0.02, 5), st.floats(0, 1))
+def test_no_ads_make_a_model_surer_than_all_of_them_right_would(seed, ads, scale, share):
+    rng = np.random.default_rng(seed)
+    probs = softmax(scale * rng.normal(size=(ads, 4)))
+    labels = np.where(rng.random(ads) < share, probs.argmax(axis=1), rng.integers(0, 4, ads))
+    found = with_temperature(probs, fit_temperature(probs, labels)).max(axis=1).mean()
+    assert found <= max(probs.max(axis=1).mean(), (ads + 1) / (ads + 2)) + 1e-3
+
+
+@pytest.mark.parametrize("ads", [1, 5, 50])
+def test_ads_that_are_all_wrong_end_all_confidence(ads):
+    probs = softmax(3 * np.eye(4)[np.arange(ads) % 4])
+    found = with_temperature(probs, fit_temperature(probs, (np.arange(ads) + 1) % 4)).max()
+    assert 0.25 < found < 1 / 3
+
+
+def test_a_category_that_the_model_does_not_know_says_nothing_of_its_temperature():
+    """No temperature gives it any probability: it must not make all others even."""
+    logits, labels = logits_and_labels(0)
+    probs = np.column_stack([softmax(3 * logits), np.zeros(400)]).astype(np.float32)
+    known = fit_temperature(probs, labels)
+    labels[:40] = 4
+    assert fit_temperature(probs, labels) == pytest.approx(known, rel=0.1)
+    assert fit_temperature(probs, np.full(400, 4)) == pytest.approx(1, abs=1e-2)
+
+
 def test_a_probability_of_0_stays_finite():
     probs = np.array([[1, 0], [0, 1]], np.float32)
     assert np.isfinite(fit_temperature(probs, np.array([0, 0])))

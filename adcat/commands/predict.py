@@ -74,7 +74,7 @@ class Settings:
     )
     calibrate: bool = option(
         False,
-        "Calibrate the probabilities on validation ads (temperature scaling).",
+        "Calibrate the probabilities on validation ads, at least 50 (temperature scaling).",
         panel=SUGGESTIONS,
     )
     coverage: float | None = option(
@@ -117,7 +117,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
         model = best_model(workspace, progress)
     promise = Promise(settings.calibrate, settings.coverage, settings.seed)
     predictor = load_predictor(workspace, model, promise)
-    _tell_calibration(workspace, model, predictor, settings, progress)
+    _tell_calibration(workspace, model, predictor, promise, progress)
     if settings.accept_above is not None:
         _tell_accepted(workspace, model, predictor.model, settings.accept_above, progress)
     categories = read_categories(workspace.split)
@@ -210,24 +210,29 @@ def _tell_calibration(
     workspace: Workspace,
     model: ModelProbs,
     predictor: Predictor,
-    settings: Settings,
+    promise: Promise,
     progress: Progress,
 ) -> None:
     """Reports what was fitted on the validation ads, for each rule that predicts some of them."""
     availabilities = read_availabilities(workspace.split, "validation")
-    read = have(availabilities, predictor.model.modalities)
-    rests_on = np.where(read, AVAILABILITIES[predictor.model.modalities], availabilities)
-    for kind in np.unique(rests_on).tolist():
+    own = AVAILABILITIES[predictor.model.modalities]
+    rests_on = np.where(have(availabilities, predictor.model.modalities), own, availabilities)
+    for kind in np.unique(np.append(rests_on, own)).tolist():
         rule, ads = predictor.rules[kind], np.count_nonzero(rests_on == kind)
         which = "" if ads == len(availabilities) else f" predicted from {IN_WORDS[kind]}"
-        if settings.calibrate:
+        if rule.temperature:
             of = f" of ads{which}" if which else ""
             on = _calibrated_on(model)
             progress.say(f"temperature {rule.temperature:.3f}{of}, fitted on {on}")
+        elif promise.calibrate:
+            progress.say(
+                f"warning: {ads:,} validation ads{which} are too few to calibrate by, "
+                f"{promise.fewest} are needed: probabilities stay as they are"
+            )
         if rule.threshold == math.inf:
             progress.say(
                 f"warning: {ads:,} validation ads{which} are too few to guarantee "
-                f"{settings.coverage}: every category is suggested"
+                f"{promise.coverage}: every category is suggested"
             )
 
 

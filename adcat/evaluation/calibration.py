@@ -77,9 +77,13 @@ def automate(confidence: Confidence, correct: Correct, threshold: float) -> Auto
 
 
 def threshold_for(confidence: Confidence, correct: Correct, precision: float) -> float | None:
-    """The lowest threshold at which the accepted ads reach a precision; None where none does."""
-    lowest, _, reached = _by_confidence(confidence, correct)
-    enough = np.flatnonzero(reached >= precision)
+    """The lowest threshold at which the accepted ads reach a precision; None where none does.
+
+    They count with one right and one wrong ad more (Laplace's rule of succession), so that a few
+    ads, all of them right, do not reach what they cannot show: 99 % takes 98 of them.
+    """
+    lowest, accepted, right = _by_confidence(confidence, correct)
+    enough = np.flatnonzero((right + 1) / (accepted + 2) >= precision)
     return decimal(float(lowest[enough[-1]])) if len(enough) else None
 
 
@@ -87,17 +91,16 @@ def automation_curve(
     confidence: Confidence, correct: Correct
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share accepted and precision as the threshold falls: both [at most `POINTS`]."""
-    _, accepted, precision = _by_confidence(confidence, correct)
+    _, accepted, right = _by_confidence(confidence, correct)
     every = np.linspace(0, len(accepted) - 1, min(POINTS, len(accepted))).astype(np.int64)
-    return accepted[every] / len(correct), precision[every]
+    return accepted[every] / len(correct), (right / accepted)[every]
 
 
 def _by_confidence(
     confidence: Confidence, correct: Correct
-) -> tuple[Confidence, NDArray[np.int64], NDArray[np.float64]]:
-    """Each confidence that occurs, highest first; from there on ads accepted and precision."""
+) -> tuple[Confidence, NDArray[np.int64], NDArray[np.int64]]:
+    """Each confidence that occurs, highest first; the ads from there on and the right ones."""
     order = highest(confidence)
     sorted_confidence = confidence[order]
     last = np.append(np.flatnonzero(np.diff(sorted_confidence)), len(order) - 1)  # of equal ones
-    accepted = last + 1
-    return sorted_confidence[last], accepted, np.cumsum(correct[order])[last] / accepted
+    return sorted_confidence[last], last + 1, np.cumsum(correct[order], dtype=np.int64)[last]

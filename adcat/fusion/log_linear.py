@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import DivergedError
-from adcat.probabilities import log, softmax
+from adcat.probabilities import log, smoothed, softmax
 from adcat.types import Labels, Probs
 
 BLOCK = 8192  # ads whose logarithms are in memory at a time
@@ -45,28 +45,29 @@ def loss(
     prior: NDArray[np.float64],
     regularisation: float,
 ) -> tuple[float, NDArray[np.float64]]:
-    """Negative log-likelihood of the labels plus the pull towards the product, and its gradient.
+    """Cross-entropy of the targets plus the pull towards the product, and its gradient.
 
-    Σ_n -log p(y_n) + regularisation / 2 · |weights - (1, …, 1, 0)|²; convex in the weights.
+    Σ_n -Σ_c t_n(c) log p_n(c) + regularisation / 2 · |weights - (1, …, 1, 0)|²; convex.
 
     Args:
       weights: one w for each classifier, then γ.
       predictions: of each classifier [n, categories], taken in blocks.
-      labels: [n].
+      labels: [n]; they become `smoothed` targets t.
       prior: [categories].
       regularisation: weight of the pull; acts like that many ads' worth of curvature.
     """
+    from scipy.special import logsumexp
+
     pull = weights - product(len(weights) - 1)
     value, gradient = float(regularisation / 2 * pull @ pull), regularisation * pull
     for start in range(0, len(labels), BLOCK):
         rows = slice(start, start + BLOCK)
-        logs = [log(o[rows]) for o in predictions]
-        logs = np.stack([*logs, np.broadcast_to(log(prior), logs[0].shape)])
-        ads = np.arange(len(labels[rows]))
-        p = softmax(np.tensordot(weights, logs, axes=1))
-        value -= float(log(p[ads, labels[rows]]).sum())
-        expected = (p * logs).sum(axis=(1, 2))
-        gradient = gradient + (expected - logs[:, ads, labels[rows]].sum(axis=1))
+        block = [o[rows] for o in predictions]
+        logs = np.stack([*map(log, block), np.broadcast_to(log(prior), block[0].shape)])
+        targets = smoothed(labels[rows], block, len(labels))
+        z = np.tensordot(weights, logs, axes=1)
+        value += float(logsumexp(z, axis=1).sum() - np.vdot(targets, z))
+        gradient = gradient + ((softmax(z) - targets) * logs).sum(axis=(1, 2))
     return value, gradient
 
 

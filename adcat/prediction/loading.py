@@ -33,8 +33,6 @@ from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs, all_models
 
-ENOUGH = 50  # validation ads that have one modality only to calibrate by
-
 
 def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
     """The sound model with the highest selection score on the validation ads.
@@ -118,7 +116,7 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
     for modality in MODALITIES:
         if modality in seen.classifiers and modality != own:
             rule = rules[modality]
-            kept[modality] = promise.keep(rule, *seen.single(modality, rule, main))
+            kept[modality] = promise.keep(rule, *seen.single(modality, rule, main, promise.fewest))
     image = once(lambda: images.load(check(workspace.image_model)))
     return Predictor(
         model=kept[own],
@@ -168,14 +166,14 @@ class _Validation:
         rows = have(self.availabilities, main.modalities)
         return _predictions(self.model)[rows], self.labels[rows], self.groups[rows]
 
-    def single(self, availability: Modality, rule: Rule, main: Rule) -> Predicted:
+    def single(self, availability: Modality, rule: Rule, main: Rule, fewest: int) -> Predicted:
         """The predictions of ads that have one modality only and that the model cannot read.
 
-        Where such ads are few: the rule's of all ads that have the modality.
+        Where there are fewer: the rule's of all ads that have the modality.
         """
         classifier = self.classifiers[availability]
         rows = self.availabilities == availability
-        if np.count_nonzero(rows) >= ENOUGH:
+        if np.count_nonzero(rows) >= fewest:
             source = self.model if availability in main.modalities else classifier
             return _predictions(source)[rows], self.labels[rows], self.groups[rows]
         rows = have(self.availabilities, [availability])

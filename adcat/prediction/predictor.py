@@ -62,7 +62,7 @@ class Predictor:
     @property
     def is_calibrated(self) -> bool:
         """Whether a temperature or threshold was fitted on validation ads."""
-        return self.model.temperature != 1 or self.model.threshold is not None
+        return self.model.temperature is not None or self.model.threshold is not None
 
     def stream(
         self,

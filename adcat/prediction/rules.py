@@ -1,7 +1,6 @@
 """How an ad is predicted: one rule for each combination of modalities that an ad may have."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -13,6 +12,8 @@ from adcat.prediction.conformal import scores, set_sizes, threshold
 from adcat.prediction.temperature import fit_temperature, with_temperature
 from adcat.types import AVAILABILITIES, MODALITIES, Availability, Labels, Modality, Probs, read_by
 
+FEWEST = 50  # ads that a temperature is fitted on
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rule:
@@ -20,7 +21,7 @@ class Rule:
 
     reads: Sequence[str]  # such as `image_probs`: what `combine` takes, in this order
     combine: Callable[[Sequence[np.ndarray]], NDArray[np.floating]]  # to [n, categories]
-    temperature: float = 1.0
+    temperature: float | None = None  # where one was fitted
     threshold: float | None = None  # of the sets; None where a fixed number is suggested
 
     @property
@@ -67,12 +68,17 @@ class Promise:
     coverage: float | None
     seed: int
 
+    @property
+    def fewest(self) -> int:
+        """The number of ads from which on a temperature is fitted."""
+        return FEWEST * (2 if self.calibrate and self.coverage else 1)
+
     def keep(self, rule: Rule, probs: Probs, labels: Labels, groups: NDArray[np.int64]) -> Rule:
         """The rule with its temperature and threshold fitted.
 
         Where both are asked for, each is fitted on its own half of the ads: a temperature that has
-        seen the threshold's ads, or their duplicates, would break the guarantee. Without ads
-        nothing is fitted.
+        seen the threshold's ads, or their duplicates, would break the guarantee. On fewer ads than
+        `fewest` there is no temperature; without ads the threshold is infinite.
 
         Args:
           rule: without them.
@@ -80,12 +86,11 @@ class Promise:
           labels: their categories: [n].
           groups: the number of each one's group, which duplicates share: [n].
         """
-        if not len(labels):
-            return dataclasses.replace(rule, threshold=math.inf if self.coverage else None)
+        calibrate = self.calibrate and len(labels) >= self.fewest
         first = second = np.arange(len(labels))
-        if self.calibrate and self.coverage:
+        if calibrate and self.coverage:
             first, second = cut(groups, -(-len(labels) // 2), self.seed)
-        if self.calibrate:
+        if calibrate:
             rule = dataclasses.replace(
                 rule, temperature=fit_temperature(probs[first], labels[first])
             )

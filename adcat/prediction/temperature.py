@@ -1,12 +1,12 @@
 """Temperature scaling, which makes confidence match accuracy.
 
-Guo et al., 2017 (On calibration of modern neural networks), section 4.2.
+Guo et al., 2017 (On calibration of modern neural networks), section 4.2; the targets are Platt's.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.probabilities import log, softmax
+from adcat.probabilities import log, smoothed, softmax
 from adcat.types import Labels, Probs
 
 LOWEST, HIGHEST = 0.05, 20.0  # of a temperature
@@ -23,17 +23,17 @@ def fit_temperature(probs: Probs, labels: Labels) -> float:
     from scipy.special import logsumexp
 
     logs = log(probs)
-    of_label = logs[np.arange(len(labels)), labels]
+    observed = np.vdot(smoothed(labels, [probs], len(labels)), logs)
 
     def loss(b: float) -> float:  # b = 1/T
-        return float(np.mean(logsumexp(b * logs, axis=1) - b * of_label))
+        return float(logsumexp(b * logs, axis=1).sum() - b * observed)
 
     found = minimize_scalar(loss, bounds=(1 / HIGHEST, 1 / LOWEST), method="bounded")
     return float(1 / found.x)
 
 
-def with_temperature(probs: NDArray[np.floating], temperature: float) -> Probs:
-    """softmax(z / T) of the logits z = log p: [n, categories]."""
-    if temperature == 1:
+def with_temperature(probs: NDArray[np.floating], temperature: float | None) -> Probs:
+    """softmax(z / T) of the logits z = log p, or p itself without T: [n, categories]."""
+    if temperature is None:
         return np.asarray(probs, np.float32)
     return softmax(log(probs) / temperature).astype(np.float32)

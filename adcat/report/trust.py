@@ -91,19 +91,20 @@ def automation_section(evaluation: Evaluation) -> Section:
 
 
 _HOW = (
-    "The threshold is the lowest confidence from which on validation ads reach the required "
-    "precision; its effect is measured on the ads of this report. An accepted error is an accepted "
-    "ad in a wrong category."
+    "The threshold is the lowest confidence from which on validation ads, counted with one right "
+    "and one wrong ad more, reach the required precision; its effect is measured on the ads of "
+    "this report. An accepted error is an accepted ad in a wrong category."
 )
 
 
 def _conclusion(model: Measured) -> str:
+    ads = many(len(model.on_validation.labels), "validation ad")
     if not len(model.on_validation.labels):
         return "Without validation ads no threshold can be chosen."
     found = at_precision(model, ASKED)
     if found is None:
         return (
-            f"No threshold gives {model.name} {ASKED:.0%} precision on the validation ads: every "
+            f"{ads} do not show that any threshold gives {model.name} {ASKED:.0%} precision: every "
             "ad needs human review."
         )
     if found.precision is None:
@@ -120,7 +121,6 @@ def _conclusion(model: Measured) -> str:
     )
     if found.precision >= ASKED:
         return text
-    ads = many(len(model.on_validation.labels), "validation ad")
     return f"{text} That is below the required precision: the threshold was chosen on only {ads}."
 
 
