@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import app
 from adcat.prediction import export_folder as export
+from adcat.prediction import load
 from adcat.workspace.ads import read_ads
 from adcat.workspace.layout import Workspace
 
@@ -31,24 +32,91 @@ def made(tmp_path_factory):
     return workspace
 
 
-def refused(workspace, *words):
-    result = CliRunner().invoke(app, ["-w", str(workspace.root), "export", *map(str, words)])
+@pytest.fixture(scope="module")
+def exports(made):
+    """By model: its folder, and what the command printed."""
+    folders = {model: made.root.parent / f"exported-{model}" for model in FILES}
+    return {
+        model: (folder, adcat(made, "export", folder, "--model", model).stdout)
+        for model, folder in folders.items()
+    }
+
+
+def refused(workspace, *words, command="export"):
+    result = CliRunner().invoke(app, ["-w", str(workspace.root), command, *map(str, words)])
     assert (result.exit_code, result.stdout) == (1, "")
     return result.stderr
 
 
 @pytest.mark.parametrize("model", FILES)
-def test_an_export_holds_what_serving_needs_and_nothing_else(made, tmp_path, model):
-    result = adcat(made, "export", tmp_path / "e", "--model", model)
-    found = {p.relative_to(tmp_path / "e").as_posix() for p in (tmp_path / "e").rglob("*.*")}
+def test_an_export_holds_what_serving_needs_and_nothing_else(exports, model):
+    folder, stdout = exports[model]
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
     assert found == {*FILES[model], "serving.json"}
-    lines = result.stdout.splitlines()
+    lines = stdout.splitlines()
     runtimes = ["keras"] if model == "text" else ["onnx", "keras"]
     assert [line.partition(":")[0] for line in lines] == [*runtimes, model]
     assert all(line.endswith("on 18 test ads") for line in lines[:-1])
-    definition = json.loads((tmp_path / "e/serving.json").read_text())
+    definition = json.loads((folder / "serving.json").read_text())
     assert definition["categories"] == ["Bilar", "Cyklar", "Soffor"]
     assert sum(definition["prior"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("model", FILES)
+def test_an_export_predicts_without_its_workspace_as_with_it(made, exports, tmp_path, model):
+    photos = ["photos/0.jpg", "photos/1.jpg", "", "gone.jpg"]
+    ads = [{"id": i, "title": "volvo ratt", "image": photo} for i, photo in enumerate(photos)]
+    if model != "text":  # its folder has no image network
+        ads.append({"image": "photos/2.jpg"})
+    lines, images = "".join(f"{json.dumps(ad)}\n" for ad in ads), made.root.parent
+    words = ("--images", images)
+    expected = adcat(made, "predict", "--model", model, *words, input=lines).stdout
+    folder, _ = exports[model]
+    found = adcat(Workspace(tmp_path), "predict", "--exported", folder, *words, input=lines).stdout
+    assert found == expected
+    assert list(load(folder).predict(ads, images)) == [*map(json.loads, found.splitlines())]
+    assert not list(tmp_path.iterdir())
+
+
+def test_predictions_say_what_the_exported_model_was_made_from(made, exports, tmp_path):
+    table = made.root.parent / "ads.csv"
+    for name, words in (("a", ("--model", "text")), ("b", ("--exported", exports["text"][0]))):
+        output = ("--output", tmp_path / f"{name}.jsonl", "--accept-above", 0.5)
+        adcat(made, "predict", table, *words, *output)
+    assert (tmp_path / "a.jsonl").read_text() == (tmp_path / "b.jsonl").read_text()
+    a, b = (json.loads((tmp_path / f"{name}.jsonl.manifest.json").read_text()) for name in "ab")
+    assert a["inputs"] == b["inputs"]
+    assert set(a["inputs"]) == {"extract-features", "split", "train-text", "train-image"}
+    assert a["settings"] == b["settings"]
+
+
+def test_headers_told_to_split_hold_for_an_export(made, exports, tmp_path):
+    folder = shutil.copytree(exports["text"][0], tmp_path / "e")
+    definition = json.loads((folder / "serving.json").read_text())
+    assert definition["headers"] == {}
+    definition["headers"] = {"title": "rubrik"}
+    (folder / "serving.json").write_text(json.dumps(definition))
+    (prediction,) = load(folder).predict([{"rubrik": "volvo diesel ratt"}])
+    assert prediction["modality"] == "text"
+    (named,) = load(folder).predict([{"title": "volvo diesel ratt"}])
+    assert named == prediction
+
+
+def test_what_is_no_export_is_refused(made, exports, tmp_path):
+    def told(*words):
+        return refused(made, "--exported", tmp_path / "e", "--title", "x", command="predict")
+
+    assert told() == (
+        f"error: {tmp_path}/e/serving.json is missing; expected a folder that adcat export has "
+        "written\n"
+    )
+    shutil.copytree(exports["text"][0], tmp_path / "e")
+    (tmp_path / "e/text/model.bin").write_bytes(b"cut")
+    assert told() == (
+        f"error: {tmp_path}/e/text/model.bin is missing or differs; copy or export it again\n"
+    )
+    (tmp_path / "e/serving.json").write_text('{"model": "text", "categories": ["a"]}')
+    assert "serving.json is not a valid description of an exported model" in told()
 
 
 @pytest.mark.parametrize(

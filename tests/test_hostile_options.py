@@ -75,6 +75,7 @@ REFUSED = [  # exit 1, and the whole message
     (["predict", "{folder}/ads.csv", "--shard", "3/2"], "--shard 3/2: expected a share such as 2/8, from 1/8 to 8/8"),
     (["predict", "{folder}/ads.csv", "--shard", "²/3"], "--shard ²/3: expected a share such as 2/8, from 1/8 to 8/8"),
     (["predict", "{folder}/ads.csv", "--images", "{folder}/nowhere"], "{folder}/nowhere is not a folder; name the images folder: --images DIR"),
+    (["predict", "--exported", "{folder}", "--title", "x"], "{folder}/serving.json is missing; expected a folder that adcat export has written"),
     (["predict", "{folder}/ads.csv", "--output", "{folder}/a.xls"], "--output {folder}/a.xls: expected a file in one of .jsonl, .csv, .parquet"),
     (["predict", "{folder}/ads.csv", "--output", "{folder}/nowhere/a.csv"], "--output {folder}/nowhere/a.csv: the folder {folder}/nowhere does not exist"),
     (["predict", "{folder}/nowhere.csv"], "{folder}/nowhere.csv does not exist; expected a table of ads"),

@@ -9,7 +9,7 @@ import numpy as np
 from adcat.data.text_cleaning import clean
 from adcat.errors import BadInputError
 from adcat.prediction.export_folder import export as write_export
-from adcat.prediction.export_folder import largest_difference, load_exported, runtimes
+from adcat.prediction.export_folder import largest_difference, load, runtimes
 from adcat.prediction.loading import best_model
 from adcat.prediction.new_ads import Ad
 from adcat.progress import Progress
@@ -84,7 +84,7 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
     images = images_folder(workspace.split)
     lines = []
     for runtime in runtimes(folder):
-        difference = largest_difference(load_exported(folder, runtime), ads, images, expected)
+        difference = largest_difference(load(folder, runtime), ads, images, expected)
         if not difference <= LARGEST_DIFFERENCE:  # NaN is refused, too
             raise BadInputError(
                 f"the exported {model.name} ({runtime}) differs by {difference:.2g} from the "

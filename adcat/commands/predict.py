@@ -2,38 +2,31 @@
 
 import dataclasses
 import json
-import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
-
-import numpy as np
 
 from adcat.data.table import InputTable, parse_headers
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.data.thread_map import THREADS
 from adcat.errors import BadInputError
-from adcat.evaluation.calibration import automate
-from adcat.evaluation.metrics import ad_results
 from adcat.files import sha256
+from adcat.prediction.export_folder import load
 from adcat.prediction.loading import best_model, load_predictor
 from adcat.prediction.new_ads import Ad, Shard, arriving_ads, in_batches, table_ads
+from adcat.prediction.on_validation import tell_accepted, tell_calibration
 from adcat.prediction.output_files import Record, check_format, is_done, write_predictions
 from adcat.prediction.predictor import Predictor
-from adcat.prediction.rules import Promise, Rule
-from adcat.prediction.temperature import with_temperature
+from adcat.prediction.rules import Promise
 from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
 from adcat.tables import Report
-from adcat.text.registry import cleaning_of
-from adcat.types import AVAILABILITIES, IN_WORDS, have
-from adcat.workspace.ads import read_availabilities, read_categories, read_labels
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import VALIDATION_PROBS, Manifest
-from adcat.workspace.models import ModelProbs, find_models
+from adcat.workspace.manifest import Manifest
+from adcat.workspace.models import find_models
 
 READ = {"text": ("title", "description"), "image": ("image",)}  # columns of a table
 TABLE, ONE_AD, SUGGESTIONS = "The table", "A single ad", "Suggestions"  # headings in the help
@@ -44,7 +37,11 @@ class Settings:
     """The ads, the model, and what to predict."""
 
     panels: ClassVar = ("Arguments", TABLE, ONE_AD, SUGGESTIONS)
-    needs: ClassVar = {"top": "!coverage", "seed": "calibrate coverage"}  # which halves the ads
+    needs: ClassVar = {
+        "top": "!coverage",
+        "seed": "calibrate coverage",  # which halves the ads
+        **dict.fromkeys(("model", "calibrate", "coverage"), "!exported"),
+    }
 
     ads: Path | None = argument(
         "Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet; by default JSON lines on stdin.",
@@ -54,6 +51,11 @@ class Settings:
         "",
         "Model to use; by default the one that is best on the validation ads.",
         completes="models",
+        panel=SUGGESTIONS,
+    )
+    exported: Path | None = option(
+        None,
+        "Folder that adcat export has written, to use without the workspace.",
         panel=SUGGESTIONS,
     )
     top: int = option(5, "Number of categories to suggest.", low=1, panel=SUGGESTIONS)
@@ -108,31 +110,26 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     log probability of the first category. With --output, run an interrupted command again to
     resume it.
     """
-    source = _source(settings, _headers_of(workspace), progress)
     if settings.output:
         check_format(settings.output)
-    if settings.model:
-        (model,) = find_models(workspace, [settings.model])
+    if settings.exported:
+        predictor = load(settings.exported)
     else:
-        model = best_model(workspace, progress)
-    promise = Promise(settings.calibrate, settings.coverage, settings.seed)
-    predictor = load_predictor(workspace, model, promise)
-    _tell_calibration(workspace, model, predictor, promise, progress)
-    if settings.accept_above is not None:
-        _tell_accepted(workspace, model, predictor.model, settings.accept_above, progress)
-    categories = read_categories(workspace.split)
+        predictor = _from_workspace(workspace, settings, progress)
+    source = _source(settings, predictor.facts.headers, progress)
 
     def records(done: int = 0) -> Iterator[Record]:
         read = [column for m in predictor.model.modalities for column in READ[m]]
         availabilities, problems = Counter[str](), Counter[str]()
-        batches = source.batches(done, cleaning_of(workspace.text_model.path), read)
+        batches = source.batches(done, predictor.cleaning, read)
         for predictions in predictor.stream(batches, source.images, settings.top, source.ahead):
             availabilities.update(prediction.availability for prediction in predictions)
             problems.update(
                 problem for prediction in predictions for problem in prediction.problems
             )
             yield from (
-                prediction.record(categories, settings.accept_above) for prediction in predictions
+                prediction.record(predictor.facts.categories, settings.accept_above)
+                for prediction in predictions
             )
         progress.say(f"predictions based on: {_listed(availabilities)}")
         if problems:
@@ -140,8 +137,21 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
 
     if settings.output is None:
         return (json.dumps(record, ensure_ascii=False) for record in records())
-    about = _about(workspace, model, predictor, settings)
-    return _save(_shard_file(settings), about, records)
+    return _save(_shard_file(settings), _about(predictor, settings), records)
+
+
+def _from_workspace(workspace: Workspace, settings: Settings, progress: Progress) -> Predictor:
+    """The model that is asked for, with what its validation ads say of it told."""
+    if settings.model:
+        (model,) = find_models(workspace, [settings.model])
+    else:
+        model = best_model(workspace, progress)
+    promise = Promise(settings.calibrate, settings.coverage, settings.seed)
+    predictor = load_predictor(workspace, model, promise)
+    tell_calibration(workspace, predictor, promise, progress)
+    if settings.accept_above is not None:
+        tell_accepted(workspace, model, predictor.model, settings.accept_above, progress)
+    return predictor
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -154,14 +164,7 @@ class Source:
     ahead: int = 0  # batches whose images are decoded ahead
 
 
-def _headers_of(workspace: Workspace) -> dict[str, str]:
-    """What `split` was told of the columns' headers, which holds for new ads too."""
-    if not workspace.split.path.exists():
-        return {}
-    return parse_headers(workspace.split.manifest().settings.get("column", []))
-
-
-def _source(settings: Settings, headers: dict[str, str], progress: Progress) -> Source:
+def _source(settings: Settings, headers: Mapping[str, str], progress: Progress) -> Source:
     """The one ad that is given, the table, or stdin.
 
     Raises:
@@ -206,77 +209,22 @@ def _one_ad(settings: Settings) -> Source:
     )
 
 
-def _tell_calibration(
-    workspace: Workspace,
-    model: ModelProbs,
-    predictor: Predictor,
-    promise: Promise,
-    progress: Progress,
-) -> None:
-    """Reports what was fitted on the validation ads, for each rule that predicts some of them."""
-    availabilities = read_availabilities(workspace.split, "validation")
-    own = AVAILABILITIES[predictor.model.modalities]
-    rests_on = np.where(have(availabilities, predictor.model.modalities), own, availabilities)
-    for kind in np.unique(np.append(rests_on, own)).tolist():
-        rule, ads = predictor.rules[kind], np.count_nonzero(rests_on == kind)
-        which = "" if ads == len(availabilities) else f" predicted from {IN_WORDS[kind]}"
-        if rule.temperature:
-            of = f" of ads{which}" if which else ""
-            on = _calibrated_on(model)
-            progress.say(f"temperature {rule.temperature:.3f}{of}, fitted on {on}")
-        elif promise.calibrate:
-            progress.say(
-                f"warning: {ads:,} validation ads{which} are too few to calibrate by, "
-                f"{promise.fewest} are needed: probabilities stay as they are"
-            )
-        if rule.threshold == math.inf:
-            progress.say(
-                f"warning: {ads:,} validation ads{which} are too few to guarantee "
-                f"{promise.coverage}: every category is suggested"
-            )
-
-
-def _tell_accepted(
-    workspace: Workspace, model: ModelProbs, rule: Rule, least: float, progress: Progress
-) -> None:
-    """Reports the share of validation ads that are accepted, and the accuracy among these."""
-    read = have(read_availabilities(workspace.split, "validation"), rule.modalities)
-    if not read.any():
-        return
-    labels = read_labels(workspace.split, "validation")[read]
-    probs = with_temperature(model.probs("validation")[read], rule.temperature)
-    judged = ad_results(probs, labels, model.path("validation"))
-    found = automate(judged.confidence, judged.correct, least)
-    right = "" if found.precision is None else f"; {found.precision:.1%} of these are right"
-    progress.say(f"{found.share:.1%} of the validation ads are accepted at {least}{right}")
-
-
-def _calibrated_on(model: ModelProbs) -> str:
-    """The probabilities that temperature and threshold are fitted on."""
-    notes = model.artifact.manifest().notes
-    found = f"validation ads, probabilities {notes.get(VALIDATION_PROBS, 'of the one model')}"
-    if model.is_tuned_on_validation:
-        found += "; its training was tuned on them"
-    return found
-
-
-def _about(
-    workspace: Workspace, model: ModelProbs, predictor: Predictor, settings: Settings
-) -> Manifest:
+def _about(predictor: Predictor, settings: Settings) -> Manifest:
     """The manifest of the predictions: what they follow from, without paths."""
     if settings.ads is None:
         raise BadInputError("--output needs a table; give ADS, or redirect stdout: > FILE")
     portable = dataclasses.replace(
-        settings, ads=Path(settings.ads.name), images=None, output=None, model=model.name
+        settings,
+        **dict.fromkeys(("images", "output", "exported")),
+        ads=Path(settings.ads.name),
+        model=predictor.facts.model,
     )
-    inputs = [model.artifact, workspace.split]
-    inputs += [a for a in (workspace.text_model, workspace.image_model) if a.path.exists()]
     return Manifest(
         settings=dataclasses.asdict(portable),
-        inputs={artifact.name: artifact.check().digest for artifact in inputs},
+        inputs=predictor.facts.made_from,
         notes={
             "table_sha256": sha256(settings.ads),
-            "calibrated_on": _calibrated_on(model) if predictor.is_calibrated else "nothing",
+            "calibrated_on": predictor.calibrated_on,
             "rules": {
                 kind: {"temperature": rule.temperature, "threshold": rule.threshold}
                 for kind, rule in predictor.rules.items()

@@ -1,18 +1,19 @@
 """A folder with what serving a model needs, and nothing else."""
 
+import dataclasses
 import json
 import shutil
 import warnings
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
 from adcat.data.text_cleaning import PREPROCESSING
-from adcat.errors import BadInputError
-from adcat.files import write_json
+from adcat.errors import BadInputError, expecting
+from adcat.files import sha256, write_json
 from adcat.fusion.fused_model import FILES as FUSION_FILES
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
 from adcat.image.classifier import ImageModel
@@ -21,15 +22,15 @@ from adcat.image.extraction import extractor
 from adcat.image.inception import VECTORS
 from adcat.image.inference import Forward
 from adcat.learning.runtime import import_tensorflow, silenced_stderr
-from adcat.prediction.loading import load_rules, stored_rules
+from adcat.prediction.loading import facts_of, load_rules, stored_rules
 from adcat.prediction.new_ads import Ad, in_batches
-from adcat.prediction.predictor import Predictor, once
+from adcat.prediction.predictor import ModelFacts, Predictor, once
 from adcat.prediction.rules import Rule, baselines
 from adcat.text.registry import cleaning_of
 from adcat.text.registry import files as text_model_files
 from adcat.text.registry import load as load_text_model
 from adcat.types import AVAILABILITIES, Availability, Probs
-from adcat.workspace.ads import read_categories, read_modalities, read_prior
+from adcat.workspace.ads import read_modalities
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs
 
@@ -64,10 +65,9 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
         _copy(workspace.image_model.path, folder / "image", IMAGE_MODEL_FILES)
         _write_onnx(load_image_model(folder / "image"), folder / ONNX)
     definition = {
-        "model": model.name,
+        **dataclasses.asdict(facts_of(workspace, model)),
+        "files": {path.relative_to(folder).as_posix(): sha256(path) for path in folder.glob("*/*")},
         "reads": rule.reads,
-        "categories": read_categories(workspace.split),
-        "prior": read_prior(workspace.split).tolist(),
         "text": PREPROCESSING[cleaning_of(folder / "text")],
         "photo": "image/model.json: the central part, resized, bilinear; RGB from -1 to 1",
     }
@@ -94,28 +94,55 @@ def runtimes(folder: Path) -> tuple[Runtime, ...]:
     return ("onnx", "keras") if (folder / ONNX).exists() else ("keras",)
 
 
-def load_exported(folder: Path, runtime: Runtime) -> Predictor:
-    """Reads an exported model."""
-    definition = json.loads((folder / DEFINITION).read_text(encoding="utf-8"))
-    prior = np.array(definition["prior"], np.float32)
+def load(folder: Path | str, runtime: Runtime = "keras") -> Predictor:
+    """Reads an exported model; its classifiers only when they are first needed.
+
+    Args:
+      folder: what `adcat export` has written.
+      runtime: what runs the image network; the predictions are the same.
+
+    Raises:
+      BadInputError: the folder holds something else, or a file has changed.
+    """
+    folder = Path(folder)
+    facts = _read_facts(folder)
+    prior = np.array(facts.prior, np.float32)
     if (folder / "fusion").exists():
         main, found = stored_rules(folder / "fusion")
         own = AVAILABILITIES[main.modalities]
     else:
-        own, found = definition["model"], baselines()
+        own, found = cast(Availability, facts.model), baselines()
     rules: dict[Availability, Rule] = {"none": Rule((), lambda _: prior)}
     rules |= {k: rule for k, rule in found.items() if k == own or (folder / k).exists()}
     image = once(lambda: load_image_model(folder / "image"))
     return Predictor(
+        facts=facts,
         model=rules[own],
         rules=rules,
-        prior=prior,
+        cleaning=cleaning_of(folder / "text"),
         text=once(lambda: load_text_model(folder / "text")),
         image=image,
         forward=once(
             lambda: extractor(image()).forward if runtime == "keras" else onnx_forward(folder)
         ),
     )
+
+
+def _read_facts(folder: Path) -> ModelFacts:
+    """Reads what `serving.json` says, and checks that the files are those that it lists."""
+    path = folder / DEFINITION
+    if not path.exists():
+        raise BadInputError(f"{path} is missing; expected a folder that adcat export has written")
+    with expecting(path, "description of an exported model"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        facts = ModelFacts(*(content[field.name] for field in dataclasses.fields(ModelFacts)))
+        if len(facts.prior) != len(facts.categories):
+            raise ValueError(f"{len(facts.prior)} shares of {len(facts.categories)} categories")
+        files = dict(content["files"])
+    for name, digest in files.items():
+        if not (folder / name).is_file() or sha256(folder / name) != digest:
+            raise BadInputError(f"{folder / name} is missing or differs; copy or export it again")
+    return facts
 
 
 def _write_onnx(model: "ImageModel", path: Path) -> None:

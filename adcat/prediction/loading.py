@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.attention import attention_model as attention
+from adcat.data.table import parse_headers
 from adcat.errors import AdcatError, StaleArtifactError
 from adcat.evaluation.metrics import SelectionScore, ad_results, check_distributions
 from adcat.fusion import fused_model as fusion
 from adcat.image import classifier as images
 from adcat.image.extraction import extractor
-from adcat.prediction.predictor import PIXELS, Predictor, once
+from adcat.prediction.predictor import PIXELS, ModelFacts, Predictor, once
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
 from adcat.progress import Progress
 from adcat.text import registry as texts
@@ -28,9 +29,16 @@ from adcat.types import (
     Probs,
     have,
 )
-from adcat.workspace.ads import read_availabilities, read_groups, read_labels, read_prior
+from adcat.workspace.ads import (
+    read_availabilities,
+    read_categories,
+    read_groups,
+    read_labels,
+    read_prior,
+)
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
+from adcat.workspace.manifest import VALIDATION_PROBS
 from adcat.workspace.models import ModelProbs, all_models
 
 
@@ -90,6 +98,21 @@ def stored_rules(folder: Path) -> tuple[Rule, dict[Availability, Rule]]:
     return main, {**baselines(), AVAILABILITIES[main.modalities]: main}
 
 
+def facts_of(workspace: Workspace, model: ModelProbs) -> ModelFacts:
+    """What predicting needs to know of a model beside its files.
+
+    Raises:
+      MissingArtifactError: something that the model was made from is missing.
+      StaleArtifactError: something was edited, or was made from something older.
+    """
+    split = workspace.split
+    classifiers = [a for a in (workspace.text_model, workspace.image_model) if a.path.exists()]
+    digests = {a.name: a.check().digest for a in (model.artifact, split, *classifiers)}
+    headers = parse_headers(split.manifest().settings.get("column", []))
+    prior = read_prior(split).tolist()
+    return ModelFacts(model.name, read_categories(split), prior, headers, digests)
+
+
 def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) -> Predictor:
     """Reads a model and what stands in for it; the classifiers only when they are first needed.
 
@@ -119,13 +142,24 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
             kept[modality] = promise.keep(rule, *seen.single(modality, rule, main, promise.fewest))
     image = once(lambda: images.load(check(workspace.image_model)))
     return Predictor(
+        facts=facts_of(workspace, model),
         model=kept[own],
         rules=kept,
-        prior=seen.prior,
+        cleaning=texts.cleaning_of(workspace.text_model.path),
         text=once(lambda: texts.load(check(workspace.text_model))),
         image=image,
         forward=once(lambda: extractor(image()).forward),
+        calibrated_on="nothing" if kept[own] == main else _calibrated_on(model),
     )
+
+
+def _calibrated_on(model: ModelProbs) -> str:
+    """The probabilities that temperature and threshold are fitted on."""
+    notes = model.artifact.manifest().notes
+    found = f"validation ads, probabilities {notes.get(VALIDATION_PROBS, 'of the one model')}"
+    if model.is_tuned_on_validation:
+        found += "; its training was tuned on them"
+    return found
 
 
 # Probabilities [n, categories], labels [n] and numbers of groups [n] of the same ads.

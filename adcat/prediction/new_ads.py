@@ -1,7 +1,9 @@
 """New ads as a stream of batches: from a table, JSON lines or the command line."""
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from adcat.data.records import json_objects, json_value
@@ -89,6 +91,15 @@ def arriving_ads(
         ads = [_json_ad(row, ad, table, cleaning) for row, ad in objects]
         rows += len(ads)
         yield from in_batches(ads, size)
+
+
+def given_ads(
+    ads: Iterable[Mapping[str, Any]], headers: Mapping[str, str], cleaning: Cleaning
+) -> Iterator[Ad]:
+    """Ads that a program has, read as their JSON lines would be."""
+    table = InputTable(Path(), headers, needed=())
+    objects = json_objects(json.dumps(ad, default=str) for ad in ads)
+    return (_json_ad(row, ad, table, cleaning) for row, ad in enumerate(objects, 1))
 
 
 def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:

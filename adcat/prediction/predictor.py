@@ -5,7 +5,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from adcat.data.image_names import locate, names_in
 from adcat.data.images import Images
 from adcat.data.rejections import Reason
+from adcat.data.text_cleaning import Cleaning
 from adcat.data.thread_map import map_ahead
 from adcat.errors import BadInputError
 from adcat.image.classifier import ImageModel
 from adcat.image.inference import Forward
-from adcat.prediction.new_ads import Ad
+from adcat.prediction.new_ads import Ad, given_ads, in_batches
 from adcat.prediction.predictions import Prediction, predictions
 from adcat.prediction.rules import Rule
 from adcat.text.registry import TextModel
@@ -25,6 +26,7 @@ from adcat.types import AVAILABILITIES, MODALITIES, Availability, Modality, Prob
 
 Value = TypeVar("Value")
 PIXELS = "image_pixels"  # the images themselves, for an attention model
+BATCH = 32  # ads of a program
 Arrays: TypeAlias = dict[str, NDArray[np.float32]]  # such as `image_probs`: [n, columns]
 
 
@@ -43,26 +45,53 @@ class Seen:
         return frozenset(modality for modality, there in found.items() if there)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model's files do not say; an export has it in `serving.json`."""
+
+    model: str
+    categories: Sequence[str]  # column j of every probability array is category j
+    prior: Sequence[float]  # [categories]
+    headers: Mapping[str, str]  # column -> its header in the table that was split
+    made_from: Mapping[str, str]  # artifact -> its digest
+
+
 @dataclasses.dataclass(frozen=True)
 class Predictor:
     """A model and its fallbacks: the classifiers, and the prior for an ad with neither modality."""
 
+    facts: ModelFacts
     model: Rule
     rules: Mapping[Availability, Rule]  # the model's own among them
-    prior: Probs  # [categories]
+    cleaning: Cleaning  # of the texts
     text: Callable[[], TextModel]
     image: Callable[[], ImageModel]
     forward: Callable[[], Forward]  # of the image classifier
+    calibrated_on: str = "nothing"  # what temperatures and thresholds were fitted on
+
+    @functools.cached_property
+    def prior(self) -> Probs:
+        """The prediction for an ad of which nothing is known: [categories]."""
+        return np.array(self.facts.prior, np.float32)
 
     @property
     def modalities(self) -> frozenset[Modality]:
         """The modalities that have a classifier."""
         return frozenset(modality for modality in MODALITIES if modality in self.rules)
 
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether a temperature or threshold was fitted on validation ads."""
-        return self.model.temperature is not None or self.model.threshold is not None
+    def predict(
+        self, ads: Iterable[Mapping[str, Any]], images: Path | str = ".", top: int = 5
+    ) -> Iterator[dict[str, Any]]:
+        """Predicts ads as `adcat predict` does, and yields what it prints, in order.
+
+        Args:
+          ads: each with `title`, `description` and `image`, of which any may be missing, and `id`.
+          images: the folder that image paths are relative to.
+          top: how many categories to suggest.
+        """
+        batches = in_batches(given_ads(ads, self.facts.headers, self.cleaning), BATCH)
+        for found in self.stream(batches, Path(images).resolve(), top, 0):
+            yield from (prediction.record(self.facts.categories, None) for prediction in found)
 
     def stream(
         self,
