@@ -19,7 +19,7 @@ def test_an_ad_does_not_wait_for_the_next_one():
     """A line that comes only after the answer to the line before it."""
     end, start = os.pipe()
     with os.fdopen(end, "rb") as file, os.fdopen(start, "wb", buffering=0) as writer:
-        batches = arriving_ads(file, TABLE, 8)
+        batches = arriving_ads(file, TABLE)
         for number in (1, 2, 3):
             writer.write(b'{"id": %d}\n{"id": "half' % number)
             assert [ad.id for ad in next(batches)] == [str(number)]
@@ -30,14 +30,13 @@ def test_an_ad_does_not_wait_for_the_next_one():
         assert [[ad.id for ad in batch] for batch in batches] == [["without an end"]]
 
 
-@given(st.lists(st.sampled_from(["a", "bb", ""]), max_size=40), st.integers(1, 9))
-def test_every_line_is_one_ad_in_order(ids, size):
+@given(st.lists(st.sampled_from(["a", "bb", ""]), max_size=40))
+def test_every_line_is_one_ad_in_order(ids):
     lines = "\n".join(f'{{"id": "{id}"}}' if id else " " for id in ids).encode()
-    batches = list(arriving_ads(io.BytesIO(lines), TABLE, size))
+    batches = list(arriving_ads(io.BytesIO(lines), TABLE))
     found = [ad for batch in batches for ad in batch]
     assert [ad.id for ad in found] == [id for id in ids if id]
     assert [ad.row for ad in found] == list(range(1, len(found) + 1))
-    assert all(0 < len(batch) <= size for batch in batches)
 
 
 def test_a_block_of_a_long_line_costs_the_same_however_much_came_before():
@@ -52,7 +51,7 @@ def test_a_block_of_a_long_line_costs_the_same_however_much_came_before():
 
     line = json.dumps({"rubrik": "soffa" * 500_000}).encode()
     tracemalloc.start()
-    ((ad,),) = arriving_ads(Arriving(line), TABLE, 8)
+    ((ad,),) = arriving_ads(Arriving(line), TABLE)
     tracemalloc.stop()
     assert ad.text == "soffa" * 500_000
     assert max(costs) < 4 * ARRIVING < len(line) / 9
@@ -60,13 +59,14 @@ def test_a_block_of_a_long_line_costs_the_same_however_much_came_before():
 
 def test_a_line_with_keys_of_its_own():
     line = '{"id": 7, "rubrik": "Fin SOFFA!", "description": null, "image": " a "}'
-    ((ad,),) = arriving_ads(io.BytesIO(line.encode()), TABLE, 8)
+    ((ad,),) = arriving_ads(io.BytesIO(line.encode()), TABLE)
     assert (ad.row, ad.id, ad.text, ad.image) == (1, "7", "fin soffa", "a")
 
 
 def test_batches():
     assert list(in_batches(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(in_batches([], 3)) == []
+    assert list(in_batches([1, 1, 3, 2, 2, 1], 3, int)) == [[1, 1, 3], [2, 2], [1]]
 
 
 def test_shards_deal_out_every_row_once():

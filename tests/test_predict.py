@@ -18,10 +18,13 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import app
 from adcat.data.images import MOST_PIXELS
+from adcat.prediction.loading import load_predictor
+from adcat.prediction.new_ads import Ad
+from adcat.prediction.rules import Promise
 from adcat.probabilities import prior
 from adcat.workspace.ads import iterate_ads, read_categories, read_labels
 from adcat.workspace.layout import Workspace
-from adcat.workspace.models import all_models
+from adcat.workspace.models import all_models, find_models
 
 POLICIES = ("product-max", "log-linear", "top3", "concat", "text-only", "image-only")
 ATTENTION = "attend-c-wh"
@@ -131,6 +134,23 @@ def test_a_neighbour_changes_nothing(made, folder):
         (alone,) = predict(made, *words, input=json.dumps(ad))
         assert alone["modality"] == prediction["modality"]
         np.testing.assert_allclose(probs_of([alone], made), probs_of([prediction], made), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "ad", "batches"),
+    [
+        ("text", Ad(1, "", "volvo", "photos/0.jpg"), [4096, 904]),
+        ("text", Ad(1, "", "", "photos/0.jpg"), [2, 2, 1]),
+        ("product-max", Ad(1, "", "volvo", "photos/0.jpg"), [2, 2, 1]),
+        ("product-max", Ad(1, "", "volvo", ""), [4096, 904]),
+    ],
+)
+def test_a_batch_is_bounded_by_the_photos_that_are_read(made, folder, model, ad, batches):
+    (found,) = find_models(made, [model])
+    predictor = load_predictor(made, found, Promise(False, None, 0))
+    ads = [ad] * (5 if len(batches) == 3 else 5000)
+    predictions = list(predictor.stream([ads], folder, top=1, ahead=0, photos=2))
+    assert [len(batch) for batch in predictions] == batches
 
 
 def test_contributions_add_up_to_what_the_ad_changed(made, folder):

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -16,7 +16,7 @@ from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.prediction.export_folder import load
 from adcat.prediction.loading import best_model, load_predictor
-from adcat.prediction.new_ads import Ad, Shard, arriving_ads, in_batches, table_ads
+from adcat.prediction.new_ads import Ad, Shard, arriving_ads, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
 from adcat.prediction.output_files import Record, check_format, is_done, write_predictions
 from adcat.prediction.predictor import Predictor
@@ -97,7 +97,9 @@ class Settings:
     shard: str = option(
         "1/1", "Process one of several equal shares of the rows, such as 2/8.", panel=TABLE
     )
-    batch_size: int = option(32, "Ads processed at a time.", low=1, high=4096)
+    batch_size: int = option(
+        32, "Photos processed at a time; of ads without one, up to 4,096.", low=1, high=4096
+    )
     seed: int = seed_option()
 
 
@@ -121,8 +123,10 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     def records(done: int = 0) -> Iterator[Record]:
         read = [column for m in predictor.model.modalities for column in READ[m]]
         availabilities, problems = Counter[str](), Counter[str]()
-        batches = source.batches(done, predictor.cleaning, read)
-        for predictions in predictor.stream(batches, source.images, settings.top, source.ahead):
+        ads = source.ads(done, predictor.cleaning, read)
+        for predictions in predictor.stream(
+            ads, source.images, settings.top, source.ahead, settings.batch_size
+        ):
             availabilities.update(prediction.availability for prediction in predictions)
             problems.update(
                 problem for prediction in predictions for problem in prediction.problems
@@ -158,7 +162,7 @@ def _from_workspace(workspace: Workspace, settings: Settings, progress: Progress
 class Source:
     """Where the ads come from."""
 
-    batches: Callable[[int, Cleaning, Sequence[str]], Iterator[list[Ad]]]
+    ads: Callable[[int, Cleaning, Sequence[str]], Iterable[Iterable[Ad]]]
     # called with the number to pass over, the texts' cleaning, the columns that the model reads
     images: Path  # the folder that photos' names are relative to, resolved
     ahead: int = 0  # batches whose images are decoded ahead
@@ -183,20 +187,16 @@ def _source(settings: Settings, headers: Mapping[str, str], progress: Progress) 
     images = (settings.images or (settings.ads.parent if settings.ads else Path())).resolve()
     if not images.is_dir():
         raise BadInputError(f"{images} is not a folder; name the images folder: --images DIR")
-    size = settings.batch_size
     if settings.ads:
-        share = -(-size // THREADS)  # several small batches are in work at once
 
-        def batches(done: int, cleaning: Cleaning, read: Sequence[str]) -> Iterator[list[Ad]]:
+        def ads(done: int, cleaning: Cleaning, read: Sequence[str]) -> Iterable[Iterable[Ad]]:
             ads = table_ads(dataclasses.replace(table, read=read), shard, cleaning, progress)
-            return in_batches(islice(ads, done, None), share)
+            return [islice(ads, done, None)]
 
-        return Source(batches, images, THREADS)
+        return Source(ads, images, THREADS)
     if sys.stdin.isatty():
         progress.say("reading ads from the terminal, one JSON object on a line")
-    return Source(
-        lambda _, cleaning, __: arriving_ads(sys.stdin.buffer, table, size, cleaning), images
-    )
+    return Source(lambda _, cleaning, __: arriving_ads(sys.stdin.buffer, table, cleaning), images)
 
 
 def _one_ad(settings: Settings) -> Source:
@@ -204,7 +204,7 @@ def _one_ad(settings: Settings) -> Source:
     image = settings.image or Path()
     folder = (settings.images or Path()) / image.parent
     return Source(
-        lambda _, cleaning, __: iter([[Ad(1, "", clean(*texts, cleaning), image.name)]]),
+        lambda _, cleaning, __: [[Ad(1, "", clean(*texts, cleaning), image.name)]],
         folder.resolve(),
     )
 

@@ -23,7 +23,7 @@ from adcat.image.inception import VECTORS
 from adcat.image.inference import Forward
 from adcat.learning.runtime import import_tensorflow, silenced_stderr
 from adcat.prediction.loading import facts_of, load_rules, stored_rules
-from adcat.prediction.new_ads import Ad, in_batches
+from adcat.prediction.new_ads import Ad
 from adcat.prediction.predictor import ModelFacts, Predictor, once
 from adcat.prediction.rules import Rule, baselines
 from adcat.text.registry import cleaning_of
@@ -40,7 +40,6 @@ DEFINITION = "serving.json"
 ONNX = "image/model.onnx"
 NEEDED = ("tf2onnx", "onnxruntime")  # to write and to check it
 OUTPUTS = ("vectors", "probabilities")
-BATCH = 10  # ads at a time in the check
 
 
 def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
@@ -179,7 +178,7 @@ def largest_difference(
       expected: [n, categories].
     """
     found = np.zeros_like(expected)
-    batches = predictor.stream(in_batches(ads, BATCH), images, expected.shape[1], 0)
+    batches = predictor.stream([ads], images, expected.shape[1], 0)
     for prediction in (prediction for predictions in batches for prediction in predictions):
         found[prediction.ad.row - 1, prediction.categories] = prediction.probabilities
     return float(np.abs(found - expected).max())

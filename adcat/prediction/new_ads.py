@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -75,14 +75,13 @@ def _batch_ads(batch: "pa.RecordBatch", cleaning: Cleaning) -> Iterator[Ad]:
 
 
 def arriving_ads(
-    file: BinaryIO, table: InputTable, size: int, cleaning: Cleaning = "words"
+    file: BinaryIO, table: InputTable, cleaning: Cleaning = "words"
 ) -> Iterator[list[Ad]]:
-    """Yields batches of at most `size` ads as their JSON lines arrive, without waiting for more.
+    """Yields the ads whose JSON lines have arrived, without waiting for more.
 
     Args:
       file: the lines; blank ones are skipped, one that is not an object is a malformed ad.
       table: whose headers are the objects' keys.
-      size: of a batch at most.
       cleaning: what the text model was trained with.
     """
     rows = 0
@@ -90,7 +89,8 @@ def arriving_ads(
         objects = enumerate(json_objects(iter(lines)), rows + 1)
         ads = [_json_ad(row, ad, table, cleaning) for row, ad in objects]
         rows += len(ads)
-        yield from in_batches(ads, size)
+        if ads:
+            yield ads
 
 
 def given_ads(
@@ -123,13 +123,16 @@ def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable, cleaning: Clean
     return Ad(row, id.strip(), clean(title, description, cleaning), image.strip())
 
 
-def in_batches(ads: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Batches of `size`, the last one perhaps smaller."""
-    batch: list[Item] = []
-    for ad in ads:
-        batch.append(ad)
-        if len(batch) == size:
+def in_batches(
+    items: Iterable[Item], size: int, weight: Callable[[Item], int] = lambda _: 1
+) -> Iterator[list[Item]]:
+    """Batches that each end once they weigh `size`; the last one perhaps before."""
+    batch, total = list[Item](), 0
+    for item in items:
+        batch.append(item)
+        total += weight(item)
+        if total >= size:
             yield batch
-            batch = []
+            batch, total = [], 0
     if batch:
         yield batch

@@ -25,8 +25,9 @@ from adcat.text.registry import TextModel
 from adcat.types import AVAILABILITIES, MODALITIES, Availability, Modality, Probs
 
 Value = TypeVar("Value")
+BATCH = 4096  # ads without a photo to read
 PIXELS = "image_pixels"  # the images themselves, for an attention model
-BATCH = 32  # ads of a program
+PHOTOS = 32  # to decode at a time
 Arrays: TypeAlias = dict[str, NDArray[np.float32]]  # such as `image_probs`: [n, columns]
 
 
@@ -89,27 +90,36 @@ class Predictor:
           images: the folder that image paths are relative to.
           top: how many categories to suggest.
         """
-        batches = in_batches(given_ads(ads, self.facts.headers, self.cleaning), BATCH)
-        for found in self.stream(batches, Path(images).resolve(), top, 0):
+        given = given_ads(ads, self.facts.headers, self.cleaning)
+        for found in self.stream([given], Path(images).resolve(), top, 0):
             yield from (prediction.record(self.facts.categories, None) for prediction in found)
 
     def stream(
         self,
-        batches: Iterable[Sequence[Ad]],
+        ads: Iterable[Iterable[Ad]],
         images: Path,
         top: int,
         ahead: int,
+        photos: int = PHOTOS,
         separator: str = "",
     ) -> Iterator[list[Prediction]]:
         """Predicts every ad, in order.
 
         Args:
-          batches: the ads.
+          ads: the ads; no batch reaches across two of these iterables.
           images: the folder that image paths are relative to, resolved.
           top: how many categories to suggest where no coverage is asked for.
           ahead: batches whose images are decoded ahead of their use.
+          photos: the most to be decoded at a time.
           separator: stands between the names of an ad that has several images.
         """
+        share = -(-photos // max(1, ahead))  # several batches are in work at once
+        weight = -(-BATCH // share)  # of a photo, in texts
+
+        def weigh(ad: Ad) -> int:
+            return weight if ad.image and self._looks_at(ad) else 1
+
+        batches = (batch for some in ads for batch in in_batches(some, BATCH, weigh))
         see = functools.partial(self._see, folder=images, separator=separator)
         for seen, image_arrays in map_ahead(see, batches, ahead):
             yield self._predict(seen, image_arrays, top)
@@ -131,13 +141,16 @@ class Predictor:
             return Seen(ad, None, [Reason.MALFORMED_ROW])
         problems = [] if ad.text or "text" not in self.model.modalities else [Reason.EMPTY_TEXT]
         image = None
-        is_used = "image" in self.model.modalities or not ad.text
-        if is_used and "image" in self.modalities:
+        if self._looks_at(ad):
             found = [self._photo(name, images) for name in names_in(ad.image, separator)]
             image = next((one for one in found if not isinstance(one, Reason)), found[0])
         if isinstance(image, Reason):
             return Seen(ad, None, [*problems, image])
         return Seen(ad, image, problems)
+
+    def _looks_at(self, ad: Ad) -> bool:
+        """Whether an ad's photo is needed."""
+        return "image" in (self.modalities if not ad.text else self.model.modalities)
 
     def _photo(self, image: str, images: Path) -> Images | Reason:
         """Decodes an image as for extraction; returns the reason where that fails."""
