@@ -63,16 +63,27 @@ def test_a_run_with_anything_different_starts_afresh(tmp_path):
     assert not is_done(path, ABOUT)
 
 
-def test_two_at_once_are_refused(tmp_path):
+def test_two_at_once_are_refused_whatever_they_predict(tmp_path):
     path = tmp_path / "a.jsonl"
 
     def meanwhile(done):
-        with pytest.raises(BusyError, match="another adcat is writing"):
-            write_predictions(path, ABOUT, predictions)
+        for about in (ABOUT, Manifest(settings={"top": 2}, inputs={})):
+            with pytest.raises(BusyError, match="another adcat is writing"):
+                write_predictions(path, about, lambda done: [prediction(99)])
+        write_predictions(tmp_path / "b.jsonl", ABOUT, predictions)
         yield from predictions(done)
 
     write_predictions(path, ABOUT, meanwhile)
     assert rows(path) == [1, 2, 3, 4, 5]
+    assert is_done(path, ABOUT)
+    write_predictions(path, ABOUT, lambda done: [prediction(99)])
+    assert rows(path) == [99]
+
+
+def test_what_a_killed_process_leaves_locks_nothing(tmp_path):
+    (tmp_path / ".a.jsonl.lock").touch()
+    write_predictions(tmp_path / "a.jsonl", ABOUT, predictions)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl", "a.jsonl.manifest.json"]
 
 
 def test_no_answers_are_a_file_too(tmp_path):

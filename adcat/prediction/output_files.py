@@ -4,10 +4,12 @@ Whatever the format, predictions are appended to a hidden file of JSON lines bes
 the file itself is written at the end.
 """
 
+import contextlib
 import csv
 import dataclasses
 import fcntl
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -59,8 +61,7 @@ def write_predictions(
     """
     started = time.time()
     partial = path.with_name(f".{path.name}.{about.digest[:16]}.jsonl")
-    with partial.open("a+b") as file:
-        _lock(file, path)
+    with _only_writer(path), partial.open("a+b") as file:
         for record in predictions(repair_json_lines(partial)):
             file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
             file.flush()
@@ -79,11 +80,25 @@ def _with_file(about: Manifest, path: Path) -> Manifest:
     return dataclasses.replace(about, files={path.name: sha256(path)})
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
-    try:
+@contextlib.contextmanager
+def _only_writer(path: Path) -> Iterator[None]:
+    """Keeps other processes from writing the file within the block, whatever they predict."""
+    lock = path.with_name(f".{path.name}.lock")
+    with lock.open("a+") as file:
+        if not _is_locked(file, lock):
+            raise BusyError(f"another adcat is writing {path}; wait for it")
+        try:
+            yield
+        finally:
+            lock.unlink()
+
+
+def _is_locked(file: IO[str], lock: Path) -> bool:
+    """Tries to lock the open file `lock`, which whoever held it may have removed meanwhile."""
+    with contextlib.suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BusyError(f"another adcat is writing {path}; wait for it") from None
+        return os.path.samestat(os.fstat(file.fileno()), lock.stat())
+    return False
 
 
 def _records(lines: Path) -> Iterator[Record]:
