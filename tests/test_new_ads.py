@@ -30,7 +30,7 @@ def test_an_ad_does_not_wait_for_the_next_one():
         assert [[ad.id for ad in batch] for batch in batches] == [["without an end"]]
 
 
-@given(st.lists(st.sampled_from(["a", "bb", ""]), max_size=40))
+@given(st.lists(st.sampled_from(["a", "bb", ""]), min_size=1, max_size=40).filter(any))
 def test_every_line_is_one_ad_in_order(ids):
     lines = "\n".join(f'{{"id": "{id}"}}' if id else " " for id in ids).encode()
     batches = list(arriving_ads(io.BytesIO(lines), TABLE))
@@ -55,6 +55,12 @@ def test_a_block_of_a_long_line_costs_the_same_however_much_came_before():
     tracemalloc.stop()
     assert ad.text == "soffa" * 500_000
     assert max(costs) < 4 * ARRIVING < len(line) / 9
+
+
+@pytest.mark.parametrize("nothing", [b"", b"\n \n"])
+def test_a_stream_without_an_ad_is_an_error(nothing):
+    with pytest.raises(BadInputError, match="stdin has no ads; expected a JSON object"):
+        list(arriving_ads(io.BytesIO(nothing), TABLE))
 
 
 def test_a_line_with_keys_of_its_own():

@@ -236,6 +236,20 @@ def test_one_ad_from_the_command_line(made, folder):
     assert prediction["modality"] == "both"
 
 
+def test_a_photo_at_an_address_is_told_as_one(made, folder):
+    words = ("--title", "volvo", "--model", "product-max", "--images", folder)
+    (prediction,) = predict(made, *words, "--image", "https://example.se/photos/1.jpg")
+    assert (prediction["modality"], prediction["problems"]) == ("text", ["image is a URL"])
+    (prediction,) = predict(made, *words)
+    assert prediction["problems"] == ["no image given"]
+
+
+def test_no_ads_on_stdin_is_an_error(made):
+    result = CliRunner().invoke(app, ["-w", str(made.root), "predict", "--model", "text"], input="")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "error: stdin has no ads" in result.stderr
+
+
 def test_the_default_is_the_best_on_validation(made, folder):
     labels = read_labels(made.split, "validation")
     top1 = {m.name: np.mean(m.probs("validation").argmax(1) == labels) for m in all_models(made)}

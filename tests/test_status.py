@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import app
 from adcat.errors import AdcatError
+from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
 
 
@@ -235,6 +236,38 @@ def test_the_next_command_is_that_of_the_last_time_in_this_workspace(workspace, 
     make(workspace, "train-text")
     make(workspace, "split", Choice(seed=1))
     assert look(workspace)["next"] == f"adcat -w {workspace.root} train-text --model tfidf"
+
+
+def test_the_last_time_is_found_whatever_the_workspace_is_called(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path / "split")
+    for where in (["-w", "split"], ["--workspace=split"]):
+        monkeypatch.setattr("sys.argv", ["adcat", *where, "split", "ads.csv"])
+        make(workspace, "split")
+        (workspace.split / "file.txt").write_text("edited")
+        assert look(workspace)["next"] == f"adcat -w {workspace.root} split ads.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("fuse/mine", "fuse --policy POLICY --name mine"),
+        ("attend/mine-too", "attend --name mine-too"),
+        ("attend/c-wh", "attend --insert-at c --over wh"),
+    ],
+)
+def test_a_model_with_a_name_of_its_own_is_made_again_under_that(workspace, name, command):
+    model = Artifact(workspace.root, name)
+    with model.write(Choice(), [workspace.features]):
+        pass
+    (model / "manifest.json").write_text("edited")
+    assert look(workspace)["next"] == f"adcat -w {workspace.root} {command}"
+
+
+def test_a_model_of_attention_called_like_the_first_policy_is_no_obstacle(workspace):
+    shutil.rmtree(workspace.fused("max").path)
+    with workspace.attention("product-max").write(Choice(), [workspace.features]):
+        pass
+    assert "fuse/product-max" not in states(workspace)
 
 
 def test_a_copy_without_its_cache_is_sound(workspace, tmp_path):

@@ -79,6 +79,16 @@ def test_an_artifact_made_from_an_older_one_is_refused_through_any_number_of_ste
         write(workspace.fused("max"), "probs", [workspace.features])
 
 
+def test_the_command_to_type_first_is_named(workspace):
+    """The features are older than the split too, but made from a model that has to come first."""
+    write(workspace.split, "one")
+    write(workspace.text_model, "weights", [workspace.split])
+    write(workspace.features, "vectors", [workspace.split, workspace.text_model])
+    write(workspace.split, "two")
+    with pytest.raises(StaleArtifactError, match=r"make it again: adcat -w \S+ train-text$"):
+        workspace.features.check()
+
+
 def test_an_equal_run_makes_nothing_stale(workspace):
     write(workspace.split, "one")
     write(workspace.text_model, "weights", [workspace.split])

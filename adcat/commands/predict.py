@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
+from adcat.data.image_names import is_url
 from adcat.data.table import InputTable, parse_headers
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.data.thread_map import THREADS
@@ -64,7 +65,7 @@ class Settings:
     )
     title: str | None = option(None, "Title of a single ad, instead of a table.", panel=ONE_AD)
     description: str | None = option(None, "Description of the single ad.", panel=ONE_AD)
-    image: Path | None = option(None, "Photo of the single ad.", panel=ONE_AD)
+    image: str | None = option(None, "Photo of the single ad.", panel=ONE_AD)
     images: Path | None = option(
         None,
         "Folder that image paths are relative to; by default the table's own, for stdin the "
@@ -201,11 +202,11 @@ def _source(settings: Settings, headers: Mapping[str, str], progress: Progress) 
 
 def _one_ad(settings: Settings) -> Source:
     texts = (settings.title or "", settings.description or "")
-    image = settings.image or Path()
-    folder = (settings.images or Path()) / image.parent
+    image = settings.image or ""
+    folder = (settings.images or Path()) / Path(image).parent
+    name = image if is_url(image) else Path(image).name
     return Source(
-        lambda _, cleaning, __: [[Ad(1, "", clean(*texts, cleaning), image.name)]],
-        folder.resolve(),
+        lambda _, cleaning, __: [[Ad(1, "", clean(*texts, cleaning), name)]], folder.resolve()
     )
 
 

@@ -45,8 +45,13 @@ def locate(root: Path, image: str) -> Path | Reason:
     return found
 
 
+def is_url(image: str) -> bool:
+    """Whether an image's name is an address on the network, or holds the image itself."""
+    return bool(re.match(r"(?i)[a-z][a-z0-9+.-]+://|data:", image))
+
+
 def _locate(root: Path, image: str) -> Path | Reason:
-    if re.match(r"(?i)[a-z][a-z0-9+.-]+://|data:", image):
+    if is_url(image):
         return Reason.IMAGE_IS_URL
     try:
         path = (root / image).resolve()

@@ -83,6 +83,9 @@ def arriving_ads(
       file: the lines; blank ones are skipped, one that is not an object is a malformed ad.
       table: whose headers are the objects' keys.
       cleaning: what the text model was trained with.
+
+    Raises:
+      BadInputError: no ad has come at all.
     """
     rows = 0
     for lines in _arriving_lines(file):
@@ -91,6 +94,8 @@ def arriving_ads(
         rows += len(ads)
         if ads:
             yield ads
+    if not rows:
+        raise BadInputError(f"{table.path} has no ads; expected a JSON object on each line")
 
 
 def given_ads(

@@ -114,12 +114,17 @@ class Artifact:
         edited = self.digests.first_difference(manifest.files, every_byte=every_byte)
         if edited:
             return Finding(self, "damaged", f"{self / edited} was edited", manifest)
-        for name, digest in manifest.inputs.items():
-            source = Artifact(self.root, name).examine(known, every_byte=every_byte)
+        sources = [
+            Artifact(self.root, name).examine(known, every_byte=every_byte)
+            for name in manifest.inputs
+        ]
+        for source in sources:  # first: what is wrong with one is to be mended before
             if source.state != "current":
                 origin = source.origin or source
                 return Finding(self, "stale", origin.problem, manifest, origin)
-            if source.manifest and source.manifest.digest != digest:
+        for source in sources:
+            name = source.artifact.name
+            if source.manifest and source.manifest.digest != manifest.inputs[name]:
                 before = manifest.record.get("made_from", {}).get(name, {})
                 changes = _changes(before, source.manifest.settings)
                 problem = f"{self.path} was made from an older {name}{changes}"

@@ -17,11 +17,14 @@ def shortest(root: Path, name: str) -> str:
     words = list(_OTHER_WORDS.get(step, [step]))
     if step == "split":
         words.append("ADS")
-    if step == "fuse":
+    if step == "fuse" and (root / name).exists():  # but what it was made with is lost
+        words += ["--policy", "POLICY", "--name", variant]
+    elif step == "fuse":
         words += ["--policy", variant]
     if step == "attend":
         point, _, over = variant.partition("-")
-        words += ["--insert-at", point, "--over", over]
+        own_name = ["--name", variant]
+        words += ["--insert-at", point, "--over", over] if over in ("wh", "c") else own_name
     return _typed(root, words)
 
 
@@ -30,8 +33,10 @@ def like(record: Mapping[str, Any], root: Path, name: str) -> str:
     step = _OTHER_WORDS.get(name, name.split("/"))[0]
     words: list[str] = []
     with contextlib.suppress(ValueError):  # quotes that somebody edited
-        words = shlex.split(str(record.get("command_line", "")))
-    return _typed(root, words[words.index(step) :]) if step in words else shortest(root, name)
+        words = shlex.split(str(record.get("command_line", "")))[1:]
+    while words and words[0].startswith("-"):  # as `-w DIR` and `--workspace=DIR`
+        del words[: 2 if words[0] in ("-w", "--workspace") else 1]
+    return _typed(root, words) if words[:1] == [step] else shortest(root, name)
 
 
 def _typed(root: Path, words: Sequence[str]) -> str:
