@@ -138,7 +138,7 @@ def test_the_maps_of_one_insertion_point_are_stored_at_a_time(made, tmp_path):
 
 def test_all_layers_are_trained_by_default(made, workspace):
     adcat(workspace, "attend", "--epochs", 1, "--name", "whole")
-    assert [m.name for m in find_models(workspace, ["whole"])] == ["whole"]
+    assert [m.name for m in find_models(workspace, ["attend-whole"])] == ["attend-whole"]
     assert "model.keras" in files(workspace.attention("whole"))
 
 

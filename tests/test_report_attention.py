@@ -78,9 +78,9 @@ def test_the_curves_are_of_the_best_model_and_the_pictures_of_the_best_over_plac
     make_attention(workspace, "first", wrong(), FLAT)
     make_attention(workspace, "second", right(), MIDDLE, drawn=(9,))
     make_attention(workspace, "e-c", right(), FLAT, "e", "c")
-    page = run(workspace, "attend-e-c", "second", "first")
+    page = run(workspace, "attend-e-c", "attend-second", "attend-first")
     assert "Figure 5.7: accuracy (%) of attend-e-c" in page
-    assert "Figure 5.9: attention of second" in page
+    assert "Figure 5.9: attention of attend-second" in page
     assert "Figure 5.10: attention" not in page
     assert "on the features that the text points to" in page
     assert "attend/second/figures/figure-5.9" in page

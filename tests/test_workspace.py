@@ -1,12 +1,17 @@
 import dataclasses
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adcat.errors import BadInputError, BusyError, MissingArtifactError, StaleArtifactError
+from adcat.types import MODALITIES
 from adcat.workspace.layout import Workspace
+from adcat.workspace.models import all_models
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,16 +212,32 @@ def test_a_model_name_cannot_leave_its_folder(workspace, name):
         workspace.fused(name)
 
 
-def test_two_models_never_have_one_name(workspace):
-    workspace.attention("x").path.mkdir(parents=True)
-    workspace.fused("y").path.mkdir(parents=True)
-    for name in ("x", "attend-c-wh"):
-        with pytest.raises(
-            BadInputError, match=f"'{name}' is the name of a model of `adcat attend`"
-        ):
+PIECES = ["attend-", "fuse-", "text", "image", "c-wh", "x", "-"]
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3).map("".join)))
+def test_two_models_never_have_one_name(tmp_path_factory, names):
+    """Neither of those that commands make, nor of folders that somebody has copied."""
+    workspace = Workspace(tmp_path_factory.mktemp("w"))
+    (workspace.features.path / "test").mkdir(parents=True)
+    for modality in MODALITIES:
+        (workspace.features / f"test/{modality}_probs.npy").touch()
+    for name in names:
+        for make in (workspace.fused, workspace.attention):
+            with suppress(BadInputError):
+                make(name).path.mkdir(parents=True, exist_ok=True)
+        (workspace.root / "fuse" / name).mkdir(parents=True, exist_ok=True)
+    models = all_models(workspace)
+    assert len({model.name for model in models}) == len(models)
+
+
+def test_an_attention_model_has_the_name_that_it_is_given_after_attend(workspace):
+    for name in ("c-wh", "attend-c-wh", "whole"):
+        workspace.attention(name).path.mkdir(parents=True, exist_ok=True)
+    assert [model.name for model in all_models(workspace)] == ["attend-c-wh", "attend-whole"]
+    for name in ("text", "image", "attend-c-wh"):
+        with pytest.raises(BadInputError, match=f"'{name}' is not a valid .* not text, image or"):
             workspace.fused(name)
-    with pytest.raises(BadInputError, match="'y' is the name of a model of `adcat fuse`"):
-        workspace.attention("y")
 
 
 def test_variants_are_listed_by_name(workspace):

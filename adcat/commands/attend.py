@@ -35,7 +35,7 @@ from adcat.workspace.ads import (
 )
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
-from adcat.workspace.layout import Workspace
+from adcat.workspace.layout import ATTENTION, Workspace
 from adcat.workspace.manifest import TUNED_ON
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
@@ -70,7 +70,9 @@ class Settings(AttentionTraining):
         0.5, "Gaussian blur of the attention drawn over a photo, in locations of the map.", low=0
     )
     name: str = option(
-        "", "Name of the model; by default attend- and the setting, as in c-wh.", completes="attend"
+        "",
+        "Name of the model, after attend-; by default the setting, as in attend-c-wh.",
+        completes="attend",
     )
 
     @staticmethod
@@ -105,7 +107,7 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         _predict(workspace, model, ads, settings.batch_size, staging, progress)
         tables += _show(workspace, model, staging.folder, settings, progress)
         staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
-    return Report(tables=[_summary(target.path.name, history), *tables])
+    return Report(tables=[_summary(ATTENTION + target.path.name, history), *tables])
 
 
 def _ads(workspace: Workspace, part: Part) -> Ads:

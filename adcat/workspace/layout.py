@@ -12,8 +12,11 @@ STEPS = (  # the commands that write an artifact, each after those whose artifac
     "split", "train-text", "train-image", "extract-features", "fuse", "attend", "evaluate",
     "error-groups",
 )  # fmt: skip
-STEPS_WITH_VARIANTS = ("fuse", "attend")
-NAME = re.compile(r"[a-z0-9][a-z0-9-]*")  # of a variant
+ATTENTION = "attend-"  # what the names of attention models begin with, and no others
+NAMES = {  # of the artifacts of steps that make several
+    "fuse": re.compile(rf"(?!{ATTENTION}|(text|image)$)[a-z0-9][a-z0-9-]*"),
+    "attend": re.compile(r"[a-z0-9][a-z0-9-]*"),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ class Workspace:
         return self._variant("fuse", name)
 
     def attention(self, name: str) -> Artifact:
-        """An attention model, its probabilities and maps."""
-        return self._variant("attend", name)
+        """An attention model, its probabilities and maps; `c-wh` is that of `attend-c-wh`."""
+        return self._variant("attend", name.removeprefix(ATTENTION))
 
     @property
     def attention_search(self) -> Artifact:
@@ -84,25 +87,21 @@ class Workspace:
             artifact.repair()
 
     def _of_all_steps(self, folder: Path) -> list[Artifact]:
-        several = {step: self._listed(step, folder) for step in STEPS_WITH_VARIANTS}
+        several = {step: self._listed(step, folder) for step in NAMES}
         several["attend"].insert(0, self.attention_search)
         return [a for step in STEPS for a in several.get(step, [Artifact(self.root, step)])]
 
     def _listed(self, step: str, folder: Path) -> list[Artifact]:
         found = (folder / step).iterdir() if (folder / step).is_dir() else []
         names = sorted({path.name.partition(".")[0] for path in found})
-        return [Artifact(self.root, f"{step}/{name}") for name in names if NAME.fullmatch(name)]
+        return [
+            Artifact(self.root, f"{step}/{name}") for name in names if NAMES[step].fullmatch(name)
+        ]
 
     def _variant(self, step: str, name: str) -> Artifact:
-        if not NAME.fullmatch(name):
+        if not NAMES[step].fullmatch(name):
+            but = f", but not text, image or {ATTENTION}…" if step == "fuse" else ""
             raise BadInputError(
-                f"{name!r} is not a valid model name; use lower-case letters, digits and '-'"
-            )
-        if name in ("text", "image"):
-            raise BadInputError(f"{name!r} is the name of a classifier; choose another --name")
-        (other,) = set(STEPS_WITH_VARIANTS) - {step}
-        if name.startswith(f"{other}-") or (self.root / other / name).exists():
-            raise BadInputError(
-                f"{name!r} is the name of a model of `adcat {other}`; choose another --name"
+                f"{name!r} is not a valid model name; use lower-case letters, digits and '-'{but}"
             )
         return Artifact(self.root, f"{step}/{name}")

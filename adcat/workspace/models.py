@@ -14,7 +14,7 @@ from adcat.types import MODALITIES, Modality, Part, Probs, have
 from adcat.workspace.ads import read_availabilities, read_prior
 from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.features import open_probs
-from adcat.workspace.layout import Workspace
+from adcat.workspace.layout import ATTENTION, Workspace
 from adcat.workspace.manifest import OUT_OF_FOLD, TUNED_ON, VALIDATION_PROBS
 
 
@@ -74,7 +74,7 @@ def all_models(workspace: Workspace) -> list[ModelProbs]:
         if (features / f"test/{modality}_probs.npy").exists()
     ]
     fused = [ModelProbs(a.path.name, a) for a in workspace.variants("fuse")]
-    attention = [ModelProbs(_attention_name(a), a) for a in workspace.variants("attend")]
+    attention = [ModelProbs(ATTENTION + a.path.name, a) for a in workspace.variants("attend")]
     return [*baselines, *fused, *attention]
 
 
@@ -147,13 +147,6 @@ def _sound(models: Sequence[ModelProbs], progress: Progress) -> list[ModelProbs]
     for reason, absent in left_out.items():
         progress.say(f"warning: left out {', '.join(absent)}: {reason}")
     return sound
-
-
-def _attention_name(artifact: Artifact) -> str:
-    """The default folder `c-wh` holds `attend-c-wh`; a folder with a name of its own, that name."""
-    name = artifact.path.name
-    is_default = name[:2] in {"a-", "b-", "c-", "d-", "e-"} and name[2:] in {"wh", "c"}
-    return f"attend-{name}" if is_default else name
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
