@@ -59,7 +59,7 @@ def write_table(folder: Path, name: str, table: Table) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([column.heading for column in table.columns])
         writer.writerows(table.rows)
-    (folder / f"{name}.md").write_text(_markdown(table), encoding="utf-8")
+    (folder / f"{name}.md").write_text(markdown(table), encoding="utf-8")
 
 
 def write_records(path: Path, records: Sequence[Mapping[str, Cell]]) -> None:
@@ -70,7 +70,8 @@ def write_records(path: Path, records: Sequence[Mapping[str, Cell]]) -> None:
         writer.writerows(records)
 
 
-def _markdown(table: Table) -> str:
+def markdown(table: Table) -> str:
+    """The title and the formatted values as Markdown."""
     numeric = [
         any(isinstance(row[i], int | float) for row in table.rows)
         for i in range(len(table.columns))

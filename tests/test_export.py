@@ -1,5 +1,8 @@
 import json
+import re
 import shutil
+import sys
+from ast import literal_eval
 
 import numpy as np
 import onnxruntime
@@ -11,10 +14,17 @@ from pipeline import adcat, make_workspace
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
+from adcat.evaluation.measuring import measure_models
 from adcat.prediction import export_folder as export
 from adcat.prediction import load
-from adcat.workspace.ads import read_ads
+from adcat.progress import Silent
+from adcat.report.model_card import model_card
+from adcat.report.model_kinds import kind_of
+from adcat.tables import Table
+from adcat.types import PARTS
+from adcat.workspace.ads import read_ads, read_categories, read_labels, read_split
 from adcat.workspace.layout import Workspace
+from adcat.workspace.models import find_models
 
 CLASSIFIERS = {"text/model.bin", "text/model.json", "image/model.json", "image/model.keras"}
 FILES = {
@@ -52,7 +62,7 @@ def refused(workspace, *words, command="export"):
 def test_an_export_holds_what_serving_needs_and_nothing_else(exports, model):
     folder, stdout = exports[model]
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
-    assert found == {*FILES[model], "serving.json"}
+    assert found == {*FILES[model], "serving.json", "README.md"}
     lines = stdout.splitlines()
     runtimes = ["keras"] if model == "text" else ["onnx", "keras"]
     assert [line.partition(":")[0] for line in lines] == [*runtimes, model]
@@ -76,6 +86,63 @@ def test_an_export_predicts_without_its_workspace_as_with_it(made, exports, tmp_
     assert found == expected
     assert list(load(folder).predict(ads, images)) == [*map(json.loads, found.splitlines())]
     assert not list(tmp_path.iterdir())
+
+
+def test_the_card_says_how_to_use_the_model_and_the_code_in_it_runs(
+    made, exports, monkeypatch, capsys
+):
+    folder, _ = exports["product-max"]
+    called, alone = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.S)
+    monkeypatch.chdir(folder)
+    (photo,) = read_ads(made.split, "test", ["image"], [0])
+    monkeypatch.setattr(sys, "argv", ["", str(made.root.parent / photo["image"])])
+    exec(alone, {})
+    stored = np.load(made.features / "test/image_probs.npy")[0]
+    expected = dict(zip(read_categories(made.split), stored.tolist(), strict=True))
+    assert literal_eval(capsys.readouterr().out) == pytest.approx(expected, abs=1e-5)
+    exec(called.replace('images="photos"', f"images={str(made.root.parent / 'photos')!r}"), {})
+    assert literal_eval(capsys.readouterr().out)["category"] == "Soffor"
+
+
+def test_the_card_says_what_to_expect_of_the_model(made, exports):
+    card = (exports["product-max"][0] / "README.md").read_text()
+    labels = {part: read_labels(made.split, part) for part in PARTS}
+    for part in PARTS:
+        assert f"| {part} |{f' {len(labels[part])} |' * 3}" in card
+    for c, name in enumerate(["Bilar", "Cyklar", "Soffor"]):
+        counts = " | ".join(str(np.count_nonzero(labels[part] == c)) for part in PARTS)
+        assert f"| {c} | {name} | {counts} | " in card
+    evaluate = json.loads(adcat(made, "evaluate", "product-max", "--json").stdout)
+    assert f"| product-max | {evaluate['models'][0]['top1']:.2%} | " in card
+    assert "On 18 ads. Low and high bound a 95 % interval" in card
+    assert "| text classifier | train | nothing |" in card
+    assert "| product-max | nothing | nothing |" in card
+    assert "* both: `p ∝ o_img * o_txt`\n" in card
+    assert "* image: `p = o_img`\n" in card
+    assert "An ad without text" not in card
+    text = (exports["text"][0] / "README.md").read_text()
+    assert "An ad without text gets the prior: no image model is here." in text
+    assert "onnxruntime" not in text
+    attend = (exports["attend-c-wh"][0] / "README.md").read_text()
+    assert "* both: `p = fusion/model.keras(image_pixels, text_vectors)`" in attend
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ({"image classifier": "imagenet"}, "The image classifier started from Keras' ImageNet"),
+        ({"image classifier": "none"}, "The image classifier started from random weights."),
+        ({"text classifier": "sv.vec"}, "started from sv.vec, whose licence holds."),
+        ({}, "adcat cannot know on what terms you have these"),
+    ],
+)
+def test_the_card_says_whose_weights_they_are(made, weights, expected):
+    models = find_models(made, ["text"])
+    kinds, split = {"text": kind_of(models[0])}, read_split(made.split)
+    evaluation = measure_models(split, "test", kinds, models, Silent())
+    serving = {"preprocessing": {"text": "words"}, "formulas": {"text": "p = o_txt"}}
+    card = model_card(evaluation, serving, Table("Fitted", [], []), weights)
+    assert expected in card.partition("## Licence")[2]
 
 
 def test_predictions_say_what_the_exported_model_was_made_from(made, exports, tmp_path):
@@ -147,11 +214,11 @@ def test_every_text_model_is_exported_whole_and_answers_as_it_did(made, tmp_path
         assert found == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_onnx_network_gives_the_stored_features_on_its_own(made, tmp_path):
+def test_the_onnx_network_gives_the_stored_features_on_its_own(made, exports):
     """Read by ONNX Runtime alone, photos prepared here, as a service in another language would."""
-    adcat(made, "export", tmp_path / "e", "--model", "product-max")
-    definition = json.loads((tmp_path / "e/image/model.json").read_text())
-    session = onnxruntime.InferenceSession(tmp_path / "e/image/model.onnx")
+    folder, _ = exports["product-max"]
+    definition = json.loads((folder / "image/model.json").read_text())
+    session = onnxruntime.InferenceSession(folder / "image/model.onnx")
     (side, share) = definition["image_size"], definition["central_fraction"]
     ads = pq.read_table(made.split / "ads.parquet", filters=[("part", "=", "test")])
     images = []

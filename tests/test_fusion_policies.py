@@ -49,6 +49,24 @@ def test_by_hand(name):
     np.testing.assert_allclose(fused(name, O_IMG, O_TXT), BY_HAND[name], rtol=1e-6)
 
 
+def evaluated(formula, **names):
+    scores = eval(formula, {"maximum": np.maximum}, names)
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_the_formula_is_what_is_computed(name):
+    policy, prior = POLICIES[name], np.array([0.5, 0.3, 0.2])
+    parameters = policy.fit(Evidence(O_IMG, O_TXT, np.array([0, 1]), prior, 1.0))
+    arrays = {**parameters, "prior": prior}
+    ours = evaluated(policy.formula, o_img=O_IMG, o_txt=O_TXT, **arrays)
+    np.testing.assert_allclose(ours, policy.combine(O_IMG, O_TXT, **parameters), rtol=1e-6)
+    if single := policy.single_modality:
+        parameters = {"w": 0.7, "gamma": -0.2, "prior": prior}
+        ours = evaluated(single.formula, o=O_TXT, **parameters)
+        np.testing.assert_allclose(ours, single.prediction(O_TXT, **parameters), rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", CLOSED_FORMS)
 @given(probability_pairs())
 def test_every_policy_gives_probabilities(name, pair):

@@ -31,7 +31,7 @@ from adcat.types import Part
 from adcat.workspace.ads import read_split, reading_shown
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Workspace
-from adcat.workspace.models import ModelProbs, all_models, models_to_report, read_for
+from adcat.workspace.models import ModelProbs, models_to_report, read_for, with_baselines
 
 PAGE = "report.html"
 DISTRIBUTION = "figure-4.1.svg"  # that `split` draws
@@ -102,8 +102,7 @@ def _measure(
     workspace: Workspace, models: Sequence[ModelProbs], part: Part, progress: Progress
 ) -> Evaluation:
     """Measures these models, and the baselines to compare them with."""
-    baselines = [model for model in all_models(workspace) if model.is_baseline]
-    sources = [*baselines, *(model for model in models if not model.is_baseline)]
+    sources = with_baselines(workspace, models)
     kinds = {model.name: kind_of(model) for model in models}
     return measure_models(read_split(workspace.split), part, kinds, sources, progress)
 

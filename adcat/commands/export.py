@@ -2,24 +2,30 @@
 
 import dataclasses
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from adcat.data.text_cleaning import clean
 from adcat.errors import BadInputError
+from adcat.evaluation.measuring import measure_models
 from adcat.prediction.export_folder import export as write_export
 from adcat.prediction.export_folder import largest_difference, load, runtimes
 from adcat.prediction.loading import best_model
 from adcat.prediction.new_ads import Ad
 from adcat.progress import Progress
+from adcat.report.model_card import model_card
+from adcat.report.model_kinds import kind_of
 from adcat.settings import argument, option
-from adcat.tables import Report
+from adcat.tables import Column, Report, Table
 from adcat.text.registry import cleaning_of
-from adcat.workspace.ads import read_ads
+from adcat.workspace.ads import read_ads, read_split
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Workspace
-from adcat.workspace.models import ModelProbs, find_models, read_for
+from adcat.workspace.manifest import TUNED_ON
+from adcat.workspace.models import ModelProbs, find_models, read_for, with_baselines
 from adcat.workspace.photos import check_photos, images_folder
 
 CHECKED = 50  # ads
@@ -42,7 +48,8 @@ def export(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     """Export a model for serving elsewhere.
 
     The folder holds only what serving needs: the text model, the image network in ONNX and Keras
-    formats, the fusion, the categories and the preprocessing. Both formats are checked on test
+    formats, the fusion, the categories and the preprocessing, and a README that says how to use
+    it and what to expect. `adcat predict --exported` reads it. Both formats are checked on test
     ads: the export fails if a probability differs by more than 0.0001 from the workspace's.
     """
     if settings.folder.exists():
@@ -57,12 +64,39 @@ def export(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     staging.mkdir(parents=True)
     try:
         with reading([*read_for(workspace, [model]), *classifiers]):
-            write_export(workspace, model, staging)
+            serving = write_export(workspace, model, staging)
             lines = _check(workspace, model, staging)
+            card = _card(workspace, model, serving, progress)
+            (staging / "README.md").write_text(card, encoding="utf-8")
         staging.rename(settings.folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Report([*lines, f"{model.name}: {settings.folder}"])
+
+
+def _card(
+    workspace: Workspace, model: ModelProbs, serving: Mapping[str, Any], progress: Progress
+) -> str:
+    """The folder's README."""
+    kinds, sources = {model.name: kind_of(model)}, with_baselines(workspace, [model])
+    evaluation = measure_models(read_split(workspace.split), "test", kinds, sources, progress)
+    classifiers = {"text": workspace.text_model, "image": workspace.image_model}
+    parts = {f"{name} classifier": classifiers[name] for name in serving["preprocessing"]}
+    weights = {
+        part: Path(start).name
+        for part, artifact in parts.items()
+        for setting in ("weights", "pretrained_vectors")
+        if (start := artifact.manifest().settings.get(setting))
+    }
+    if not model.is_baseline:
+        parts[model.name] = model.artifact
+    noted = [(part, artifact.manifest().notes) for part, artifact in parts.items()]
+    fitted = Table(
+        "What was fitted on what",
+        [Column("part of the model"), Column("fitted on"), Column("stopped or tuned on")],
+        [[part, notes.get("fitted_on"), notes.get(TUNED_ON)] for part, notes in noted],
+    )
+    return model_card(evaluation, serving, fitted, weights)
 
 
 def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:

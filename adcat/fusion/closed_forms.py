@@ -42,6 +42,7 @@ class SingleModality(NamedTuple):
 
     prediction: Callable[..., NDArray[np.floating]]
     fit: Callable[[SingleModalityEvidence], Parameters]
+    formula: str  # what the probabilities are proportional to, by the names of the parameters
 
 
 def max_policy(o_img: Probs, o_txt: Probs) -> NDArray[np.floating]:

@@ -26,21 +26,25 @@ _ALL: tuple[Policy, ...] = (
         name="max",
         in_words="believes whichever of text and image is more confident",
         combine=closed_forms.max_policy,
+        formula="maximum(o_img, o_txt)",
     ),
     ClosedForm(
         name="sum-max",
         in_words="adds the confidences of text and image",
         combine=closed_forms.sum_max,
+        formula="o_img + o_txt",
     ),
     ClosedForm(
         name="product-max",
         in_words="multiplies the confidences of text and image",
         combine=closed_forms.product_max,
+        formula="o_img * o_txt",
     ),
     ClosedForm(
         name="product-prior",
         in_words="multiplies the confidences, allowing for how frequent each category is",
         combine=closed_forms.product_prior,
+        formula="o_img * o_txt / prior",
         fit=closed_forms.take_prior,
         fitted_on="train",
     ),
@@ -49,10 +53,13 @@ _ALL: tuple[Policy, ...] = (
         in_words="multiplies the confidences, with weights that are fitted on validation ads",
         options=("regularisation", "seed"),  # the seed cuts the folds
         combine=closed_forms.log_linear,
+        formula="o_img**w_img * o_txt**w_txt * prior**gamma",
         fit=closed_forms.fit_log_linear,
         fitted_on="validation",
         single_modality=SingleModality(
-            closed_forms.log_linear_single, closed_forms.fit_log_linear_single
+            closed_forms.log_linear_single,
+            closed_forms.fit_log_linear_single,
+            formula="o**w * prior**gamma",
         ),
     ),
     NetworkPolicy(

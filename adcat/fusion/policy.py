@@ -59,6 +59,7 @@ class ClosedForm(_Shared):
     tuned_on: ClassVar[str] = "nothing"
 
     combine: Callable[..., NDArray[np.floating]]
+    formula: str  # what its probabilities are proportional to, by the names of its parameters
     fit: Callable[[Evidence], Parameters] = lambda evidence: {}
     fitted_on: str = "nothing"
     single_modality: SingleModality | None = None

@@ -4,10 +4,10 @@ import dataclasses
 import json
 import shutil
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from adcat.data.text_cleaning import PREPROCESSING
 from adcat.errors import BadInputError, expecting
 from adcat.files import sha256, write_json
 from adcat.fusion.fused_model import FILES as FUSION_FILES
+from adcat.fusion.fused_model import PARAMETERS, read_definition
+from adcat.fusion.policy import ClosedForm
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
 from adcat.image.classifier import ImageModel
 from adcat.image.classifier import load as load_image_model
@@ -29,7 +31,7 @@ from adcat.prediction.rules import Rule, baselines
 from adcat.text.registry import cleaning_of
 from adcat.text.registry import files as text_model_files
 from adcat.text.registry import load as load_text_model
-from adcat.types import AVAILABILITIES, Availability, Probs
+from adcat.types import AVAILABILITIES, Availability, Modality, Probs
 from adcat.workspace.ads import read_modalities
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs
@@ -40,12 +42,16 @@ DEFINITION = "serving.json"
 ONNX = "image/model.onnx"
 NEEDED = ("tf2onnx", "onnxruntime")  # to write and to check it
 OUTPUTS = ("vectors", "probabilities")
+OUTPUT: Mapping[Modality, str] = {"text": "o_txt", "image": "o_img"}  # in a formula
 
 
-def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
+def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, Any]:
     """Writes a model, the classifiers that it reads, and their preprocessing.
 
     The image network is written as Keras and as ONNX.
+
+    Returns:
+      What `serving.json` says.
 
     Raises:
       BadInputError: a package that ONNX needs is missing.
@@ -54,23 +60,56 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> None:
     modalities = rule.modalities & set(read_modalities(workspace.split))
     if "image" in modalities:
         _check_installed()
+    preprocessing: dict[Modality, str] = {}
     if "text" in modalities:
         source = workspace.text_model.path
         _copy(source, folder / "text", text_model_files(source))
+        preprocessing["text"] = PREPROCESSING[cleaning_of(source)]
     if not model.is_baseline:
         # An attention model is kept as an image model is.
         _copy(model.artifact.path, folder / "fusion", {*FUSION_FILES, *IMAGE_MODEL_FILES})
     if "image" in modalities:
         _copy(workspace.image_model.path, folder / "image", IMAGE_MODEL_FILES)
-        _write_onnx(load_image_model(folder / "image"), folder / ONNX)
+        image = load_image_model(folder / "image")
+        _write_onnx(image, folder / ONNX)
+        preprocessing["image"] = _photo(image)
     definition = {
         **dataclasses.asdict(facts_of(workspace, model)),
         "files": {path.relative_to(folder).as_posix(): sha256(path) for path in folder.glob("*/*")},
         "reads": rule.reads,
-        "text": PREPROCESSING[cleaning_of(folder / "text")],
-        "photo": "image/model.json: the central part, resized, bilinear; RGB from -1 to 1",
+        "formulas": _formulas(model, rule, modalities),
+        "preprocessing": preprocessing,
     }
     write_json(folder / DEFINITION, definition)
+    return definition
+
+
+def _formulas(
+    model: ModelProbs, rule: Rule, modalities: Collection[Modality]
+) -> dict[Availability, str]:
+    """How the probabilities p of an ad follow from the classifiers' o, by what it has."""
+    formulas: dict[Availability, str] = {"none": "p = prior"}
+    formulas |= {modality: f"p = {OUTPUT[modality]}" for modality in modalities}
+    if model.is_baseline:
+        return formulas
+    formulas[AVAILABILITIES[rule.modalities]] = f"p = fusion/model.keras({', '.join(rule.reads)})"
+    if not (model.folder / PARAMETERS).exists():
+        return formulas
+    fused = read_definition(model.folder)
+    if isinstance(fused.policy, ClosedForm):
+        formulas["both"] = f"p ∝ {fused.policy.formula}"
+        if fused.policy.single_modality:
+            formula = f"p ∝ {fused.policy.single_modality.formula}"
+            formulas |= dict.fromkeys(fused.alone or (), formula)
+    return formulas
+
+
+def _photo(image: ImageModel) -> str:
+    """What an image network reads, in words."""
+    return (
+        f"upright by its EXIF tag, on white where transparent; the central {image.central_fraction}"
+        f" of width and height, resized to {image.side} x {image.side}, bilinear; RGB, -1 to 1"
+    )
 
 
 def _check_installed() -> None:

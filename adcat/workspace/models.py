@@ -117,6 +117,12 @@ def models_to_report(
     return _sound(models, progress)
 
 
+def with_baselines(workspace: Workspace, models: Sequence[ModelProbs]) -> list[ModelProbs]:
+    """The baselines, to compare with, and those of the models that are not among them."""
+    baselines = [model for model in all_models(workspace) if model.is_baseline]
+    return [*baselines, *(model for model in models if not model.is_baseline)]
+
+
 def read_for(workspace: Workspace, models: Sequence[ModelProbs]) -> list[Artifact]:
     """The artifacts that are read where models are looked at, each once."""
     artifacts = [workspace.split, workspace.features, *(model.artifact for model in models)]
