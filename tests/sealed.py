@@ -15,9 +15,8 @@ from adcat.workspace.manifest import MANIFEST, Manifest
 
 CATEGORIES = ["Bilar", "Cyklar", "Soffor"]
 LABELS = {"train": [0, 1, 2, 0, 1, 2], "validation": [0, 1, 2, 0, 1, 2], "test": [0, 1, 2, 2]}
-ORDER = (  # each after what it is made from
-    "split", "train-text", "train-image", "extract-features", "fuse/concat", "fuse/max",
-    "attend/c-wh", "attend-search",
+ORDER = (  # each after what it is made from; * is any variant
+    "split", "train-text", "train-image", "extract-features", "fuse/*", "attend-search", "attend/*",
 )  # fmt: skip
 
 
@@ -39,8 +38,8 @@ def make_workspace(root: Path) -> Workspace:
 def seal(root: Path) -> None:
     """Writes every manifest again, with the digests of what stands there now."""
     digests = {}
-    for name in filter(lambda name: (root / name).exists(), ORDER):
-        folder = root / name
+    for folder in (folder for name in ORDER for folder in sorted(root.glob(name))):
+        name = folder.relative_to(root).as_posix()
         manifest = Manifest.read(folder / MANIFEST)
         (folder / MANIFEST).unlink()
         sealed = dataclasses.replace(

@@ -12,6 +12,7 @@ from adcat.attention.config import AttentionConfig
 from adcat.attention.insertion import Cut, cut
 from adcat.attention.step import attention_step
 from adcat.data.images import Images
+from adcat.errors import expecting
 from adcat.image import classifier, inception
 from adcat.image.classifier import ImageModel
 from adcat.image.inference import fold_batch_norm
@@ -26,6 +27,7 @@ ATTENTION = "attention"
 LATE_TEXT = "late_text"
 TEXT = "text_vectors"
 STANDARDISED = "standardised_text"
+PARTS = ("below", ATTENTION, "above", STANDARDISED, classifier.LAST_LAYER)
 
 Weights: TypeAlias = NDArray[np.float32]  # α of some ads: [n, keys]
 Forward: TypeAlias = Callable[[Images, Vectors], tuple[Probs, Weights]]
@@ -101,13 +103,22 @@ def save(model: AttentionModel, folder: Path) -> None:
     classifier.save(dataclasses.replace(model.image, network=model.network), folder)
 
 
-def load(folder: Path) -> AttentionModel:
+def load(folder: Path, categories: int | None = None, text: int | None = None) -> AttentionModel:
     """Reads what `save` wrote.
+
+    Args:
+      folder: holds it.
+      categories: how many there must be, if that is known.
+      text: the length that text vectors must have, if that is known.
 
     Raises:
       BadInputError: the folder holds no such model.
     """
-    image = classifier.load(folder)
+    image = classifier.load(folder, categories, PARTS)
+    with expecting(folder / classifier.NETWORK, "attention model"):
+        _, (_, length) = (tensor.shape for tensor in image.network.inputs)
+        if length != (text or length):
+            raise ValueError(f"it reads text vectors of length {length}, expected {text}")
     return AttentionModel(image.network, image)
 
 

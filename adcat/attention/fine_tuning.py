@@ -40,6 +40,7 @@ def train(
     settings: AttentionTraining,
     training: Ads,
     validation: Ads,
+    categories: int,
     image_model: Path,
     checkpoints: Path,
     progress: Progress,
@@ -50,6 +51,7 @@ def train(
       settings: the model, and how it is trained.
       training: what is learned from; also what text vectors are standardised with.
       validation: what says when to slow down and to stop.
+      categories: how many the ads have.
       image_model: the folder of the image classifier.
       checkpoints: where state and feature maps are kept, and found again by a later call.
       progress: counts the images.
@@ -58,7 +60,7 @@ def train(
       The model with its best validation weights, and the history of its training.
     """
     seeded_tensorflow(settings.seed)
-    image = classifier.load(image_model)
+    image = classifier.load(image_model, categories)
     model = build(image, training[1], settings)
     schedule = dataclasses.replace(settings.schedule(), watched=WATCHED)
     state = checkpoints / f"{settings.variant}-{settings.learning_rate:g}.npz"

@@ -16,7 +16,7 @@ from adcat.attention.config import AttentionConfig
 from adcat.attention.fine_tuning import Ads
 from adcat.attention.insertion import Point
 from adcat.attention.step import Over
-from adcat.errors import BadInputError, DivergedError
+from adcat.errors import AGAIN, BadInputError, DivergedError, expecting
 from adcat.files import append_json_line, read_json_lines
 from adcat.image.labelled_images import LabelledImages
 from adcat.learning.schedule import Evaluation
@@ -79,7 +79,7 @@ def search(
     Raises:
       BadInputError: every trial failed.
     """
-    done = read_trials(log)
+    done = _read(log)
     with progress.task("settings", len(settings), "settings", len(done)) as task:
         for setting in settings[len(done) :]:
             done.append(_try(setting, train))
@@ -123,8 +123,20 @@ def settings_table(trials: Sequence[Trial]) -> Table:
 
 
 def read_trials(log: Path) -> list[Trial]:
-    """Reads the finished trials."""
-    return [_trial(**line) for line in read_json_lines(log)]
+    """Reads the trials of a search that is done.
+
+    Raises:
+      BadInputError: the log holds something else, or none.
+    """
+    trials = _read(log)
+    if not trials:
+        raise BadInputError(f"{log} holds no trial; {AGAIN}")
+    return trials
+
+
+def _read(log: Path) -> list[Trial]:
+    with expecting(log, "log of a search"):
+        return [_trial(**line) for line in read_json_lines(log)]
 
 
 def _trial(setting: dict, history: list[dict], error: str) -> Trial:

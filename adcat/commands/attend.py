@@ -100,14 +100,20 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         settings = dataclasses.replace(settings, **search.best_of(trials).setting)
     target = workspace.attention(settings.name or settings.variant)
     with target.write(settings, inputs, resume=True) as staging:
-        folders = workspace.image_model.path, staging.checkpoints
-        model, history = train(settings, ads["train"], ads["validation"], *folders, progress)
+        start = _start(workspace, staging)
+        model, history = train(settings, ads["train"], ads["validation"], *start, progress)
         attention.save(model, staging.folder)
         write_records(staging.folder / "history.csv", [dataclasses.asdict(e) for e in history])
         _predict(workspace, model, ads, settings.batch_size, staging, progress)
         tables += _show(workspace, model, staging.folder, settings, progress)
         staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(ATTENTION + target.path.name, history), *tables])
+
+
+def _start(workspace: Workspace, staging: Staging) -> tuple[int, Path, Path]:
+    """How many categories there are, and the folders that a training starts from."""
+    categories = len(read_categories(workspace.split))
+    return categories, workspace.image_model.path, staging.checkpoints
 
 
 def _ads(workspace: Workspace, part: Part) -> Ads:
@@ -143,11 +149,11 @@ def _trials(
     if not _is_current(target, recorded):
         some = search.share(ads["train"], settings.search_fraction, settings.seed)
         with target.write(recorded, inputs, resume=True) as staging:
-            folders = workspace.image_model.path, staging.checkpoints
+            start = _start(workspace, staging)
 
             def history(setting: search.Setting) -> Sequence[Evaluation]:
                 tried = dataclasses.replace(settings, **setting)
-                _, evaluations = train(tried, some, ads["validation"], *folders, progress)
+                _, evaluations = train(tried, some, ads["validation"], *start, progress)
                 for state in staging.checkpoints.glob("*.npz"):  # of past trials: 0.4 GB each
                     state.unlink()
                 return evaluations

@@ -124,8 +124,10 @@ _UNITS = {"text": "ads", "image": "images"}
 
 
 def _load(workspace: Workspace, modality: Modality) -> TextModel | Extractor:
-    load = registry.load if modality == "text" else extraction.load
-    return load(_classifier(workspace, modality).path)
+    names = read_categories(workspace.split)
+    if modality == "text":
+        return registry.load(workspace.text_model.path, names)
+    return extraction.load(workspace.image_model.path, len(names))
 
 
 def _text_batches(

@@ -154,13 +154,40 @@ def read_definition(folder: Path) -> Definition:
     return found
 
 
-def load(folder: Path) -> FusedModel:
+def load(folder: Path, columns: Mapping[str, int] | None = None) -> FusedModel:
     """Reads what `save` wrote.
 
+    Args:
+      folder: holds it.
+      columns: of the arrays that it may read, by name, such as `image_probs`, if they are known.
+
     Raises:
-      BadInputError: the folder holds no fused model.
+      BadInputError: the folder holds no fused model, or one of other arrays.
     """
     found = read_definition(folder)
     if isinstance(found.policy, ClosedForm):
-        return closed_form(found.policy, found.parameters, found.alone)
-    return network(found.policy, load_network(folder / NETWORK), found.parameters)
+        model = closed_form(found.policy, found.parameters, found.alone)
+    else:
+        model = network(found.policy, load_network(folder / NETWORK), found.parameters)
+    with expecting(folder, "fused model"):
+        if list(found.reads) != list(model.reads):
+            raise ValueError(f"it reads {model.reads}, {PARAMETERS} says {found.reads}")
+        if columns:
+            _try(model, columns)
+    return model
+
+
+def _try(model: FusedModel, columns: Mapping[str, int]) -> None:
+    """Runs a model on an ad of which nothing is known.
+
+    Raises:
+      ValueError: its parameters or answers are not of one number per category.
+    """
+    arrays = {name: np.full((1, n), 1 / n, np.float32) for name, n in columns.items()}
+    answers = [model.probs([arrays[name] for name in model.reads])]
+    answers += [model.single_modality_probs(m, arrays[f"{m}_probs"]) for m in model.single]
+    priors = [p["prior"] for p in (model.parameters, *model.single.values()) if "prior" in p]
+    categories = columns["text_probs"]
+    for values in (*answers, *map(np.atleast_2d, priors)):
+        if values.shape != (1, categories):
+            raise ValueError(f"{values.shape[-1]} numbers for {categories} categories")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,8 +82,17 @@ def save(model: ImageModel, folder: Path) -> None:
     save_network(model.network, folder / NETWORK)
 
 
-def load(folder: Path) -> ImageModel:
+def load(
+    folder: Path,
+    categories: int | None = None,
+    layers: Sequence[str] = (inception.VECTORS, LAST_LAYER, PROBABILITIES),
+) -> ImageModel:
     """Reads what `save` wrote.
+
+    Args:
+      folder: holds it.
+      categories: how many there must be, if that is known.
+      layers: that the network must have.
 
     Raises:
       BadInputError: the folder holds no such model.
@@ -100,4 +110,10 @@ def load(folder: Path) -> ImageModel:
             f"{folder / NETWORK} reads photos of shape {images}, "
             f"{path.name} says {(side, side, 3)}; {AGAIN}"
         )
+    with expecting(folder / NETWORK, "image model of adcat"):
+        for name in layers:
+            network.get_layer(name)
+        found = network.outputs[0].shape[1:]
+        if len(found) != 1 or found[0] != (categories or found[0]):
+            raise ValueError(f"its answers are of shape {found}, expected {categories} categories")
     return ImageModel(network, side, fraction)

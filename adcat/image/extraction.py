@@ -29,13 +29,13 @@ class Extractor:
         return self.model.dimension
 
 
-def load(folder: Path) -> Extractor:
-    """Reads a classifier.
+def load(folder: Path, categories: int | None = None) -> Extractor:
+    """Reads a classifier; of so many categories, if their number is known.
 
     Raises:
       BadInputError: the folder holds none.
     """
-    return extractor(classifier.load(folder))
+    return extractor(classifier.load(folder, categories))
 
 
 def extractor(model: ImageModel) -> Extractor:

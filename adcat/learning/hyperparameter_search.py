@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from adcat.errors import BadInputError
+from adcat.errors import BadInputError, expecting
 from adcat.files import append_json_line, read_json_lines
 from adcat.progress import Progress
 from adcat.settings import option
@@ -86,9 +86,14 @@ def search(
 
 
 def read_trials(log: Path) -> list[Trial]:
-    """Reads the finished trials; earlier versions filed their `seconds`, too."""
+    """Reads the finished trials; earlier versions filed their `seconds`, too.
+
+    Raises:
+      BadInputError: the log holds something else.
+    """
     names = [field.name for field in dataclasses.fields(Trial)]
-    return [Trial(**{name: line[name] for name in names}) for line in read_json_lines(log)]
+    with expecting(log, "log of a search"):
+        return [Trial(**{name: line[name] for name in names}) for line in read_json_lines(log)]
 
 
 def _run(

@@ -152,13 +152,13 @@ def load(folder: Path | str, runtime: Runtime = "keras") -> Predictor:
         own, found = cast(Availability, facts.model), baselines()
     rules: dict[Availability, Rule] = {"none": Rule((), lambda _: prior)}
     rules |= {k: rule for k, rule in found.items() if k == own or (folder / k).exists()}
-    image = once(lambda: load_image_model(folder / "image"))
+    image = once(lambda: load_image_model(folder / "image", len(prior)))
     return Predictor(
         facts=facts,
         model=rules[own],
         rules=rules,
         cleaning=cleaning_of(folder / "text"),
-        text=once(lambda: load_text_model(folder / "text")),
+        text=once(lambda: load_text_model(folder / "text", facts.categories)),
         image=image,
         forward=once(
             lambda: extractor(image()).forward if runtime == "keras" else onnx_forward(folder)

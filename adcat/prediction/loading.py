@@ -3,14 +3,14 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat.attention import attention_model as attention
 from adcat.data.table import parse_headers
-from adcat.errors import AdcatError, StaleArtifactError
+from adcat.errors import AGAIN, AdcatError, BadInputError, StaleArtifactError
 from adcat.evaluation.metrics import SelectionScore, ad_results, check_distributions
 from adcat.fusion import fused_model as fusion
 from adcat.image import classifier as images
@@ -37,6 +37,7 @@ from adcat.workspace.ads import (
     read_prior,
 )
 from adcat.workspace.artifact import Artifact
+from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import VALIDATION_PROBS
 from adcat.workspace.models import ModelProbs, all_models
@@ -80,20 +81,29 @@ def load_rules(model: ModelProbs) -> tuple[Rule, dict[Availability, Rule]]:
     if model.is_baseline:
         rules = baselines()
         return rules[cast(Availability, model.name)], rules
-    return stored_rules(model.artifact.path)
+    columns = Features(Workspace(model.artifact.root).features).columns()
+    return stored_rules(model.artifact.path, columns)
 
 
-def stored_rules(folder: Path) -> tuple[Rule, dict[Availability, Rule]]:
+def stored_rules(
+    folder: Path, columns: Mapping[str, int] | None = None
+) -> tuple[Rule, dict[Availability, Rule]]:
     """The same of a fused or an attention model, from the folder that it was saved in.
+
+    Args:
+      folder: holds it.
+      columns: of the arrays that it may read, by name, such as `image_probs`, if they are known.
 
     Raises:
       BadInputError: the folder holds neither.
     """
     if (folder / fusion.PARAMETERS).exists():
-        fused = fusion.load(folder)
+        fused = fusion.load(folder, columns)
         rules = fused_rules(fused)
         return rules[AVAILABILITIES[fused.modalities]], rules
-    forward = attention.compiled(attention.load(folder))
+    sizes = (columns["image_probs"], columns[attention.TEXT]) if columns else ()
+    loaded = attention.load(folder, *sizes)
+    forward = attention.compiled(loaded)
     main = Rule((PIXELS, attention.TEXT), lambda arrays: forward(*arrays)[0])
     return main, {**baselines(), AVAILABILITIES[main.modalities]: main}
 
@@ -140,13 +150,13 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
         if modality in seen.classifiers and modality != own:
             rule = rules[modality]
             kept[modality] = promise.keep(rule, *seen.single(modality, rule, main, promise.fewest))
-    image = once(lambda: images.load(check(workspace.image_model)))
+    image = once(lambda: _fitting("image", check(workspace.image_model), workspace))
     return Predictor(
         facts=facts_of(workspace, model),
         model=kept[own],
         rules=kept,
         cleaning=texts.cleaning_of(workspace.text_model.path),
-        text=once(lambda: texts.load(check(workspace.text_model))),
+        text=once(lambda: _fitting("text", check(workspace.text_model), workspace)),
         image=image,
         forward=once(lambda: extractor(image()).forward),
         calibrated_on="nothing" if kept[own] == main else _calibrated_on(model),
@@ -219,3 +229,19 @@ def _predictions(model: ModelProbs) -> Probs:
     probs = model.probs("validation")
     check_distributions(probs, model.path("validation"))
     return probs
+
+
+def _fitting(modality: Modality, folder: Path, workspace: Workspace) -> Any:
+    """A classifier whose categories and vectors are those that were extracted.
+
+    Raises:
+      BadInputError: they are others.
+    """
+    names = read_categories(workspace.split)
+    model = texts.load(folder, names) if modality == "text" else images.load(folder, len(names))
+    length = Features(workspace.features).columns().get(f"{modality}_vectors", model.dimension)
+    if model.dimension != length:
+        raise BadInputError(
+            f"{folder} gives vectors of length {model.dimension}, extracted were {length}; {AGAIN}"
+        )
+    return model

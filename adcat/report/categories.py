@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from adcat.data.splitting import class_counts
+from adcat.errors import expecting
 from adcat.evaluation.confusion import ConfusedPair, SizeClass, most_confused, size_classes
 from adcat.evaluation.measuring import Evaluation
 from adcat.evaluation.significance import fisher
@@ -159,7 +160,8 @@ def data_section(evaluation: Evaluation, distribution: Path) -> Section:
     blocks.append(Shown(counts, "table-A.1"))
     largest = counts.rows[0]
     if distribution.exists():
-        svg = distribution.read_text("utf-8")
+        with expecting(distribution, "figure"):
+            svg = distribution.read_text("utf-8")
         caption = "Figure 4.1: shares of the categories by rank, and their sum"
         blocks.append(Picture(drawn(svg), caption, _alt(counts)))
     found = f"no ad at all of {many(missed, 'category')}" if missed else "ads of every category"

@@ -28,6 +28,7 @@ AnySettings = TypeVar("AnySettings", bound=CnnSettings)
 
 NETWORK, VOCABULARY = "model.keras", "vocabulary.json"
 FILES = (NETWORK, VOCABULARY)
+EMBEDDING = "embedding"  # the layer of the words' vectors
 PADDING = 0  # the index of no word
 DROPOUT = 0.5
 WORDS_AT_ONCE = 65_536  # per prediction
@@ -115,9 +116,17 @@ class CnnModel:
 
 
 def load(folder: Path, categories: int) -> CnnModel:
-    """Reads what `CnnModel.save` wrote."""
+    """Reads what `CnnModel.save` wrote.
+
+    Raises:
+      ValueError: the network knows more or fewer words.
+    """
     known = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
-    return CnnModel(load_network(folder / NETWORK), known["words"], known["columns"], categories)
+    network, words = load_network(folder / NETWORK), known["words"]
+    vectors = network.get_layer(EMBEDDING).embeddings.shape[0]
+    if len(words) + 1 != vectors:
+        raise ValueError(f"{len(words)} words and {vectors} vectors, one of them for no word")
+    return CnnModel(network, words, known["columns"], categories)
 
 
 def train(corpus: Corpus, settings: CnnSettings, seed: int, scratch: Path) -> CnnModel:
@@ -150,7 +159,7 @@ def _network(embeddings: Vectors, categories: int, settings: CnnSettings) -> Any
 
     words, dim = embeddings.shape
     inputs = keras.Input((settings.cnn_length,), dtype="int32")
-    embed = layers.Embedding(words, dim, trainable=settings.cnn_tune_embeddings)
+    embed = layers.Embedding(words, dim, trainable=settings.cnn_tune_embeddings, name=EMBEDDING)
     x = embed(inputs)
     maxima = [
         layers.GlobalMaxPooling1D()(layers.Conv1D(settings.cnn_filters, w, activation="relu")(x))

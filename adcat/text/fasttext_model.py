@@ -87,6 +87,9 @@ class FastTextModel:
         self._args = trained.f.getArgs()
         if self._B.shape != (len(self._columns), self.dimension) or not self.dimension:
             raise ValueError(f"{len(self._columns)} labels, an output matrix {self._B.shape}")
+        rows = len(trained.get_words()) + self._args.bucket
+        if len(self._A) != rows:
+            raise ValueError(f"{rows} words and buckets, an input matrix {self._A.shape}")
         if not all(0 <= column < categories for column in self._columns):
             raise ValueError(f"labels outside {categories} categories")
         self._word_sums = WordSums(trained, self._A)

@@ -80,18 +80,29 @@ def files(folder: Path) -> list[str]:
     return [DESCRIPTION, *TEXT_MODELS[description["model"]].FILES]
 
 
-def load(folder: Path) -> TextModel:
+def load(folder: Path, categories: Sequence[str] | None = None) -> TextModel:
     """Reads a text model of any kind.
 
+    Args:
+      folder: holds what `save` wrote.
+      categories: what its own must be, if that is known.
+
     Raises:
-      BadInputError: it is not a text model, or its texts were prepared in an unknown way.
+      BadInputError: it is not a text model, its files do not fit together, its categories are
+        others, or its texts were prepared in an unknown way.
     """
     with expecting(folder / DESCRIPTION, "text model of adcat"):
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        module, categories = TEXT_MODELS[description["model"]], len(description["categories"])
+        module, count = TEXT_MODELS[description["model"]], len(description["categories"])
+        if categories is not None and description["categories"] != list(categories):
+            raise ValueError("its categories are not those of the split")
     cleaning_of(folder)
-    with expecting(folder, f"{description['model']} model of {categories} categories"):
-        return module.load(folder, categories)
+    with expecting(folder, f"{description['model']} model of {count} categories"):
+        model = module.load(folder, count)
+        vectors, probs = model.features([""])  # fails where the files do not fit together
+        if vectors.shape != (1, model.dimension) or probs.shape != (1, count):
+            raise ValueError(f"its answers are of shape {vectors.shape} and {probs.shape}")
+    return model
 
 
 def cleaning_of(folder: Path) -> Cleaning:

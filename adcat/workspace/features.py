@@ -3,7 +3,7 @@
 import dataclasses
 
 from adcat.files import open_array
-from adcat.types import Modality, Part, Probs, Vectors
+from adcat.types import MODALITIES, Modality, Part, Probs, Vectors
 from adcat.workspace.ads import count_ads, read_categories
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
@@ -23,6 +23,15 @@ class Features:
         dimensions = None if part == "train" else self.vectors("train", modality).shape[1]
         rows = count_ads(Workspace(self.artifact.root).split, part)
         return open_array(self.artifact / f"{part}/{modality}_vectors.npy", rows, dimensions)
+
+    def columns(self) -> dict[str, int]:
+        """How many columns each array has, by name; of vectors, those that were made."""
+        categories = len(read_categories(Workspace(self.artifact.root).split))
+        return {f"{modality}_probs": categories for modality in MODALITIES} | {
+            f"{modality}_vectors": self.vectors("train", modality).shape[1]
+            for modality in MODALITIES
+            if (self.artifact / f"train/{modality}_vectors.npy").exists()
+        }
 
     def probs(self, part: Part, modality: Modality) -> Probs:
         """The classifier's probabilities: [n, categories]."""
