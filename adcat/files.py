@@ -1,14 +1,16 @@
 """One way each of: an array on disk, JSON, JSON lines, a file's digest, replacing a file."""
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +75,30 @@ def _reserve(path: Path) -> None:
     if hasattr(os, "posix_fallocate"):  # not on macOS
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Gives a file another name; copies it where the disk knows no hard links, as exFAT's."""
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def lock(file: IO[Any], kind: int) -> bool:
+    """Locks an open file as `flock` does; whether it did, where it was not to wait.
+
+    Raises:
+      OSError: the disk cannot lock files.
+    """
+    try:
+        fcntl.flock(file, kind)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, file.name) from None
+    return True
 
 
 def append_json_line(path: Path, record: Mapping[str, Any]) -> None:

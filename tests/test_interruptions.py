@@ -17,6 +17,7 @@ from adcat.cli.interruption import MESSAGE
 
 def is_sound(workspace):
     """Whether everything that was there still is, as it was."""
+    workspace.repair()  # as any command but `status` does first
     found = json.loads(adcat(workspace, "status", "--verify", "--json").stdout)
     return all(one["state"] == "current" for one in found["artifacts"])
 

@@ -109,6 +109,7 @@ def check(name, prepared, workspace):
     found = json.loads(adcat(workspace, "status", "--verify", "--json").stdout)["artifacts"]
     unsound = [one["artifact"] for one in found if not one["sound"]]
     assert unsound == ([] if target.exists() else [case.target])
+    workspace.repair()  # as any other command does first
     assert content(target) in (content(before), content(expected))
     adcat(workspace, *placed(case.words, workspace))
     assert content(target) == content(expected)

@@ -195,6 +195,21 @@ def test_it_changes_nothing(workspace):
     assert files(workspace.root) == before
 
 
+def test_what_a_killed_command_left_is_told_and_not_mended(workspace):
+    shutil.copytree(workspace.split.path, workspace.root / ".partial/split/draft")
+    workspace.split.path.rename(workspace.root / ".partial/split.old")
+    before = files(workspace.root)
+    found = look(workspace, "--verify")
+    assert found["artifacts"][0]["state"] == "damaged"
+    assert found["artifacts"][0]["why"] == (
+        "split was being replaced by a command that was killed; any other command mends it"
+    )
+    assert found["unfinished"] == []
+    assert files(workspace.root) == before
+    workspace.repair()
+    assert set(states(workspace).values()) == {"current"}
+
+
 def interrupt(workspace, choice):
     inputs = [workspace.split]
     writing = workspace.image_model.write(choice, inputs, resume=True)

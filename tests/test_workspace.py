@@ -1,14 +1,24 @@
 import dataclasses
+import errno
+import fcntl
 import json
 import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from adcat.cli.app import app
 from adcat.errors import BadInputError, BusyError, MissingArtifactError, StaleArtifactError
+from adcat.files import link_or_copy
 from adcat.types import MODALITIES
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import all_models
@@ -189,6 +199,86 @@ def test_a_kill_between_the_two_renames_is_mended(workspace):
     workspace.repair()
     workspace.split.check()
     assert (workspace.split / "a.txt").read_text() == "one"
+
+
+def test_a_reader_waits_while_an_artifact_is_being_replaced(workspace):
+    made = write(workspace.fused("max"), "one")
+    aside = workspace.root / ".partial/fuse/max.old"
+    with (
+        (workspace.root / ".partial/fuse/max.reading.lock").open() as file,
+        ThreadPoolExecutor() as threads,
+    ):
+        fcntl.flock(file, fcntl.LOCK_EX)  # as a writer does for its two renames
+        workspace.fused("max").path.rename(aside)
+        checked = threads.submit(workspace.fused("max").check)
+        listed = threads.submit(workspace.variants, "fuse")
+        time.sleep(0.1)
+        aside.rename(workspace.fused("max").path)
+        fcntl.flock(file, fcntl.LOCK_UN)
+        assert checked.result() == made
+        assert listed.result() == [workspace.fused("max")]
+
+
+def test_drafts_that_are_sealed_while_they_are_listed_do_no_harm(workspace):
+    def write_often():
+        for seed in range(300):
+            with workspace.split.write(Choice(seed), resume=True):
+                pass
+
+    with ThreadPoolExecutor() as threads:
+        writing = threads.submit(write_often)
+        while not writing.done():
+            assert len(workspace.split.unfinished()) <= 1
+        writing.result()
+
+
+def test_a_disk_without_hard_links_gets_a_copy(tmp_path, monkeypatch):
+    def refuse(*paths):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    (tmp_path / "a").write_text("content")
+    (tmp_path / "b").write_text("old")
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "content"
+
+
+READING = """
+import fcntl, sys
+from pathlib import Path
+fcntl.flock = fcntl.lockf
+from adcat.workspace.artifact import reading
+from adcat.workspace.layout import Workspace
+with reading([Workspace(Path(sys.argv[1])).split]):
+    print("reading", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_locks_that_want_a_file_open_for_reading_and_writing_work(workspace, monkeypatch):
+    """NFS keeps `flock` as a lock of the file's bytes, which a shared one must be able to read."""
+    write(workspace.split, "one")
+    words = [sys.executable, "-c", READING, workspace.root]
+    with subprocess.Popen(words, stdin=PIPE, stdout=PIPE, text=True) as reader:
+        assert reader.stdout.readline() == "reading\n"
+        monkeypatch.setattr("fcntl.flock", fcntl.lockf)
+        with pytest.raises(BusyError, match="another adcat is reading"):
+            write(workspace.split, "two")
+        reader.communicate()
+    write(workspace.split, "two")
+
+
+def test_a_disk_without_locks_is_named_with_the_remedy(workspace, monkeypatch):
+    def refuse(file, kind):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    result = CliRunner().invoke(app, ["-w", str(workspace.root), "split", "ads.csv"])
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"error: {workspace.root}/.partial/split.writing.lock: No locks available; this disk "
+        "cannot lock files: put the workspace on another (-w DIR)"
+    )
 
 
 def test_a_kill_after_both_renames_is_mended(workspace):

@@ -40,7 +40,10 @@ COMMANDS = (
     "status",
 )
 
-REMEDIES = {errno.ENOSPC: "; make room and run the same command again"}
+REMEDIES = {
+    errno.ENOSPC: "; make room and run the same command again",
+    errno.ENOLCK: "; this disk cannot lock files: put the workspace on another (-w DIR)",
+}
 LESS_MEMORY = "end other programs or choose smaller settings, and run the same command again"
 
 FIRST_STEPS = """\b
@@ -100,7 +103,8 @@ def _add(name: str) -> None:
             if is_dry:
                 show(dry_run(step, ctx.obj, settings, Terminal()))
                 return
-            ctx.obj.repair()
+            if name != "status":
+                ctx.obj.repair()
             if as_json:
                 typer.echo(json.dumps(document(ctx.obj, settings, Terminal()), indent=2))  # pyright: ignore[reportOptionalCall]
             else:

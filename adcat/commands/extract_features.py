@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import AdcatError, BadInputError
+from adcat.files import link_or_copy
 from adcat.image import extraction
 from adcat.image.extraction import Extractor
 from adcat.progress import Progress
@@ -96,8 +97,7 @@ def _keep(features: Artifact, staging: Staging, modality: Modality) -> None:
     for file in _files(modality):
         target = staging.folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        target.hardlink_to(features / file)
+        link_or_copy(features / file, target)
 
 
 def _extract(

@@ -38,7 +38,8 @@ def status(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
 
     An artifact is current if it is complete and was made from the current inputs; damaged if one
     of its files was edited or deleted; stale if an input, direct or indirect, is missing, damaged
-    or has changed since. The inputs of the split are the photos. Nothing is created or changed.
+    or has changed since. The inputs of the split are the photos. Nothing is changed, not even what
+    a killed command left; any other command mends that.
     """
     found = document(workspace, settings, progress)
     rows = [

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from adcat.errors import BadInputError, BusyError
-from adcat.files import repair_json_lines, replacing, sha256, write_json
+from adcat.files import link_or_copy, lock, repair_json_lines, replacing, sha256, write_json
 from adcat.prediction.new_ads import in_batches
 from adcat.workspace import manifest
 from adcat.workspace.manifest import Manifest
@@ -83,21 +83,21 @@ def _with_file(about: Manifest, path: Path) -> Manifest:
 @contextlib.contextmanager
 def _only_writer(path: Path) -> Iterator[None]:
     """Keeps other processes from writing the file within the block, whatever they predict."""
-    lock = path.with_name(f".{path.name}.lock")
-    with lock.open("a+") as file:
-        if not _is_locked(file, lock):
+    beside = path.with_name(f".{path.name}.lock")
+    with beside.open("a+") as file:
+        if not _is_locked(file, beside):
             raise BusyError(f"another adcat is writing {path}; wait for it")
         try:
             yield
         finally:
-            lock.unlink()
+            beside.unlink()
 
 
-def _is_locked(file: IO[str], lock: Path) -> bool:
-    """Tries to lock the open file `lock`, which whoever held it may have removed meanwhile."""
-    with contextlib.suppress(BlockingIOError, FileNotFoundError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(file.fileno()), lock.stat())
+def _is_locked(file: IO[str], path: Path) -> bool:
+    """Tries to lock the open file `path`, which whoever held it may have removed meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        is_locked = lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return is_locked and os.path.samestat(os.fstat(file.fileno()), path.stat())
     return False
 
 
@@ -107,8 +107,7 @@ def _records(lines: Path) -> Iterator[Record]:
 
 
 def _write_jsonl(lines: Path, path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.hardlink_to(lines)
+    link_or_copy(lines, path)
 
 
 def _write_csv(lines: Path, path: Path) -> None:

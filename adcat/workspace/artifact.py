@@ -19,6 +19,8 @@ from adcat.workspace.digests import FileDigests
 from adcat.workspace.manifest import MANIFEST, Manifest
 from adcat.workspace.staging import Staging, StagingArea, Unfinished
 
+HALF_REPLACED = "was being replaced by a command that was killed; any other command mends it"
+
 State: TypeAlias = Literal["missing", "damaged", "stale", "current"]
 
 
@@ -67,11 +69,20 @@ class Artifact:
           StaleArtifactError: the manifest cannot be read.
         """
         try:
-            return Manifest.read(self / MANIFEST)
+            return self._manifest()
         except FileNotFoundError:
             raise MissingArtifactError(f"{self.path} is missing; make it: {self.command}") from None
         except BadInputError as error:
             raise StaleArtifactError(f"{error}; make it again: {self.command}") from None
+
+    def _manifest(self) -> Manifest:
+        self._staging_area.wait()
+        return Manifest.read(self / MANIFEST)
+
+    def exists(self) -> bool:
+        """Whether it was ever made and not deleted; a moment of its replacement does not count."""
+        self._staging_area.wait()
+        return self.path.exists() or self._staging_area.is_half_replaced
 
     def check(self, known: "dict[str, Finding] | None" = None) -> Manifest:
         """Returns the manifest, having checked this artifact and all that it was made from.
@@ -106,9 +117,9 @@ class Artifact:
 
     def _examine(self, known: dict[str, Finding], every_byte: bool) -> Finding:
         try:
-            manifest = Manifest.read(self / MANIFEST)
+            manifest = self._manifest()
         except FileNotFoundError:
-            return Finding(self, "missing", f"{self.path} is missing")
+            return self._absent()
         except BadInputError as error:
             return Finding(self, "damaged", str(error))
         edited = self.digests.first_difference(manifest.files, every_byte=every_byte)
@@ -130,6 +141,11 @@ class Artifact:
                 problem = f"{self.path} was made from an older {name}{changes}"
                 return Finding(self, "stale", problem, manifest)
         return Finding(self, "current", "", manifest)
+
+    def _absent(self) -> Finding:
+        if self._staging_area.is_half_replaced:
+            return Finding(self, "damaged", f"{self.path} {HALF_REPLACED}")
+        return Finding(self, "missing", f"{self.path} is missing")
 
     def is_intact(self, manifest: Manifest, files: Iterable[str]) -> bool:
         """Whether these files are all there, as the manifest says."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from adcat.errors import BadInputError
@@ -70,24 +71,26 @@ class Workspace:
 
     def variants(self, step: str) -> list[Artifact]:
         """The artifacts that exist of a step that makes several, by name."""
-        return self._listed(step, self.root)
+        folders = self.root, self.root / ".partial"  # also names one that is being replaced
+        found = {artifact for folder in folders for artifact in self._listed(step, folder)}
+        return sorted(filter(Artifact.exists, found), key=lambda artifact: artifact.name)
 
     def artifacts(self) -> list[Artifact]:
         """Every artifact of a pipeline in the order of making; optional ones where they exist."""
-        found = self._of_all_steps(self.root)
+        found = self._of_all_steps(self.variants)
         return [a for a in found if a != self.attention_search or a.path.exists()]
 
     def begun(self) -> list[Artifact]:
         """The artifacts that may have a staging folder, or whatever else a process leaves."""
-        return self._of_all_steps(self.root / ".partial")
+        return self._of_all_steps(lambda step: self._listed(step, self.root / ".partial"))
 
     def repair(self) -> None:
         """Ends what killed processes left."""
         for artifact in self.begun():
             artifact.repair()
 
-    def _of_all_steps(self, folder: Path) -> list[Artifact]:
-        several = {step: self._listed(step, folder) for step in NAMES}
+    def _of_all_steps(self, variants: Callable[[str], list[Artifact]]) -> list[Artifact]:
+        several = {step: variants(step) for step in NAMES}
         several["attend"].insert(0, self.attention_search)
         return [a for step in STEPS for a in several.get(step, [Artifact(self.root, step)])]
 

@@ -71,7 +71,7 @@ def all_models(workspace: Workspace) -> list[ModelProbs]:
     baselines = [
         ModelProbs(modality, features, f"{modality}_probs.npy")
         for modality in MODALITIES
-        if (features / f"test/{modality}_probs.npy").exists()
+        if features.exists() and (features / f"test/{modality}_probs.npy").exists()
     ]
     fused = [ModelProbs(a.path.name, a) for a in workspace.variants("fuse")]
     attention = [ModelProbs(ATTENTION + a.path.name, a) for a in workspace.variants("attend")]

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from adcat.errors import BadInputError, BusyError
-from adcat.files import replacing, write_json
+from adcat.files import lock, replacing, write_json
 from adcat.workspace.digests import FileDigests
 from adcat.workspace.manifest import MANIFEST, Manifest, record
 
 TEMPORARY = "draft"  # the staging folder of a run that cannot be resumed
 CHECKPOINTS = ".checkpoints"
-GLANCE = 1  # second; `status` holds a writer's lock for far less than that
+GLANCE = 1  # second; who only looks, as `status` does, holds a lock for far less than that
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,12 +97,24 @@ class StagingArea:
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         """Keeps the artifact from being replaced within the block."""
+        self.wait()
         with contextlib.ExitStack() as stack:
             if self.target.exists():
                 with contextlib.suppress(OSError):  # a read-only workspace has no writers
                     file = stack.enter_context(self._open("reading"))
-                    fcntl.flock(file, fcntl.LOCK_SH)
+                    lock(file, fcntl.LOCK_SH)
             yield
+
+    def wait(self) -> None:
+        """Waits for a writer that is between its two renames, without changing anything."""
+        if not self.target.exists():
+            with contextlib.suppress(OSError), self._path("reading").open() as file:
+                lock(file, fcntl.LOCK_SH)
+
+    @property
+    def is_half_replaced(self) -> bool:
+        """Whether a process was killed between its two renames."""
+        return self._aside.exists() and not self.target.exists()
 
     def repair(self) -> None:
         """Repairs what a killed process left, unless another process is writing the artifact."""
@@ -115,11 +127,14 @@ class StagingArea:
 
     def unfinished(self) -> list[Unfinished]:
         """Lists the staging folders, without changing anything."""
-        found: list[Unfinished] = []
-        for folder in self.folder.iterdir() if self.folder.is_dir() else []:
-            with contextlib.suppress(OSError, BadInputError):
-                found.append(Unfinished(folder, Manifest.read(folder / MANIFEST)))
-        found.sort(key=lambda staging: (staging.folder / MANIFEST).stat().st_mtime_ns)
+        by_time: dict[tuple[int, Path], Unfinished] = {}
+        with contextlib.suppress(FileNotFoundError):  # any of it may be done and gone meanwhile
+            for folder in self.folder.iterdir():
+                with contextlib.suppress(OSError, BadInputError):
+                    written = (folder / MANIFEST).stat().st_mtime_ns
+                    manifest = Manifest.read(folder / MANIFEST)
+                    by_time[written, folder] = Unfinished(folder, manifest)
+        found = [by_time[version] for version in sorted(by_time)]
         if found and self._is_being_written():
             found[-1] = dataclasses.replace(found[-1], is_being_written=True)
         return [
@@ -148,7 +163,7 @@ class StagingArea:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # last: digests take their time
         self.target.parent.mkdir(parents=True, exist_ok=True)
         with self._open("reading") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # waits for a reader that came after `_check_unread`
+            lock(file, fcntl.LOCK_EX)  # waits for a reader that came after `_check_unread`
             with contextlib.suppress(FileNotFoundError):
                 self.target.rename(self._aside)
             folder.rename(self.target)
@@ -175,40 +190,33 @@ class StagingArea:
     @contextlib.contextmanager
     def _writers_lock(self) -> Iterator[None]:
         with self._open("writing") as file:
-            last_try = time.monotonic() + GLANCE
-            while not _locked(file):
-                if time.monotonic() > last_try:
-                    raise BusyError(
-                        f"another adcat is writing {self.target}; wait for it, or use another "
-                        "workspace"
-                    )
-                time.sleep(0.01)
+            self._lock(file, "writing")
             yield
 
     def _check_unread(self) -> None:
         with self._open("reading") as file:
-            if not _locked(file):
+            self._lock(file, "reading")
+
+    def _lock(self, file: IO[str], what: str) -> None:
+        last_try = time.monotonic() + GLANCE
+        while not lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            if time.monotonic() > last_try:
                 raise BusyError(
-                    f"another adcat is reading {self.target}; wait for it, or use another workspace"
+                    f"another adcat is {what} {self.target}; wait for it, or use another workspace"
                 )
+            time.sleep(0.01)
 
     def _is_being_written(self) -> bool:
         try:
-            with self.folder.with_name(f"{self.folder.name}.writing.lock").open() as file:
-                return not _locked(file, fcntl.LOCK_SH)
+            with self._path("writing").open() as file:
+                return not lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return False
 
-    def _open(self, lock: str) -> IO[str]:
-        path = self.folder.with_name(f"{self.folder.name}.{lock}.lock")
+    def _path(self, what: str) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.{what}.lock")
+
+    def _open(self, what: str) -> IO[str]:
+        path = self._path(what)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("a")
-
-
-def _locked(file: IO[str], kind: int = fcntl.LOCK_EX) -> bool:
-    """Tries to lock an open file without waiting."""
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return path.open("a+")  # NFS shares a lock only where the file can be read
