@@ -8,11 +8,11 @@ from hostile import ADS, COLUMNS, draw_photos, read_rejected, run
 SAME = "itself"
 # name: (title, a title that must get the same answer, or None where nothing is left to read)
 TEXTS = {
-    "an injected label": ("__label__0 soffa", "label0 soffa"),
-    "a label alone": ("__label__0", "label0"),
-    "fastText's end of a line": ("</s> soffa", "s soffa"),
-    "HTML": ("<b>soffa</b>", "bsoffab"),
-    "a script": ("<script>alert('röd soffa')</script>", "scriptalertröd soffascript"),
+    "an injected label": ("__label__0 soffa", "label 0 soffa"),
+    "a label alone": ("__label__0", "label 0"),
+    "fastText's end of a line": ("</s> soffa", "soffa"),
+    "HTML": ("<b>soffa</b>", "soffa"),
+    "a script": ("<script>alert('röd soffa')</script>", "alert röd soffa"),
     "a template": ("{{ 7 * 7 }} ${x} %s soffa", "7 7 x s soffa"),
     "punctuation only": ("?!... -- «»", None),
     "blanks only": (" \t\u00a0\u2003\r\n", None),

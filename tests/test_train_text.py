@@ -15,7 +15,7 @@ from adcat.commands.train_text import OPTIONS
 from adcat.files import read_json_lines
 from adcat.learning.hyperparameter_search import SearchOptions, search
 from adcat.progress import Silent
-from adcat.text.registry import load
+from adcat.text.registry import cleaning_of, load
 from adcat.text.search_space import SPACES
 from adcat.workspace.ads import read_labels
 from adcat.workspace.layout import Workspace
@@ -61,6 +61,7 @@ def test_it_writes_a_model_that_has_learned_the_categories(workspace):
     assert set(files(workspace)) == {*manifest.files, "manifest.json"}
     assert manifest.notes == {"fitted_on": "train", "training_steered_by": "nothing"}
     assert list(manifest.inputs) == ["split"]
+    assert cleaning_of(workspace.text_model.path) == "words"
     vectors, probs = load(workspace.text_model.path).features(["hörnsoffa", "kupoltält 7", "kombi"])
     assert probs.argmax(axis=1).tolist() == [2, 3, 0]
     assert (probs[:, 1] == 0).all()
@@ -117,6 +118,7 @@ def test_the_published_settings(workspace):
     settings = workspace.text_model.manifest().settings
     assert (settings["epochs"], settings["augment_noise"], settings["min_count"]) == (3, 0.2, 1)
     assert (settings["bucket"], settings["threads"]) == (1000, 1)  # given beside it
+    assert cleaning_of(workspace.text_model.path) == "thesis"
 
 
 def test_pretrained_vectors_are_recorded_by_name_and_content(workspace, tmp_path):

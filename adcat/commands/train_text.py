@@ -56,8 +56,9 @@ class Settings(SearchOptions, CnnSettings, TfidfSettings, FastTextSettings):
 
     model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "The text model.")
     text_cleaning: Cleaning = option(
-        "thesis",
-        "Remove punctuation, as in the thesis, or let markup and punctuation separate words.",
+        "words",
+        "Let markup and punctuation separate words and cut scripts without blanks between words "
+        "into characters (words), or remove punctuation (thesis).",
     )
     seed: int = seed_option()
 
