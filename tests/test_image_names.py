@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from adcat.data.image_names import cause, locate, names_in
-from adcat.data.image_verification import verify_images
+from adcat.data.image_verification import ImageVerification
 from adcat.data.rejections import Reason
 from adcat.progress import Silent
 
@@ -25,7 +25,7 @@ def root(tmp_path):
 
 
 def verified(root, *cells, separator="", check="full"):
-    return verify_images(root, cells, check, Silent(), separator)
+    return ImageVerification(root, check, Silent(), separator).verify(cells)
 
 
 @pytest.mark.parametrize("check", ["full", "header", "none"])

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from adcat.data.image_verification import verify_images
+from adcat.data.image_verification import ImageVerification
 from adcat.data.images import MOST_PIXELS, open_image
 from adcat.data.rejections import Reason
 from adcat.errors import BadInputError
@@ -28,7 +28,7 @@ def image(width, height, mode="RGB"):
 
 
 def check(folder, *images, how="full"):
-    return verify_images(folder, images, how, Silent())
+    return ImageVerification(folder, how, Silent()).verify(images)
 
 
 def reason(folder, image, how="full"):

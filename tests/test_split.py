@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -326,6 +327,26 @@ def test_categories_without_an_ad_of_a_part_are_told(folder):
     words = ", ".join(f"{number} without a {part} ad" for part, number in of.items())
     assert sum(missing) > 0
     assert f"2 categories: {words}; the largest" in result.stdout
+
+
+def test_photos_of_the_same_picture_make_duplicates(folder):
+    coarse = np.random.default_rng(0).integers(256, size=(6, 8, 3), dtype=np.uint8)
+    picture = Image.fromarray(coarse).resize((240, 180))
+    picture.save(folder / "2.png")
+    picture.resize((120, 90)).save(folder / "7.png")
+    picture.crop((4, 4, 236, 176)).save(folder / "15.png")
+    result = run(folder, write(folder, ADS))
+    artifact = Workspace(folder.parent / "w").split
+    found = ads(artifact)
+    assert [ad["id"] for ad in found if ad["group"] == 3] == ["ad2", "ad7", "ad15"]
+    assert len({ad["part"] for ad in found if ad["group"] == 3}) == 1
+    assert "2 ads have the text or the photo of an earlier one" in result.stdout
+    assert "3 photos show the same picture as another one, saved again, scaled" in result.stdout
+    listed = artifact / "contradictions.csv"  # ads 2 and 7 are of Möbler, ad 15 is of Cyklar
+    assert f"3 ads have duplicates of another category ({listed})\n" in result.stdout
+    assert listed.read_text(encoding="utf-8").splitlines() == [
+        "row,id,group,category", "3,ad2,3,Möbler", "8,ad7,3,Möbler", "16,ad15,3,Cyklar",
+    ]  # fmt: skip
 
 
 def test_without_reading_images_only_texts_tell_duplicates(folder):

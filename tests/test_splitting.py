@@ -11,6 +11,7 @@ from adcat.data.duplicates import (
     duplicate_groups,
     find_duplicates,
     is_repeated,
+    links_of,
     placeholders,
 )
 from adcat.data.splitting import (
@@ -25,6 +26,7 @@ from adcat.data.splitting import (
 from adcat.errors import BadInputError
 
 ALL = slice(None)
+NOTHING_SIMILAR = np.zeros((2, 0), int)
 
 
 def draw(groups, strata=None, test=0.2, validation=0.1, seed=0):
@@ -174,6 +176,11 @@ def test_stratified_groups_stay_whole():
 # Duplicates
 
 
+def groups_of(among, *keys):
+    links = np.concatenate([links_of(kind, among) for kind in keys], axis=1)
+    return duplicate_groups(links, among)
+
+
 def test_duplicates_by_hand():
     #              text  photo
     # ad 0            0      0
@@ -185,13 +192,13 @@ def test_duplicates_by_hand():
     # ad 6         none   none
     text, image = np.array([0, 1, 1, 2, 2, 0, NO_KEY]), np.array([0, 0, 1, NO_KEY, 2, 0, NO_KEY])
     among = np.array([True, True, True, True, True, False, True])
-    assert duplicate_groups((text, image), among).tolist() == [0, 0, 0, 3, 3, -1, 6]
+    assert groups_of(among, text, image).tolist() == [0, 0, 0, 3, 3, -1, 6]
 
 
 def test_a_rejected_row_joins_nothing():
     text, image = np.array([0, 0, 1]), np.array([0, 1, 1])
     among = np.array([True, False, True])
-    assert duplicate_groups((text, image), among).tolist() == [0, -1, 2]
+    assert groups_of(among, text, image).tolist() == [0, -1, 2]
 
 
 keys = st.lists(
@@ -203,7 +210,7 @@ keys = st.lists(
 def test_groups_are_those_of_a_slow_search(rows):
     columns = np.array(rows)
     text, image, among = columns[:, 0], columns[:, 1], columns[:, 2].astype(bool)
-    groups = duplicate_groups((text, image), among)
+    groups = groups_of(among, text, image)
     for start in np.flatnonzero(among):
         reached, waiting = {start}, [start]
         while waiting:
@@ -234,11 +241,32 @@ def test_placeholders_by_hand():
     among = np.arange(180) < 179
     among[np.flatnonzero((keys == NO_KEY) & (categories == 0))[:10]] = False
     assert placeholders(keys, categories, among).tolist() == [0, 1, 2]
-    found = find_duplicates((keys,), categories, among)
+    found = find_duplicates(keys, np.full(180, NO_KEY), NOTHING_SIMILAR, categories, among)
     assert found.placeholders == 3
     assert found.repeated.sum() == 9 + 11  # of keys 3 and 4
+    assert found.contradicting.sum() == 10 + 12
     nothing = np.full(180, False)
     assert placeholders(keys, categories, nothing).tolist() == []
+
+
+def test_similar_photos_by_hand():
+    # ad 0 and 2 have photo 1; 5 has none; photos 1 and 0, 0 and 3, 2 and 4 are similar, but the ad
+    # with photo 4 is rejected
+    photo = np.array([1, 0, 1, 3, 2, NO_KEY, 4])
+    similar, categories = np.array([[0, 0, 2], [1, 3, 4]]), np.array([0, 0, 0, 1, 1, 1, 0])
+    among = np.array([True] * 6 + [False])
+    found = find_duplicates(np.arange(7), photo, similar, categories, among)
+    assert found.groups.tolist() == [0, 0, 0, 0, 4, 5, NO_KEY]
+    assert found.contradicting.tolist() == [True] * 4 + [False] * 3
+    assert found.similar == 5
+
+
+def test_a_picture_that_too_many_photos_show_is_a_placeholder():
+    photo, among = np.arange(20), np.full(20, True)  # 11 of 20 show the same
+    similar = np.stack([np.arange(10), np.arange(1, 11)])
+    found = find_duplicates(np.arange(20), photo, similar, np.zeros(20, int), among)
+    assert found.groups.tolist() == list(range(20))
+    assert found.placeholders == 1
 
 
 @given(rows=st.lists(st.tuples(st.integers(NO_KEY, 5), st.booleans()), min_size=1))

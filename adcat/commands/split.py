@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from adcat import thesis
 from adcat.data.duplicates import NO_KEY, Duplicates, find_duplicates
-from adcat.data.image_verification import verify_images
+from adcat.data.image_verification import ImageVerification
 from adcat.data.rejections import Reason, Rejections, list_writer
 from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
 from adcat.data.spellings import checked_spellings
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 REJECTED = "rejected.csv"
 INCOMPLETE = "incomplete.csv"
+CONTRADICTIONS = "contradictions.csv"
 MOST_OF_A_NAME = 100  # characters, in an error message
 LEAST, MOST = 0.0001, 0.9999  # of a fraction: with 0 or 1 a part would be empty
 
@@ -48,9 +48,7 @@ class Settings:
 
     ads: Path = argument("Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet.")
     images: Path | None = option(
-        None,
-        "Folder that the table's image paths are relative to; by default the table's own.",
-        panel="The table",
+        None, "Folder that image paths are relative to; by default the table's.", panel="The table"
     )
     image_separator: str = option(
         "",
@@ -86,8 +84,8 @@ class Settings:
     )
     duplicates: Literal["together", "ignore", "drop"] = option(
         "together",
-        "Ads with the same cleaned text or the same photo: keep them in one part, ignore that, or "
-        "drop all but the first.",
+        "Ads with the same cleaned text or picture: keep them in one part, ignore that, or drop "
+        "all but the first.",
         panel="The parts",
     )
     image_check: Literal["full", "header", "none"] = option(
@@ -135,10 +133,8 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
     with workspace.split.write(portable) as staging:
         rows = read_rows(table, staging.checkpoints / "rows.arrow", progress)
-        found = validate_rows(rows, keep, functools.partial(
-            verify_images, images, check=settings.image_check, progress=progress,
-            separator=settings.image_separator,
-        ))  # fmt: skip
+        check, separator = settings.image_check, settings.image_separator
+        found = validate_rows(rows, keep, ImageVerification(images, check, progress, separator))
         category, merge = rows.category, settings.merge_spellings
         category = checked_spellings(category, found.rejections, merge, progress)
         rows = dataclasses.replace(rows, category=category)
@@ -160,9 +156,12 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
 def _deal(rows: Rows, found: ValidatedRows, settings: Settings, refused: Path) -> _Deal:
     """Draws the parts of the ads that stay; lists why not in the file `refused` if none do."""
     rejections = found.rejections
-    photos = () if settings.image_check == "none" else (found.digests.codes,)
-    keys = (rows.text.codes, *photos)
-    duplicates = find_duplicates(keys, rows.category.codes, rejections.accepted)
+    digests = found.digests.codes
+    if settings.image_check == "none":  # they tell files, not pictures
+        digests = np.full_like(digests, NO_KEY)
+    duplicates = find_duplicates(
+        rows.text.codes, digests, found.similar, rows.category.codes, rejections.accepted
+    )
     if settings.duplicates == "drop":
         rejections.add(Reason.DUPLICATE_AD, duplicates.repeated)
     rare = is_rare(rows.category.codes, rejections.accepted, settings.min_ads)
@@ -212,11 +211,11 @@ def _write(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> Table:
 
 
 def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> None:
-    """Writes the ads and the lists of rejected and of incomplete rows, in the table's order."""
+    """Writes the ads and the lists of rejected and of other rows, in the table's order."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    lists = {REJECTED: deal.rejections}
+    lists = {REJECTED: deal.rejections, CONTRADICTIONS: deal.duplicates}
     if deal.availabilities is not None:
         lists[INCOMPLETE] = deal.found.incomplete
     schema = ads_schema(incomplete=deal.availabilities is not None)
@@ -227,7 +226,7 @@ def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> No
         progress.task("writing ads", len(rows.malformed), "rows") as task,
     ):
         listed = [
-            (files.enter_context(list_writer(folder / name)), found)
+            (files.enter_context(list_writer(folder / name, found.columns)), found)
             for name, found in lists.items()
         ]
         reader = pa.ipc.open_file(source)
@@ -288,7 +287,7 @@ def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Rep
     ]
     lines = [
         f"{rows:,} rows read: {accepted:,} accepted, {rejected}",
-        *deal.duplicates.in_words(settings.duplicates),
+        *deal.duplicates.in_words(settings.duplicates, folder / CONTRADICTIONS),
         f"{len(deal.categories):,} categories: {', '.join(without)}; "
         f"the largest, {largest[1]}, has {largest[3]:.1f} % of the ads",
     ]

@@ -1,22 +1,28 @@
 """Checks the image files that a table of ads names, each once, before any training."""
 
+import contextlib
 import dataclasses
+import functools
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from adcat.data.image_names import cause, locate, names_in, signature
 from adcat.data.images import open_image, opened
 from adcat.data.rejections import Reason
+from adcat.data.similar_images import Pairs, Views, candidates, hashes, show_the_same, views
 from adcat.files import file_stamp, image_digest
-from adcat.progress import Progress
+from adcat.progress import Progress, Task
 
 Check: TypeAlias = Literal["full", "header", "none"]
 
 IMAGES_PER_TASK = 64
+VIEWS_KEPT = 16384  # of as many photos, about 4 KB each
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,35 +34,64 @@ class Verdict:
     name: str | None = None  # of the file, below the images folder
     digest: str | None = None  # of its bytes, or its stamp if they were not read
     stamp: str | None = None  # its size and modification time
+    hashes: bytes = b""  # of its views, if it was decoded
 
 
-def verify_images(
-    folder: Path, images: Sequence[str], check: Check, progress: Progress, separator: str = ""
-) -> list[Verdict]:
-    """Checks images in parallel, in their order.
+@dataclasses.dataclass(frozen=True)
+class ImageVerification:
+    """How far the images of a folder are looked into."""
 
-    Args:
-      folder: what the images' names are relative to; one that leads out of it is refused.
-      images: the cells that name files, each once.
-      check: `full` decodes every picture, `header` reads its first bytes only; both read the file
-        for its digest. `none` only sees whether there is a file.
-      progress: counts the images.
-      separator: stands between the names of a cell that has several.
-    """
-    root = folder.resolve()
-    chunks = [images[i : i + IMAGES_PER_TASK] for i in range(0, len(images), IMAGES_PER_TASK)]
-    verdicts: list[Verdict] = []
-    with (
-        warnings.catch_warnings(action="ignore"),  # Pillow's, of damaged metadata
-        ThreadPoolExecutor(os.cpu_count()) as threads,
-        progress.task("checking images", len(images), "images") as task,
-    ):
-        for chunk in threads.map(
-            lambda chunk: [_verify(root, cell, check, separator) for cell in chunk], chunks
+    folder: Path  # what the images' names are relative to; one that leads out of it is refused
+    check: Check  # `full` decodes an image, `header` reads its first bytes, `none` sees the file
+    progress: Progress
+    separator: str = ""  # between the names of a cell that has several
+
+    def verify(self, cells: Sequence[str]) -> list[Verdict]:
+        """Checks the images that these cells name, each cell once, in parallel and in order."""
+        root, chunks = self.folder.resolve(), range(0, len(cells), IMAGES_PER_TASK)
+
+        def verified(start: int) -> list[Verdict]:
+            some = cells[start : start + IMAGES_PER_TASK]
+            return [_verify(root, cell, self.check, self.separator) for cell in some]
+
+        verdicts: list[Verdict] = []
+        with self._threads("checking images", len(cells), "images") as (threads, task):
+            for chunk in threads.map(verified, chunks):
+                verdicts += chunk
+                task.advance(len(chunk))
+        return verdicts
+
+    def similar(self, verdicts: Sequence[Verdict]) -> Pairs:
+        """Finds sound images that show the same picture, as indices of verdicts: [2, pairs]."""
+        prints = [verdict.hashes for verdict in verdicts]
+        numbers = np.repeat(np.arange(len(prints)), [len(of_one) // 16 for of_one in prints])
+        pairs = candidates(np.frombuffer(b"".join(prints), np.uint64).reshape(-1, 2), numbers)
+        same = np.zeros(pairs.shape[1], bool)
+
+        @functools.lru_cache(VIEWS_KEPT)
+        def seen(number: int) -> Views:
+            return views(open_image(self.folder / (verdicts[number].name or "")))
+
+        if len(same):
+            with self._threads("comparing similar images", len(same), "pairs") as (threads, task):
+                compared = threads.map(
+                    lambda pair: show_the_same(*map(seen, pair)), pairs.T.tolist()
+                )
+                for position, is_same in enumerate(compared):
+                    same[position] = is_same
+                    task.advance(1)
+        return pairs[:, same]
+
+    @contextlib.contextmanager
+    def _threads(
+        self, title: str, total: int, unit: str
+    ) -> Iterator[tuple[ThreadPoolExecutor, Task]]:
+        with (
+            warnings.catch_warnings(action="ignore"),  # Pillow's, of damaged metadata
+            ThreadPoolExecutor(os.cpu_count()) as threads,
+            self.progress.task(title, total, unit) as task,
         ):
-            verdicts += chunk
-            task.advance(len(chunk))
-    return verdicts
+            yield threads, task
 
 
 def _verify(root: Path, cell: str, check: Check, separator: str) -> Verdict:
@@ -74,9 +109,9 @@ def _check(root: Path, image: str, check: Check) -> Verdict:
     if isinstance(path, Reason):
         return Verdict(path, cause(root, image, path))
     try:
-        stamp = file_stamp(path)  # first: a later change then shows
+        stamp, prints = file_stamp(path), b""  # the stamp first: a later change then shows
         if check == "full":
-            open_image(path)
+            prints = hashes(views(open_image(path))).tobytes()
         elif check == "header":
             with opened(path):
                 pass
@@ -86,4 +121,4 @@ def _check(root: Path, image: str, check: Check) -> Verdict:
         return Verdict(Reason.IMAGE_UNREADABLE, found)
     is_usual = not Path(image).is_absolute() and (root / image).exists()
     name = image if is_usual else str(path.relative_to(root))
-    return Verdict(None, "", name, digest, stamp)
+    return Verdict(None, "", name, digest, stamp, prints)

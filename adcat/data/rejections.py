@@ -108,7 +108,7 @@ class Rejections:
             return ""
         path.parent.mkdir(parents=True, exist_ok=True)
         first: Sequence[object] | None = None
-        with pa.memory_map(str(table)) as source, list_writer(path) as writer:
+        with pa.memory_map(str(table)) as source, list_writer(path, self.columns) as writer:
             reader = pa.ipc.open_file(source)
             for number in range(reader.num_record_batches):
                 listed = list(self.listed(reader.get_batch(number)))
@@ -121,9 +121,9 @@ class Rejections:
 
 
 @contextlib.contextmanager
-def list_writer(path: Path) -> Iterator[Any]:
-    """Opens a CSV file of rejected rows, with `Rejections.columns`."""
+def list_writer(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+    """Opens a CSV file of rows."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Rejections.columns)
+        writer.writerow(columns)
         yield writer

@@ -5,7 +5,6 @@ themselves wait in a file.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.data.duplicates import NO_KEY, is_repeated
-from adcat.data.image_verification import Verdict
+from adcat.data.image_verification import ImageVerification
 from adcat.data.rejections import REASONS, Reason, Rejections
+from adcat.data.similar_images import Pairs
 from adcat.data.table import InputTable, schema
 from adcat.data.text_cleaning import clean
 from adcat.progress import Progress
@@ -105,6 +105,7 @@ class ValidatedRows:
     images: Rejections  # why a row has no photo; rejected rows are not looked at
     names: Codes  # of the images' files, below the images folder
     digests: Codes  # of the images' bytes; without these their stamps
+    similar: Pairs  # codes of different digests of the same picture
     stamps: Codes  # the images' sizes and modification times
 
     @property
@@ -124,7 +125,7 @@ class ValidatedRows:
 
 
 def validate_rows(
-    rows: Rows, keep_incomplete: bool, verify: Callable[[Sequence[str]], list[Verdict]]
+    rows: Rows, keep_incomplete: bool, verification: ImageVerification
 ) -> ValidatedRows:
     """Rejects invalid rows, and digests the images of the others.
 
@@ -133,7 +134,7 @@ def validate_rows(
     Args:
       rows: the table's.
       keep_incomplete: whether a text or a photo is enough for an ad; otherwise it takes both.
-      verify: checks images, given the cells that name them.
+      verification: checks the images.
     """
     rejections, texts = (Rejections.none(len(rows.malformed)) for _ in range(2))
     rejections.add(Reason.MALFORMED_ROW, rows.malformed)
@@ -144,31 +145,37 @@ def validate_rows(
         rejections.add(Reason.EMPTY_TEXT, ~texts.accepted)
     images = rejections.copy()
     images.add(Reason.NO_IMAGE, rows.image.codes == NO_KEY)
-    names, digests, stamps = _check_images(rows.image, images, verify)
+    names, digests, stamps, similar = _check_images(rows.image, images, verification)
     if keep_incomplete:
         rejections.add(Reason.EMPTY_TEXT, ~texts.accepted & ~images.accepted)
     else:
         rejections = images.copy()
     rejections.add(Reason.DUPLICATE_ID, is_repeated(rows.id.codes, rejections.accepted))
-    return ValidatedRows(rejections, texts, images, names, digests, stamps)
+    return ValidatedRows(rejections, texts, images, names, digests, similar, stamps)
 
 
 def _check_images(
-    image: Codes, rejections: Rejections, verify: Callable[[Sequence[str]], list[Verdict]]
-) -> tuple[Codes, Codes, Codes]:
-    """Rejects images; returns the names, the digests and the stamps of the others."""
+    image: Codes, rejections: Rejections, verification: ImageVerification
+) -> tuple[Codes, Codes, Codes, Pairs]:
+    """Rejects images; returns names, digests and stamps of the others, and which are similar."""
     import pyarrow as pa
 
     used = np.unique(image.codes[rejections.accepted])
-    verdicts = verify(image.names(used))
+    verdicts = verification.verify(image.names(used))
     causes = np.array([*(verdict.cause for verdict in verdicts), ""], object)  # the last NO_KEY's
     rejections.causes[:] = causes[image.recode(used, np.arange(len(used)))]
     for reason in REASONS:
         bad = np.array([verdict.reason == reason for verdict in verdicts], bool)
         rejections.add(reason, np.isin(image.codes, used[bad]))
 
-    def of_rows(field: str) -> Codes:
-        found = _encode([pa.array([getattr(v, field) for v in verdicts], pa.string())])
+    def of_images(field: str) -> Codes:
+        return _encode([pa.array([getattr(v, field) for v in verdicts], pa.string())])
+
+    def of_rows(found: Codes) -> Codes:
         return Codes(image.recode(used, found.codes), found.values)
 
-    return of_rows("name"), of_rows("digest"), of_rows("stamp")
+    digests = of_images("digest")
+    codes, first = np.unique(digests.codes.astype(np.int64), return_index=True)
+    codes, first = codes[codes != NO_KEY], first[codes != NO_KEY]
+    similar = codes[verification.similar([verdicts[i] for i in first.tolist()])]
+    return of_rows(of_images("name")), of_rows(digests), of_rows(of_images("stamp")), similar
