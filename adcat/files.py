@@ -134,7 +134,8 @@ def repair_json_lines(path: Path) -> int:
 def write_json(path: Path, value: object) -> None:
     """Writes indented JSON with sorted keys, so that equal values give equal files."""
     text = json.dumps(value, indent=2, sort_keys=True, default=str, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    # A byte of a path that is not UTF-8 becomes an escape, as JSON has them.
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def signature(path: Path) -> tuple[int, int, int]:

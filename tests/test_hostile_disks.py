@@ -2,14 +2,21 @@
 
 import ctypes
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hostile import ADS, artifacts, delimited, draw_photos
 from sealed import make_workspace
+from typer.testing import CliRunner
+
+from adcat.cli.app import app
+from adcat.workspace.layout import Workspace
+from adcat.workspace.photos import images_folder
 
 DROP_FROM_BOUNDING_SET, MAY_OVERRIDE_PERMISSIONS = 24, 1  # prctl's, a capability's
 ADCAT = [sys.executable, "-m", "adcat"]
@@ -132,6 +139,43 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(data, tmp_path, wor
     assert message.startswith("error: ")
     assert "No space left on device" in message or "is the disk full?" in message
     assert artifacts(left) == artifacts(data.parent / "w")
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["status", "--json"], ["predict", "{data}/ads.csv", "--model", "text"]]
+)
+def test_a_reader_that_goes_away_ends_a_command_quietly(finished, words):
+    words = [word.format(data=finished.root.parent) for word in words]
+    with subprocess.Popen(
+        [*ADCAT, "-w", finished.root, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+NOT_UTF8 = os.fsdecode(b"S\xe5ld")
+
+
+def test_a_name_that_is_not_utf_8_is_told(data, tmp_path):
+    for words in (["-w", tmp_path / NOT_UTF8, "status"], ["split", tmp_path / NOT_UTF8]):
+        found = CliRunner().invoke(app, [str(word) for word in words])
+        assert found.exit_code == 1
+        assert found.stderr == (
+            f"error: {tmp_path}/S\\udce5ld: expected a name in UTF-8; rename the file or folder\n"
+        )
+
+
+def test_a_folder_whose_name_is_not_utf_8_can_be_worked_in(data, tmp_path, monkeypatch):
+    shutil.copytree(data, tmp_path / NOT_UTF8)
+    monkeypatch.chdir(tmp_path / NOT_UTF8)
+    for words in (["split", "ads.csv"], ["train-text", "--epochs", "1"], ["status"]):
+        found = CliRunner().invoke(app, words)
+        assert found.exit_code == 0, found.output
+    assert images_folder(Workspace(Path("artifacts")).split) == tmp_path / NOT_UTF8
 
 
 @pytest.mark.parametrize(

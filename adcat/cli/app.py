@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ from adcat.cli.dry_run import dry_run
 from adcat.cli.help import SettingsCommand
 from adcat.cli.options import build, parameters
 from adcat.cli.terminal import Terminal, prepare, show, stream, tell
-from adcat.errors import AdcatError
+from adcat.errors import AdcatError, BadInputError
 from adcat.tables import Report
 from adcat.workspace.command_lines import DEFAULT_WORKSPACE
 from adcat.workspace.layout import STEPS, Workspace
@@ -100,6 +100,7 @@ def _add(name: str) -> None:
         as_json, is_dry = values.pop("json", False), values.pop("dry_run", False)
         settings = build(module.Settings, values, lambda field: _is_given(ctx, field), ctx.fail)
         with errors_told():
+            _check_names([ctx.obj.root, *vars(settings).values()])
             if is_dry:
                 show(dry_run(step, ctx.obj, settings, Terminal()))
                 return
@@ -139,11 +140,25 @@ def _is_given(ctx: typer.Context, field: str) -> bool:
     return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
+def _check_names(values: Iterable[Any]) -> None:
+    """Checks names of files: fastText and Parquet's library open none that are not UTF-8.
+
+    Raises:
+      BadInputError: one is not.
+    """
+    for name in map(str, values):
+        if name != name.encode(errors="ignore").decode():
+            raise BadInputError(f"{name}: expected a name in UTF-8; rename the file or folder")
+
+
 @contextlib.contextmanager
 def errors_told() -> Iterator[None]:
     """Turns an expected failure into a message on stderr and an exit code."""
     try:
         yield
+    except BrokenPipeError:  # as in `adcat … | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes what is left when it ends
+        sys.exit(1)
     except Exception as error:
         if not (told := _told(error)):
             raise

@@ -74,13 +74,9 @@ def show(report: Report) -> None:
 
 def stream(lines: Iterable[str]) -> None:
     """Prints lines on stdout as they come, each at once."""
-    try:
-        for line in lines:
-            sys.stdout.write(f"{visible(line)}\n")
-            sys.stdout.flush()
-    except BrokenPipeError:  # without this Python complains once more when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise
+    for line in lines:
+        sys.stdout.write(f"{visible(line)}\n")
+        sys.stdout.flush()
 
 
 def _rich(table: Table) -> RichTable:
