@@ -24,6 +24,9 @@ help:      ## List the targets
 install: $(VENV)/installed  ## Make .venv from the locked dependencies
 
 $(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit( \
+	  "The locked dependencies need Python 3.11 to 3.13, $(PYTHON) is %d.%d; type: make PYTHON=python3.13" \
+	  % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .

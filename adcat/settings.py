@@ -51,7 +51,13 @@ def argument(
 
 def seed_option() -> Any:
     """The `--seed` of a command that draws at random."""
-    return option(0, "Seed of every random choice.", low=0, high=2**31 - 1, panel="Options")
+    return option(
+        0,
+        "Seed of every random choice. What is trained also depends on the processor.",
+        low=0,
+        high=2**31 - 1,
+        panel="Options",
+    )
 
 
 def flag(field: str) -> str:

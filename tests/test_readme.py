@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,30 @@ def test_stderr_has_no_noise_of_libraries_and_no_control_codes(chain):
     _, done = chain
     for noise in ("tensorflow", "cuda", "oneDNN", "absl", "Warning", "\x1b"):
         assert noise.lower() not in done.stderr.lower(), done.stderr
+
+
+def test_one_range_of_python_is_said_everywhere():
+    """The oldest and the newest Python that the locked dependencies have wheels for."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11,<3.14"
+    assert "Python 3.11, 3.12 or 3.13" in README
+    assert "(3, 11) <= sys.version_info < (3, 14)" in (PROJECT / "Makefile").read_text()
+
+
+def test_make_says_which_python_it_needs_before_pip_does(tmp_path):
+    newer = tmp_path / "newer"
+    newer.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.version_info = (3, 14, 1)\nexec(sys.argv[2])\n"
+    )
+    newer.chmod(0o755)
+    words = ["make", "-C", PROJECT, "install", f"PYTHON={newer}", f"VENV={tmp_path}/venv"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == (
+        f"The locked dependencies need Python 3.11 to 3.13, {newer} is 3.14; "
+        "type: make PYTHON=python3.13"
+    )
+    assert not (tmp_path / "venv").exists()
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, *POLICIES])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from adcat.data.splitting import folds
 from adcat.errors import BadInputError
 from adcat.evaluation.metrics import check_distributions
 from adcat.files import create_array
@@ -160,8 +161,6 @@ def _write_out_of_fold(
     progress: Progress,
 ) -> None:
     """Writes validation probabilities, each ad's from a model fitted without its duplicates."""
-    from sklearn.model_selection import GroupKFold
-
     ads = material.validation
     n, different = len(ads.labels), len(np.unique(ads.groups))
     if different < FOLDS:
@@ -170,8 +169,7 @@ def _write_out_of_fold(
             f"{FOLDS} are needed"
         )
     probs = create_array(folder / "validation" / "probs.npy", n, material.categories)
-    folds = GroupKFold(FOLDS, shuffle=True, random_state=settings.seed)
-    for seen, left_out in folds.split(ads.labels, groups=ads.groups):
+    for seen, left_out in folds(ads.groups, FOLDS, settings.seed):
         model, _ = fit(policy, material, seen, settings, progress)
         probs[left_out] = _predictions(model, ads, left_out, material)
 

@@ -5,7 +5,7 @@ ads, `StratifiedGroupKFold` only knows fractions 1/k and needs an array of group
 `StratifiedShuffleSplit` knows no groups and refuses a category with one ad.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.random import Generator
@@ -129,6 +129,15 @@ def cut(
     is_first = np.zeros(len(sizes), bool)
     is_first[order] = middles <= ads
     return np.flatnonzero(is_first[members]), np.flatnonzero(~is_first[members])
+
+
+def folds(
+    groups: NDArray[np.integer], count: int, seed: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yields the places of the ads outside and inside of each fold; groups [n] stay whole."""
+    from sklearn.model_selection import GroupKFold
+
+    return GroupKFold(count, shuffle=True, random_state=seed).split(groups, groups=groups)
 
 
 def class_counts(
