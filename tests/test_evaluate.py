@@ -336,4 +336,4 @@ def test_a_row_that_is_no_number_without_a_reason_is_refused(incomplete):
     make_features(incomplete, {"test": {"text": probs, "image": probs}, "validation": {}})
     result = run(incomplete, "text", "--part", "test")
     assert result.exit_code == 1
-    assert "row 0 holds no probabilities" in result.stderr
+    assert "row 0 is not a probability distribution" in result.stderr

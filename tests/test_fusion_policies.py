@@ -40,7 +40,7 @@ def fused(name, o_img, o_txt, labels=None):
     labels = np.arange(n) % categories if labels is None else labels
     prior = np.full(categories, 1 / categories)
     policy = POLICIES[name]
-    parameters = policy.fit(Evidence(o_img, o_txt, labels, prior, 1.0))
+    parameters = policy.fit(Evidence([o_txt, o_img], labels, prior, 1.0))
     return policy.combine(o_img, o_txt, **parameters)
 
 
@@ -57,7 +57,7 @@ def evaluated(formula, **names):
 @pytest.mark.parametrize("name", CLOSED_FORMS)
 def test_the_formula_is_what_is_computed(name):
     policy, prior = POLICIES[name], np.array([0.5, 0.3, 0.2])
-    parameters = policy.fit(Evidence(O_IMG, O_TXT, np.array([0, 1]), prior, 1.0))
+    parameters = policy.fit(Evidence([O_TXT, O_IMG], np.array([0, 1]), prior, 1.0))
     arrays = {**parameters, "prior": prior}
     ours = evaluated(policy.formula, o_img=O_IMG, o_txt=O_TXT, **arrays)
     np.testing.assert_allclose(ours, policy.combine(O_IMG, O_TXT, **parameters), rtol=1e-6)

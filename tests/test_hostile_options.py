@@ -55,8 +55,8 @@ REFUSED = [  # exit 1, and the whole message
     (["split", "{folder}/ads.csv", "--column", "title=\x1b[31m"], "{folder}/ads.csv has no column '\\x1b[31m'; found: 'id', 'title', 'description', 'category', 'image'\nname the column to read: --column title=HEADER"),
     (["split", "{folder}/ads.csv", "--images", "{folder}/nowhere"], "{folder}/nowhere is not a folder; name the images folder: --images DIR"),
     (["split", "{folder}/ads.csv", "--images", "{folder}/0.png"], "{folder}/0.png is not a folder; name the images folder: --images DIR"),
-    (["split", "{folder}/ads.csv", "--min-ads", "9"], "{folder}/ads.csv leaves 0 ads of 0 categories []; expected at least two categories\nrejected: 10 category with too few ads"),
-    (["split", "{folder}/ads.csv", "--min-ads", "9" * 30], "{folder}/ads.csv leaves 0 ads of 0 categories []; expected at least two categories\nrejected: 10 category with too few ads"),
+    (["split", "{folder}/ads.csv", "--min-ads", "9"], "{folder}/ads.csv leaves 0 ads of 0 categories []; expected at least two categories\nrejected: 10 category with too few ads\nrow 1: category with too few ads 'Möbler'; all of them: {root}/rejected.csv"),
+    (["split", "{folder}/ads.csv", "--min-ads", "9" * 30], "{folder}/ads.csv leaves 0 ads of 0 categories []; expected at least two categories\nrejected: 10 category with too few ads\nrow 1: category with too few ads 'Möbler'; all of them: {root}/rejected.csv"),
     (["split", "{folder}/ads.csv", "--test", "0.0001"], "the test part would have no ad: 10 ads, in 10 groups of duplicates, are too few for --test 0.0001 and --validation 0.1"),
     (["split", "a" * 5000 + ".csv"], "a" * 5000 + ".csv: File name too long"),
     (["train-text", "--model", "cnn", "--cnn-widths", "3,x"], "--cnn-widths '3,x': expected numbers from 1 to 100 such as 3,4,5"),
@@ -70,7 +70,7 @@ REFUSED = [  # exit 1, and the whole message
     (["evaluate", "\x1b[31m"], "there is no model '\\x1b[31m' in {root}; available: text, image"),
     (["evaluate", "text", "--part", "train", "image", "max"], "there is no model 'max' in {root}; available: text, image"),
     (["predict", "--model", "nn", "--title", "x"], "there is no model 'nn' in {root}; available: text, image"),
-    (["predict", "{folder}/ads.csv", "--title", "x"], "a table and one ad: give ADS, or --title, --description and --image"),
+    (["predict", "{folder}/ads.csv", "--title", "x"], "give ADS, or --title, --description and --image of one ad, not both"),
     (["predict", "--title", "x", "--shard", "1/2"], "--shard 1/2 needs a table; give ADS"),
     (["predict", "{folder}/ads.csv", "--shard", "3/2"], "--shard 3/2: expected a share such as 2/8, from 1/8 to 8/8"),
     (["predict", "{folder}/ads.csv", "--shard", "²/3"], "--shard ²/3: expected a share such as 2/8, from 1/8 to 8/8"),
@@ -123,4 +123,5 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(folder, made, words,
     before = artifacts(made.root)
     found = refusal(run(made.root, *(word.format(folder=folder) for word in words)))
     assert found == message.format(folder=folder, root=made.root)
+    (made.root / "rejected.csv").unlink(missing_ok=True)  # says why no row is left
     assert artifacts(made.root) == before

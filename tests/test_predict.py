@@ -368,7 +368,7 @@ def test_a_changed_classifier_is_noticed(made, tmp_path):
         (("--output", "a.jsonl"), "--output needs a table"),
         (("ads.csv", "--output", "a.xls"), "expected a file in one of .jsonl, .csv, .parquet"),
         (("ads.csv", "--shard", "3/2"), "expected a share such as 2/8"),
-        (("ads.csv", "--title", "x"), "a table and one ad"),
+        (("ads.csv", "--title", "x"), "not both"),
         (("ads.csv", "--images", "nowhere"), "nowhere is not a folder"),
         (("nowhere.csv",), "nowhere.csv does not exist"),
     ],

@@ -164,7 +164,7 @@ def test_thresholds_come_from_validation_and_are_measured_on_test(workspace):
     make_fused(workspace, "max", {"validation": steering, "test": sure})
     run(workspace, "text", "image", "max")
     rows = [row for row in read_table(workspace, "automation") if row["model"] == "max"]
-    assert [float(row["wanted precision"]) for row in rows] == [0.9, 0.95, 0.98, 0.99]
+    assert [float(row["required precision"]) for row in rows] == [0.9, 0.95, 0.98, 0.99]
     assert {round(float(row["threshold"]), 3) for row in rows} == {0.8}
     assert {float(row["share accepted"]) for row in rows} == {0.75}
     assert {float(row["precision"]) for row in rows} == {1}

@@ -307,7 +307,7 @@ def test_a_photo_that_a_whole_category_shares_does_not_tie_it_together(folder):
     rows = [(*ad[:4], "0.png") if ad[3] == "Möbler" else ad for ad in ADS]  # 12 of 12
     result = run(folder, write(folder, rows), "--stratify", "--test", 0.25, "--validation", 1 / 3)
     assert "0 ads have the text or the photo of an earlier one" in result.stdout
-    assert "not counted, as too many ads share them: 1 texts or photos\n" in result.stdout
+    assert "1 texts or photos are on too many ads to mark duplicates\n" in result.stdout
     assert (
         "2 categories: 0 without a training ad, 0 without a validation ad, 0 with" in result.stdout
     )
@@ -497,7 +497,7 @@ def test_what_was_kept_is_said(folder):
     listed = folder.parent / "w/split/incomplete.csv"
     told = r"1 image unreadable \(row \d+: .+\) "
     assert re.search(told + re.escape(f"({listed})\n"), result.stdout)
-    assert "kept though incomplete: 1 empty text, 1 no image given, 1 image is" in result.stdout
+    assert "incomplete ads kept: 1 empty text, 1 no image given, 1 image is" in result.stdout
 
 
 def test_whole_ads_are_the_same_with_and_without_incomplete_ones(folder):

@@ -225,7 +225,7 @@ def test_an_unfinished_draft_waits_for_the_same_command(workspace):
     assert (staging["artifact"], staging["state"]) == ("train-image", "waiting")
     assert staging["bytes"] > 0
     assert look(workspace)["next"] == staging["command"]
-    assert f"go on: {staging['command']}" in run(workspace).stdout
+    assert f"resume: {staging['command']}" in run(workspace).stdout
     make(workspace, "split", Choice(seed=1))
     (staging,) = look(workspace)["unfinished"]
     assert staging["state"] == "outdated"

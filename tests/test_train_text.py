@@ -16,7 +16,7 @@ from adcat.files import read_json_lines
 from adcat.learning.hyperparameter_search import SearchOptions, search
 from adcat.progress import Silent
 from adcat.text.registry import cleaning_of, load
-from adcat.text.search_space import SPACES
+from adcat.text.search_space import space
 from adcat.workspace.ads import read_labels
 from adcat.workspace.layout import Workspace
 
@@ -247,11 +247,11 @@ def test_a_search_that_was_killed_ends_like_one_that_was_not(tmp_path):
     assert killed.text_model.check().digest == whole.text_model.check().digest
 
 
-@pytest.mark.parametrize("model", SPACES)
+@pytest.mark.parametrize("model", OPTIONS)
 def test_every_model_has_a_space_of_its_own_settings(model, tmp_path):
     seen = []
     search(
-        SPACES[model](), lambda settings, seed: seen.append(settings) or 0.0,
+        space(model), lambda settings, seed: seen.append(settings) or 0.0,
         SearchOptions(8, "random"), 0, tmp_path / "log", Silent(),
     )  # fmt: skip
     assert {name for settings in seen for name in settings} <= set(

@@ -56,7 +56,7 @@ class AttentionModel:
 
     @property
     def map_shape(self) -> tuple[int, int]:
-        """Height and width in locations of the maps that are attended to."""
+        """Height and width in positions of the maps that are attended to."""
         height, width, _ = self.parts.below.output.shape[1:]
         return height, width
 

@@ -21,7 +21,7 @@ class AttentionConfig:
         "Inception v3.",
     )
     over: Over = option(
-        "wh", "Attend to locations (wh: width and height) or to feature maps (c: channels)."
+        "wh", "Attend to positions (wh: width and height) or to feature maps (c: channels)."
     )
     scale: Scale = option(
         "count",

@@ -82,7 +82,7 @@ def show(
       model: the model.
       folder: where pictures and tables go.
       over: what the model attends to.
-      blur: of the attention over a photo, in locations of the map.
+      blur: of the attention over a photo, in positions of the map.
       seed: of what is drawn at random.
     """
     figures, galleries = folder / "figures", folder / "galleries"

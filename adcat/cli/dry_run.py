@@ -58,7 +58,7 @@ def dry_run(
         except AdcatError as error:
             raise type(error)(renamed(str(error))) from None
     return Report([
-        f"dry run: all went well, with {ads} ads of each part at most, in "
+        f"dry run succeeded with at most {ads} ads of each part, in "
         f"{time.monotonic() - started:,.0f} s and {_peak_memory():.1f} GB; nothing was written"
     ])  # fmt: skip
 

@@ -64,10 +64,12 @@ class Settings(AttentionTraining):
         0.1, "Share of the training ads that --search learns from.", low=0.001, high=1, dry_run=1
     )
     search_rate: list[float] = option(
-        [0.01, 0.001, 0.0001], "Learning rate that --search tries; repeatable.", dry_run=[0.001]
+        [0.01, 0.001, 0.0001],
+        "Learning rate of --search; may be repeated.",
+        dry_run=[0.001],
     )
     blur: float = option(
-        0.5, "Gaussian blur of the attention drawn over a photo, in locations of the map.", low=0
+        0.5, "Gaussian blur of the attention drawn over a photo, in positions of the map.", low=0
     )
     name: str = option(
         "",

@@ -172,7 +172,7 @@ def _write_page(folder: Path, evaluation: Evaluation, sections: list[Section]) -
         f"{many(int(evaluation.training_ads.sum()), 'ad')}."
     )
     page = render(
-        "How well are ads put into categories?",
+        "How accurate are the models?",
         facts,
         [*sections, items_section(sections, best_over_positions(evaluation))],
         folder / "figures",

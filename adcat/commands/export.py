@@ -13,7 +13,7 @@ from adcat.errors import BadInputError
 from adcat.evaluation.measuring import measure_models
 from adcat.prediction.export_folder import export as write_export
 from adcat.prediction.export_folder import largest_difference, load, runtimes
-from adcat.prediction.loading import best_model
+from adcat.prediction.loading import chosen_model
 from adcat.prediction.new_ads import Ad
 from adcat.progress import Progress
 from adcat.report.model_card import model_card
@@ -25,7 +25,7 @@ from adcat.workspace.ads import read_ads, read_split
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import TUNED_ON
-from adcat.workspace.models import ModelProbs, find_models, read_for, with_baselines
+from adcat.workspace.models import ModelProbs, read_for, with_baselines
 from adcat.workspace.photos import check_photos, images_folder
 
 CHECKED = 50  # ads
@@ -54,10 +54,7 @@ def export(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     """
     if settings.folder.exists():
         raise BadInputError(f"{settings.folder} already exists; name another folder")
-    if settings.model:
-        (model,) = find_models(workspace, [settings.model])
-    else:
-        model = best_model(workspace, progress)
+    model = chosen_model(workspace, settings.model, progress)
     classifiers = [Artifact(workspace.root, name) for name in workspace.features.check().inputs]
     staging = settings.folder.with_name(f".{settings.folder.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)

@@ -16,7 +16,7 @@ from adcat.data.thread_map import THREADS
 from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.prediction.export_folder import load
-from adcat.prediction.loading import best_model, load_predictor
+from adcat.prediction.loading import chosen_model, load_predictor
 from adcat.prediction.new_ads import Ad, Shard, arriving_ads, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
 from adcat.prediction.output_files import Record, check_format, is_done, write_predictions
@@ -27,7 +27,6 @@ from adcat.settings import argument, option, seed_option
 from adcat.tables import Report
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import Manifest
-from adcat.workspace.models import find_models
 
 READ = {"text": ("title", "description"), "image": ("image",)}  # columns of a table
 TABLE, ONE_AD, SUGGESTIONS = "The table", "A single ad", "Suggestions"  # headings in the help
@@ -147,10 +146,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
 
 def _from_workspace(workspace: Workspace, settings: Settings, progress: Progress) -> Predictor:
     """The model that is asked for, with what its validation ads say of it told."""
-    if settings.model:
-        (model,) = find_models(workspace, [settings.model])
-    else:
-        model = best_model(workspace, progress)
+    model = chosen_model(workspace, settings.model, progress)
     promise = Promise(settings.calibrate, settings.coverage, settings.seed)
     predictor = load_predictor(workspace, model, promise)
     tell_calibration(workspace, predictor, promise, progress)
@@ -180,7 +176,7 @@ def _source(settings: Settings, headers: Mapping[str, str], progress: Progress) 
     table = InputTable(settings.ads or Path("stdin"), {**headers, **given}, tuple(given))
     is_one = (settings.title, settings.description, settings.image) != (None, None, None)
     if is_one and settings.ads:
-        raise BadInputError("a table and one ad: give ADS, or --title, --description and --image")
+        raise BadInputError("give ADS, or --title, --description and --image of one ad, not both")
     if not settings.ads and shard != Shard():
         raise BadInputError(f"--shard {settings.shard} needs a table; give ADS")
     if is_one:

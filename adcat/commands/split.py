@@ -293,7 +293,7 @@ def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Rep
     ]
     if deal.availabilities is not None:
         kept = deal.found.incomplete.in_words()
-        lines.insert(1, f"kept though incomplete: {kept} ({folder / INCOMPLETE})")
+        lines.insert(1, f"incomplete ads kept: {kept} ({folder / INCOMPLETE})")
     if accepted < rows:
         lines.insert(1, f"rejected: {deal.rejections.in_words()}")
     return Report(lines, [table])

@@ -63,7 +63,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
             artifacts.insert(artifacts.index(workspace.features) + 1, fused)
     known: dict[str, Finding] = {}
     listener = progress if settings.verify else Silent()  # otherwise it is done at once
-    with listener.task("looking at artifacts", len(artifacts), "artifacts") as task:
+    with listener.task("checking artifacts", len(artifacts), "artifacts") as task:
         for artifact in artifacts:
             artifact.examine(known, every_byte=settings.verify)
             task.advance(1)
@@ -151,7 +151,7 @@ def _in_words(staging: dict[str, Any]) -> str:
     started = f"{staging['artifact']}, {size}, started {age} ago"
     return {
         "being written": f"being written now: {started}",
-        "waiting": f"unfinished: {started}; go on: {staging['command']}",
+        "waiting": f"unfinished: {started}; resume: {staging['command']}",
         "outdated": f"unfinished: {started}, its inputs changed since; remove: {staging['folder']}",
     }[staging["state"]]
 

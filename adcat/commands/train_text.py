@@ -22,7 +22,7 @@ from adcat.text.cnn_settings import CnnSettings
 from adcat.text.corpus import Corpus, TextFacts, measure, sample
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.noise import with_noise
-from adcat.text.search_space import SPACES
+from adcat.text.search_space import space
 from adcat.text.tfidf_settings import TfidfSettings
 from adcat.types import Labels
 from adcat.workspace.ads import iterate_ads, read_ads, read_categories, read_labels, read_modalities
@@ -135,7 +135,7 @@ def _search(
         return float(_correct_validation(split, model, settings.text_cleaning).mean())
 
     log = staging.folder / "trials.jsonl"
-    return search(SPACES[settings.model](), score, settings, settings.seed, log, progress)
+    return search(space(settings.model), score, settings, settings.seed, log, progress)
 
 
 def _corpus(split: Artifact, cleaning: Cleaning, progress: Progress) -> Corpus:

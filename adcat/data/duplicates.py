@@ -55,7 +55,7 @@ class Duplicates:
             )
         if self.placeholders:
             lines.append(
-                f"not counted, as too many ads share them: {self.placeholders:,} texts or photos"
+                f"{self.placeholders:,} texts or photos are on too many ads to mark duplicates"
             )
         if self.contradicting.any():
             lines.append(

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.data.thread_map import Item, map_ahead
 from adcat.errors import BadInputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-from adcat.data.thread_map import Item, map_ahead
 
 Images: TypeAlias = NDArray[np.float32]  # [n, height, width, 3] or one of them, in [-1, 1]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom in pixels

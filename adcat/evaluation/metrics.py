@@ -120,9 +120,9 @@ def _check_block(
     if not is_sound.all():
         row = int(is_sound.argmin())
         raise BadInputError(
-            f"{source}: row {start + row} holds no probabilities: expected numbers from 0 that add "
-            f"up to 1, found {sums[row]:.4g}, the least {least[row]:.4g}; "
-            "run the command that makes the file"
+            f"{source}: row {start + row} is not a probability distribution: expected non-negative "
+            f"numbers that sum to 1, found a sum of {sums[row]:.4g}, a minimum of "
+            f"{least[row]:.4g}; run the command that makes the file"
         )
 
 

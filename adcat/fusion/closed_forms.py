@@ -5,7 +5,7 @@ are probabilities [n, categories] again, so that its largest entries are its sug
 to the lowest index.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,17 +21,7 @@ Parameters: TypeAlias = dict[str, Any]
 class Evidence(NamedTuple):
     """What a policy may be fitted on."""
 
-    o_img: Probs  # of validation ads [n, categories]
-    o_txt: Probs  # likewise
-    labels: Labels  # [n]
-    prior: NDArray[np.float64]  # from the training part [categories]
-    regularisation: float
-
-
-class SingleModalityEvidence(NamedTuple):
-    """What the prediction of ads with a single modality may be fitted on."""
-
-    o: Probs  # of such validation ads [n, categories], by the one classifier that can read them
+    predictions: Sequence[Probs]  # text's and image's, or one: of validation ads [n, categories]
     labels: Labels  # [n]
     prior: NDArray[np.float64]  # from the training part [categories]
     regularisation: float
@@ -41,7 +31,7 @@ class SingleModality(NamedTuple):
     """How to predict an ad with a single modality, and how to fit the parameters of that."""
 
     prediction: Callable[..., NDArray[np.floating]]
-    fit: Callable[[SingleModalityEvidence], Parameters]
+    fit: Callable[[Evidence], Parameters]
     formula: str  # what the probabilities are proportional to, by the names of the parameters
 
 
@@ -76,23 +66,16 @@ def log_linear(
 
 
 def fit_log_linear(evidence: Evidence) -> Parameters:
-    """Finds the three weights on validation ads."""
-    o_img, o_txt, labels, prior, regularisation = evidence
-    weights = pooling.fit([o_txt, o_img], labels, prior, regularisation)
-    names = ("w_txt", "w_img", "gamma")
-    return {"prior": prior.tolist(), **dict(zip(names, weights.tolist(), strict=True))}
+    """Finds a weight for each classifier, and γ, on validation ads."""
+    predictions, labels, prior, regularisation = evidence
+    weights = pooling.fit(predictions, labels, prior, regularisation).tolist()
+    names = ("w", "gamma") if len(predictions) == 1 else ("w_txt", "w_img", "gamma")
+    return {"prior": prior.tolist(), **dict(zip(names, weights, strict=True))}
 
 
 def log_linear_single(o: Probs, prior: list[float], w: float, gamma: float) -> NDArray[np.floating]:
     """log p(c) = w log o(c) + γ log prior(c) - log Z."""
     return pooling.pool([o], np.asarray(prior), np.array([w, gamma]))
-
-
-def fit_log_linear_single(evidence: SingleModalityEvidence) -> Parameters:
-    """Finds the two weights on validation ads that have that modality only."""
-    o, labels, prior, regularisation = evidence
-    w, gamma = pooling.fit([o], labels, prior, regularisation).tolist()
-    return {"prior": prior.tolist(), "w": w, "gamma": gamma}
 
 
 def take_prior(evidence: Evidence) -> Parameters:

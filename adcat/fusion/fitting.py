@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import BadInputError
-from adcat.fusion.closed_forms import Evidence, Parameters, SingleModalityEvidence
+from adcat.fusion.closed_forms import Evidence, Parameters
 from adcat.fusion.fused_model import FusedModel, closed_form, network
 from adcat.fusion.policy import ClosedForm, NetworkPolicy, Policy
 from adcat.fusion.policy_settings import PolicySettings
@@ -89,25 +89,18 @@ def fit_closed_form(
 
     What it says of ads that lack a modality is fitted on such ads, where there are any.
     """
-    seen = material.validation
-    whole = seen.of("both", rows)
-    evidence = Evidence(
-        o_img=seen.probs("image", whole, material.categories),
-        o_txt=seen.probs("text", whole, material.categories),
-        labels=seen.labels[whole],
-        prior=material.prior,
-        regularisation=regularisation,
-    )
+
+    def evidence(availability: Availability, *modalities: Modality) -> Evidence:
+        seen, here = material.validation, material.validation.of(availability, rows)
+        predictions = [seen.probs(modality, here, material.categories) for modality in modalities]
+        return Evidence(predictions, seen.labels[here], material.prior, regularisation)
+
     single: dict[Modality, Parameters] = {}
     for modality in MODALITIES:
-        here = seen.of(modality, rows)
-        if policy.single_modality and len(here):
-            o = seen.probs(modality, here, material.categories)
-            single_evidence = SingleModalityEvidence(
-                o, seen.labels[here], material.prior, regularisation
-            )
-            single[modality] = policy.single_modality.fit(single_evidence)
-    return closed_form(policy, policy.fit(evidence), single)
+        found = evidence(modality, modality)
+        if policy.single_modality and len(found.labels):
+            single[modality] = policy.single_modality.fit(found)
+    return closed_form(policy, policy.fit(evidence("both", "text", "image")), single)
 
 
 def fit_network(

@@ -58,7 +58,7 @@ _ALL: tuple[Policy, ...] = (
         fitted_on="validation",
         single_modality=SingleModality(
             closed_forms.log_linear_single,
-            closed_forms.fit_log_linear_single,
+            closed_forms.fit_log_linear,
             formula="o**w * prior**gamma",
         ),
     ),

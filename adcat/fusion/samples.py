@@ -30,14 +30,13 @@ class Sample:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def subset(self, chosen: NDArray[np.int64]) -> "Sample":
-        """The ads at these positions of `rows`, ascending."""
-        return dataclasses.replace(self, rows=self.rows[chosen])
-
     def split(self, share: float, seed: int) -> tuple["Sample", "Sample"]:
         """Cuts the sample in two at random, groups whole; the first gets `share` of the ads."""
         first, second = cut(self.groups[self.rows], round(share * len(self)), seed)
-        return self.subset(first), self.subset(second)
+        return (
+            dataclasses.replace(self, rows=self.rows[first]),
+            dataclasses.replace(self, rows=self.rows[second]),
+        )
 
     def take(self, rows: NDArray[np.int64]) -> Block:
         """Reads inputs, categories and weights of these ads of the part."""

@@ -6,12 +6,12 @@ next pool meanwhile.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from adcat.data.thread_map import map_ahead
 from adcat.errors import DivergedError
 from adcat.fusion.algorithm1 import SCHEDULES
 from adcat.fusion.networks import prepare
@@ -24,9 +24,6 @@ from adcat.progress import Task
 
 MEASURED_EPOCHS = 2  # the thesis draws its curves over the first two epochs (section 5.1)
 MEASUREMENTS = 25  # in each of them
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,10 +82,10 @@ def train(
             )
         top1 = history[-1].validation_top1
         if top1 > best[0]:
-            best = (top1, epoch, machine.weights())
+            best = (top1, epoch, machine.model.get_weights())
         goes_on = schedule.goes_on(top1)
         task.advance(1, f"validation top-1 {top1:.4f}, best {best[0]:.4f}")
-    machine.restore(best[2])
+    machine.model.set_weights(best[2])
     train_top1, _ = machine.measure(sample)
     return Trained(machine.model, history, best[1], epoch, train_top1, best[0])
 
@@ -128,9 +125,8 @@ class Machine:
         size = self._settings.batch_size
         total = -(-len(sample) // size)
         stops = sorted({self._step + -(-total * i // parts) for i in range(1, parts + 1)})
-        for pool in _one_ahead(
-            lambda rows: self._tensors(sample.pool(rows)), sample.shuffled(size, rng)
-        ):
+        pools = sample.shuffled(size, rng)
+        for pool in map_ahead(lambda rows: self._tensors(sample.pool(rows)), pools, ahead=1):
             batches, ads = pool[1].shape
             # The smaller batch at the end is not worth the time of compiling for its shape.
             run = self._steps if ads == size else self._steps_on_pool
@@ -148,14 +144,6 @@ class Machine:
         sums = [self._evaluate(*self._tensors(block)[:2]) for block in sample.blocks()]
         right, loss = np.sum([[float(value) for value in pair] for pair in sums], axis=0)
         return float(right / len(sample)), float(loss / len(sample))
-
-    def weights(self) -> list[np.ndarray]:
-        """A copy of the weights."""
-        return self.model.get_weights()
-
-    def restore(self, weights: list[np.ndarray]) -> None:
-        """Puts a copy of the weights back."""
-        self.model.set_weights(weights)
 
     def _tensors(self, block: Block) -> Any:
         inputs, labels, weights = block
@@ -191,15 +179,3 @@ class Machine:
         right = tf.equal(tf.argmax(logits, axis=-1, output_type=labels.dtype), labels)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         return tf.reduce_sum(tf.cast(right, tf.float32)), tf.reduce_sum(losses)
-
-
-def _one_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yields what `work` makes of the items; a thread makes the next one meanwhile."""
-    with ThreadPoolExecutor(1) as thread:
-        waiting = []
-        for item in items:
-            waiting.append(thread.submit(work, item))
-            if len(waiting) > 1:
-                yield waiting.pop(0).result()
-        for last in waiting:
-            yield last.result()

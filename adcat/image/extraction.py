@@ -56,8 +56,7 @@ def stream_features(
     Raises:
       BadInputError: a photo is missing or cannot be decoded.
     """
-    batches = run(extractor.forward, extractor.model.read, paths, batch_size)
-    return ((vectors, probs) for vectors, probs in batches)
+    return run(extractor.forward, extractor.model.read, paths, batch_size)  # pyright: ignore[reportReturnType]
 
 
 def run(

@@ -1,7 +1,7 @@
 """Photos with their categories, read when they are needed."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from adcat.data.images import Images, stream_batches
 from adcat.image.augmentation import augmented_crop
@@ -23,25 +23,20 @@ class LabelledImages:
 
 def augmented_images(images: LabelledImages, side: int, seed: int) -> Examples:
     """Photos in another random crop each epoch, for training."""
-
-    def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
-        def read(row: int) -> Images:
-            return augmented_crop(images.paths[row], side, (seed, epoch, row))
-
-        return ((batch,) for batch in stream_batches(read, batches))
-
-    return Examples(images.labels, stream)
+    return _read(
+        images, lambda row, epoch: augmented_crop(images.paths[row], side, (seed, epoch, row))
+    )
 
 
 def central_images(images: LabelledImages, model: ImageModel) -> Examples:
     """Photos as they are predicted from, for validation."""
+    return _read(images, lambda row, _: model.read(images.paths[row]))
+
+
+def _read(images: LabelledImages, read: Callable[[int, int], Images]) -> Examples:
+    """Photos that are read by row and epoch."""
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
-        del epoch  # there is one such crop
-
-        def read(row: int) -> Images:
-            return model.read(images.paths[row])
-
-        return ((batch,) for batch in stream_batches(read, batches))
+        return ((batch,) for batch in stream_batches(lambda row: read(row, epoch), batches))
 
     return Examples(images.labels, stream)

@@ -2,22 +2,18 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
-    from matplotlib.axes import Axes
-    from numpy.typing import NDArray
-import math
 from typing import TYPE_CHECKING
 
 from adcat.plotting.lettering import drawable, shortened
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 # Okabe and Ito's colours for all kinds of sight, but its yellow, which is lost on white; dark and
 # light ones by turns.

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adcat.plotting.lettering import FONT, drawable, shortened
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
-from adcat.plotting.lettering import FONT, drawable, shortened
 
 DOTS_PER_INCH = 120
 

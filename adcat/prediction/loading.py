@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from adcat.attention import attention_model as attention
 from adcat.data.table import parse_headers
-from adcat.errors import AGAIN, AdcatError, BadInputError, StaleArtifactError
-from adcat.evaluation.metrics import SelectionScore, ad_results, check_distributions
+from adcat.errors import AGAIN, BadInputError, StaleArtifactError
+from adcat.evaluation.metrics import ad_results, check_distributions
 from adcat.fusion import fused_model as fusion
 from adcat.image import classifier as images
 from adcat.image.extraction import extractor
@@ -40,36 +40,31 @@ from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import VALIDATION_PROBS
-from adcat.workspace.models import ModelProbs, all_models
+from adcat.workspace.models import ModelProbs, all_models, find_models, models_to_report
 
 
-def best_model(workspace: Workspace, progress: Progress) -> ModelProbs:
-    """The sound model with the highest selection score on the validation ads.
+def chosen_model(workspace: Workspace, name: str, progress: Progress) -> ModelProbs:
+    """The model of this name; without a name the best sound one on the validation ads.
 
     Raises:
-      MissingArtifactError: there is none yet.
+      BadInputError: there is no such model.
+      MissingArtifactError: there is no model yet.
       StaleArtifactError: every model is stale.
     """
-    models = all_models(workspace)
-    if not models:
-        workspace.features.check()  # raises
+    if name:
+        return find_models(workspace, [name])[0]
     labels = read_labels(workspace.split, "validation")
-    selection_scores: dict[str, SelectionScore] = {}
-    for model in models:
-        try:
-            model.artifact.check()
-        except AdcatError as error:
-            progress.say(f"warning: left out {model.name}: {error}")
-            continue
-        found = ad_results(model.probs("validation"), labels, model.path("validation"))
-        selection_scores[model.name] = found.selection_score(model.is_tuned_on_validation)
-    if not selection_scores:
-        models[0].artifact.check()  # raises
-    name = max(selection_scores, key=selection_scores.__getitem__)
+    scores = {
+        model: ad_results(
+            model.probs("validation"), labels, model.path("validation")
+        ).selection_score(model.is_tuned_on_validation)
+        for model in models_to_report(workspace, [], "validation", progress)
+    }
+    best = max(scores, key=scores.__getitem__)
     progress.say(
-        f"model {name}: the best on the validation ads, top-1 {selection_scores[name].top1:.2%}"
+        f"model {best.name}: the best on the validation ads, top-1 {scores[best].top1:.2%}"
     )
-    return next(model for model in models if model.name == name)
+    return best
 
 
 def load_rules(model: ModelProbs) -> tuple[Rule, dict[Availability, Rule]]:

@@ -58,7 +58,7 @@ def thesis_section(evaluation: Evaluation) -> Section:
         "differences are real?” says which ones are significant here."
     )
     shown = [Shown(table, EFFECTS, note)] if found else []
-    return Section("thesis", "Does it come out as in the thesis?", conclusion, shown)
+    return Section("thesis", "Are the effects of the thesis reproduced?", conclusion, shown)
 
 
 def effects(evaluation: Evaluation) -> list[Effect]:

@@ -143,8 +143,8 @@ def _curves(
     return Drawing(
         Chart([Panel(series)], "epochs", label),
         f"figure-{number}",
-        f"Figure {number}: {label} of {name} during training; training: mean since the point "
-        "before",
+        f"Figure {number}: {label} of {name} during training; training values are "
+        "means since the previous point",
         f"Line chart of {label} over epochs: {ends}.",
     )
 

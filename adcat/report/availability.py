@@ -34,7 +34,7 @@ def top1_by_availability(evaluation: Evaluation) -> Table:
     """Top-1 of every model, with a column for each availability."""
     availabilities = evaluation.ads_by_availability
     return Table(
-        f"Top-1 by what an ad has, {evaluation.part} part",
+        f"Top-1 by available modality, {evaluation.part} part",
         [
             Column("model"),
             *(
@@ -64,7 +64,7 @@ def kinds_table(evaluation: Evaluation) -> Table:
         for scores in [model.by_availability[availability]]
     ]
     return Table(
-        f"Models by what an ad has, {evaluation.part} part",
+        f"Models by available modality, {evaluation.part} part",
         [
             *(Column("ads with"), Column("ads", "{:,}"), Column("model")),
             *map(percent, ("top-1", "top-5", "mean recall", "mean precision")),

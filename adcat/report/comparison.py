@@ -92,7 +92,7 @@ def pairs_section(evaluation: Evaluation) -> Section:
         conclusion = (
             f"{differ:,} of {many(len(table.rows), 'pair')} of models differ by more than chance. "
             f"{name} is ahead of {behind:,} of {many(len(evaluation.models) - 1, 'other model')} "
-            "by more than chance; between models that do not differ so these ads cannot decide."
+            "by more than chance; the other pairs cannot be told apart on these ads."
         )
     else:
         conclusion = (
@@ -105,7 +105,10 @@ def pairs_section(evaluation: Evaluation) -> Section:
         "single planned comparison, as above, needs no correction."
     )
     return Section(
-        "differences", "Which differences are real?", conclusion, [Shown(table, "pairs", note)]
+        "differences",
+        "Which differences are significant?",
+        conclusion,
+        [Shown(table, "pairs", note)],
     )
 
 

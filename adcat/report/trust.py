@@ -149,7 +149,7 @@ def automation_table(evaluation: Evaluation) -> Table:
     return Table(
         f"Accepting confident predictions on the {evaluation.part} part",
         [
-            *(Column("model"), Column("wanted precision", "{:.0%}")),
+            *(Column("model"), Column("required precision", "{:.0%}")),
             *(Column("threshold"), percent("share accepted"), percent("precision")),
             Column("accepted errors per 1,000 ads", "{:.1f}"),
         ],

@@ -56,7 +56,7 @@ class FastTextSettings(NoiseSettings):
         "softmax", "Softmax, or one logistic regression per category against all others (ova)."
     )
     threads: int = option(
-        1, "Threads, 0 for all cores; results are repeatable with 1 only.", low=0, high=1024
+        1, "Threads, 0 for all cores; only 1 gives reproducible results.", low=0, high=1024
     )
     lr_update_rate: int = option(
         100, "Words between updates of the learning rate.", low=1, high=MAX_INT

@@ -75,9 +75,17 @@ def save(
 
 
 def files(folder: Path) -> list[str]:
-    """The names of the files that `load` needs."""
-    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    return [DESCRIPTION, *TEXT_MODELS[description["model"]].FILES]
+    """The names of the files that `load` needs.
+
+    Raises:
+      BadInputError: there is no text model.
+    """
+    with expecting(folder / DESCRIPTION, "text model of adcat"):
+        return [DESCRIPTION, *TEXT_MODELS[_description(folder)["model"]].FILES]
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
 
 
 def load(folder: Path, categories: Sequence[str] | None = None) -> TextModel:
@@ -92,7 +100,7 @@ def load(folder: Path, categories: Sequence[str] | None = None) -> TextModel:
         others, or its texts were prepared in an unknown way.
     """
     with expecting(folder / DESCRIPTION, "text model of adcat"):
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        description = _description(folder)
         module, count = TEXT_MODELS[description["model"]], len(description["categories"])
         if categories is not None and description["categories"] != list(categories):
             raise ValueError("its categories are not those of the split")
@@ -101,7 +109,7 @@ def load(folder: Path, categories: Sequence[str] | None = None) -> TextModel:
         model = module.load(folder, count)
         vectors, probs = model.features([""])  # fails where the files do not fit together
         if vectors.shape != (1, model.dimension) or probs.shape != (1, count):
-            raise ValueError(f"its answers are of shape {vectors.shape} and {probs.shape}")
+            raise ValueError(f"its predictions are of shape {vectors.shape} and {probs.shape}")
     return model
 
 
@@ -111,11 +119,10 @@ def cleaning_of(folder: Path) -> Cleaning:
     Raises:
       BadInputError: it wants its texts prepared in a way that this adcat cannot.
     """
-    path = folder / DESCRIPTION
-    if not path.exists():
+    if not (folder / DESCRIPTION).exists():
         return CLEANINGS[0]
-    with expecting(path, "text model of adcat"):
-        prepared = json.loads(path.read_text(encoding="utf-8"))["preprocessing"]
+    with expecting(folder / DESCRIPTION, "text model of adcat"):
+        prepared = _description(folder)["preprocessing"]
     for cleaning, description in PREPROCESSING.items():
         if prepared == description:
             return cleaning
