@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from handmade import Made
@@ -91,6 +92,22 @@ def test_every_model_gives_the_stored_probabilities_again(made, folder, model):
     expected = {"text": "text", "image": "image", "text-only": "text", "image-only": "image"}
     assert {prediction["modality"] for prediction in predictions} == {expected.get(model, "both")}
     assert not any(prediction["problems"] for prediction in predictions)
+
+
+@pytest.mark.parametrize("model", ["text", "product-max"])
+def test_photos_in_the_table_are_read_like_files(made, folder, tmp_path, model):
+    with (folder / "ads.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    inside = [{**row, "image": {"bytes": (folder / row["image"]).read_bytes()}} for row in rows]
+    inside[0] |= {"title": "", "description": ""}
+    inside[1]["image"] = {"bytes": b"no photo"}
+    pq.write_table(pa.Table.from_pylist(inside), tmp_path / "ads.parquet")
+    words = ("--model", model, "--top", ALL)
+    expected = predict(made, folder / "ads.csv", *words)
+    found = predict(made, tmp_path / "ads.parquet", *words)
+    np.testing.assert_allclose(probs_of(found[2:], made), probs_of(expected[2:], made), atol=1e-5)
+    assert found[0]["modality"] == "image"
+    assert found[1]["problems"] == ["image unreadable"] * (model != "text")
 
 
 @pytest.mark.parametrize("model", ["product-max", "concat", "text", "image"])

@@ -4,8 +4,10 @@ import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import app
 from adcat.data.rejections import REASONS, Reason
+from adcat.errors import StaleArtifactError
 from adcat.types import PARTS
 from adcat.workspace.ads import (
     image_paths,
@@ -505,6 +508,62 @@ def test_whole_ads_are_the_same_with_and_without_incomplete_ones(folder):
         split(folder, ADS, *options, workspace=name)
     without, kept = (ads(Workspace(folder.parent / name).split) for name in "ab")
     assert [{**ad, "modality": "both"} for ad in without] == kept
+
+
+def in_the_table(folder, *changes):
+    """The ads with their photos in a Parquet file, as data hubs publish them."""
+    photos = [{"bytes": (folder / ad[4]).read_bytes(), "path": ad[4]} for ad in ADS]
+    for row, photo in changes:
+        photos[row - 1]["bytes"] = photo
+    columns = {**dict(zip(COLUMNS, zip(*ADS, strict=True), strict=True)), "image": photos}
+    pq.write_table(pa.table(columns), folder / "ads.parquet")
+    return folder / "ads.parquet"
+
+
+def test_photos_in_the_table_become_part_of_the_split(folder):
+    files = ads(split(folder, ADS, workspace="files"))
+    table = in_the_table(folder)
+    for workspace in "ab":
+        assert run(folder, table, workspace=workspace).exit_code == 0
+    first, second = (Workspace(folder.parent / workspace).split for workspace in "ab")
+    assert first.manifest().digest == second.manifest().digest
+    assert ads(first) == [{**ad, "image": str(ad["row"])} for ad in files]
+    moved = Workspace(first.root.rename(folder.parent / "moved")).split
+    paths = [path for part in PARTS for path in image_paths(moved, part)]
+    names = [ad["id"].removeprefix("ad") for part in PARTS for ad in read_ads(moved, part, ["id"])]
+    for path, name in zip(paths, names, strict=True):
+        assert Path(path).read_bytes() == (folder / f"{name}.png").read_bytes()
+    Path(paths[0]).write_bytes(b"other")
+    with pytest.raises(
+        StaleArtifactError, match=r"1 changed since the split, such as 1; .* split ADS$"
+    ):
+        image_paths(moved, "test")
+
+
+def test_a_photo_in_the_table_can_be_missing_or_damaged(folder):
+    table = in_the_table(folder, (3, None), (5, b"no photo"), (6, b""))
+    assert run(folder, table).exit_code == 0
+    found = Workspace(folder.parent / "w").split
+    assert rejected(found) == [
+        (3, "ad2", "no image given"), (5, "ad4", "image unreadable"), (6, "ad5", "no image given"),
+    ]  # fmt: skip
+
+
+def test_categories_that_may_be_lists_are_told(folder):
+    names = ["Möbler|Rea", "Cyklar; Rea", "['a', 'b']", "Hus|Hem", "Böcker"]
+    rows = [(*ad[:3], names[i % 5], ad[4]) for i, ad in enumerate(ADS)]
+    told = run(folder, write(folder, rows)).stderr
+    assert (
+        "warning: categories that may be several in one: 'Möbler|Rea' (4), 'Cyklar; Rea' (4), "
+        "\"['a', 'b']\" (4); an ad has one here: leave one in each row\n"
+    ) in told
+
+
+def test_a_table_without_images_is_refused_with_what_to_type(folder):
+    table = write(folder, [ad[:4] for ad in ADS], header=COLUMNS[:4])
+    told = run(folder, table).stderr
+    assert "--column image=HEADER; to keep ads without: --keep-incomplete\n" in told
+    assert run(folder, table, "--keep-incomplete").exit_code == 0
 
 
 def test_spellings_of_a_category_are_told_and_joined(folder):

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory import allocated
 
+from adcat.data import parquet
 from adcat.data import table as input_table
 from adcat.data.table import COLUMNS, InputTable, parse_headers
 from adcat.errors import BadInputError
@@ -137,7 +138,8 @@ def test_nul_and_ten_megabytes_in_a_cell(tmp_path):
 
 
 def test_rows_are_numbered_across_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(input_table, "ROWS_PER_BATCH", 2)
+    for module in (input_table, parquet):
+        monkeypatch.setattr(module, "ROWS_PER_BATCH", 2)
     for name in ("a.csv", "a.jsonl", "a.parquet"):
         path = write_table(tmp_path / name, [(str(i), "t", "d", "c", "i") for i in range(5)])
         batches = list(InputTable(path).batches(Silent()))
@@ -329,6 +331,65 @@ def test_parquet_columns_that_are_no_text_are_refused(tmp_path, title, message):
     with pytest.raises(BadInputError, match=message) as error:
         read(tmp_path / "a.parquet")
     assert str(error.value).startswith(f"{tmp_path / 'a.parquet'}, column 'title': ")
+
+
+PHOTOS = [b"\xff\xd8 a", b"", None, b"GIF89a \xff"]
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        pa.array(PHOTOS, pa.binary()),
+        pa.array(PHOTOS, pa.large_binary()),
+        pa.array(
+            [None if photo is None else {"bytes": photo, "path": "a.jpg"} for photo in PHOTOS]
+        ),
+        pa.array(
+            [[{"bytes": photo, "path": None}, {"bytes": b"b", "path": ""}] for photo in PHOTOS]
+        ),
+    ],
+)
+def test_photos_in_the_table_are_named_by_their_rows(tmp_path, images):
+    columns = {**dict.fromkeys(COLUMNS[1:4], pa.array(["x"] * 4)), "image": images}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    rows = read(tmp_path / "a.parquet")
+    assert [(row["image"], row["photo"]) for row in rows] == [
+        *[("1", b"\xff\xd8 a"), ("", None), ("", None), ("4", b"GIF89a \xff")],
+    ]
+
+
+def test_few_photos_of_a_table_are_held_at_a_time(tmp_path):
+    pq.write_table(
+        pa.table({"title": ["x"] * 150, "category": ["x"] * 150, "image": [b"\xff"] * 150}),
+        tmp_path / "a.parquet",
+    )
+    batches = InputTable(tmp_path / "a.parquet", needed=["category"]).batches(Silent())
+    assert [batch.num_rows for batch in batches] == [64, 64, 22]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_of_a_list_of_images_the_first_is_taken_and_of_categories_the_only_one(tmp_path, name):
+    def written(*categories):
+        images = [["a.jpg", "b.jpg"], [], None]
+        ads = [
+            {"id": "1", "title": "t", "description": "d", "category": category, "image": image}
+            for category, image in zip(categories, images, strict=True)
+        ]
+        path = tmp_path / name
+        if name == "a.jsonl":
+            return write(path, "".join(json.dumps(ad) + "\n" for ad in ads))
+        pq.write_table(pa.Table.from_pylist(ads), path)
+        return path
+
+    rows = read(written(["Möbler"], ["Cyklar"], []))
+    assert [row["category"] for row in rows] == ["Möbler", "Cyklar", ""]
+    assert [row["image"] for row in rows] == ["a.jpg", "", ""]
+    assert not any(row["malformed"] for row in rows)
+    path = written(["Möbler"], ["Cyklar", "Rea"], [])
+    told = r"an ad has several categories, \['Cyklar', 'Rea'\]; expected one in each row$"
+    with pytest.raises(BadInputError, match=told):
+        read(path)
+    assert [row["category"] for row in read(path, needed=())] == ["Möbler", "Cyklar", ""]
 
 
 # Laws

@@ -27,7 +27,7 @@ from adcat.workspace.ads import CATEGORIES
 from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, GROUP, ads_schema
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
-from adcat.workspace.photos import remember
+from adcat.workspace.photos import PHOTOS, remember
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,9 +132,10 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     # Under the digest stands what was read; where it lay is only recorded.
     portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
     with workspace.split.write(portable) as staging:
-        rows = read_rows(table, staging.checkpoints / "rows.arrow", progress)
-        check, separator = settings.image_check, settings.image_separator
-        found = validate_rows(rows, keep, ImageVerification(images, check, progress, separator))
+        rows = read_rows(table, staging.checkpoints, staging.folder / PHOTOS, progress)
+        where, check = rows.photos or images, settings.image_check
+        verification = ImageVerification(where, check, progress, settings.image_separator)
+        found = validate_rows(rows, keep, verification)
         category, merge = rows.category, settings.merge_spellings
         category = checked_spellings(category, found.rejections, merge, progress)
         rows = dataclasses.replace(rows, category=category)

@@ -7,7 +7,7 @@ import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Images: TypeAlias = NDArray[np.float32]  # [n, height, width, 3] or one of them, in [-1, 1]
+ImageFile: TypeAlias = Path | str | IO[bytes]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 # What cameras and sites write. Pillow would try far more: an EPS, whatever its name, starts
 # Ghostscript, a WMF reads the system's fonts.
@@ -40,14 +41,14 @@ UPRIGHT = {  # value of EXIF's orientation -> what puts the image upright
 class UnreadableImageError(BadInputError):
     """A file is not a photo, or is damaged."""
 
-    def __init__(self, path: Path | str, problem: str) -> None:
+    def __init__(self, path: ImageFile, problem: str) -> None:
         """Keeps what is wrong with the file, without its name."""
         super().__init__(f"{path} is not a readable photo: {problem}")
         self.problem = problem
 
 
 @contextlib.contextmanager
-def opened(path: Path | str) -> "Iterator[Image]":
+def opened(path: ImageFile) -> "Iterator[Image]":
     """Opens an image file of which only the first bytes are read yet.
 
     Raises:
@@ -68,7 +69,7 @@ def _check_pixels(image: "Image", most: int) -> None:
         raise OSError(f"{image.width} x {image.height} pixels are too many")
 
 
-def open_image(path: Path | str, side: int = 0) -> "Image":
+def open_image(path: ImageFile, side: int = 0) -> "Image":
     """Decodes a photo as people see it: RGB, upright, its first frame, on white if transparent.
 
     Args:
@@ -119,7 +120,7 @@ def _on_white(image: "Image") -> "Image":
     return image.convert("RGB")
 
 
-def central_crop(path: Path | str, side: int, fraction: float) -> Images:
+def central_crop(path: ImageFile, side: int, fraction: float) -> Images:
     """Reads a photo as it is predicted from: its central part, resized: [side, side, 3].
 
     TF-Slim's preprocessing at test time; the thesis does not state its own.

@@ -14,12 +14,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from adcat.errors import BadInputError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MORE_LINES = 100  # that a row with escaped quotes may span
 OTHER_DELIMITERS = ",;\t|"
@@ -187,26 +184,10 @@ def same_header(one: str, other: str) -> bool:
     return one.strip().casefold() == other.strip().casefold()
 
 
-def json_value(ad: Mapping[str, Any], names: Iterable[str]) -> str | None:
-    """The value that an object has under the first of some keys that it has, as text."""
+def json_value(ad: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """The value that an object has under the first of some keys that it has, else None."""
     for name in names:
         keys = [name] if name in ad else [key for key in ad if same_header(key, name)]
         if len(keys) == 1:
-            return json_text(ad[keys[0]])
-    return ""
-
-
-def arrow_text(values: "pa.Array") -> "pa.Array":
-    """Values as text: a missing one is empty, a whole number has no point."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    text = values.cast(pa.string())
-    if pa.types.is_floating(values.type):  # whole numbers that shared a column with a missing one
-        text = pc.if_else(pc.is_nan(values), "", text)  # pyright: ignore[reportAttributeAccessIssue]
-        text = pc.replace_substring_regex(text, r"\.0$", "")  # pyright: ignore[reportAttributeAccessIssue]
-    text = text.fill_null("")
-    text.validate(full=True)  # Arrow reads text that is not UTF-8 without a word
-    return text
+            return ad[keys[0]]
+    return None

@@ -5,6 +5,7 @@ themselves wait in a file.
 """
 
 import dataclasses
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from adcat.data.duplicates import NO_KEY, is_repeated
 from adcat.data.image_verification import ImageVerification
+from adcat.data.parquet import PHOTO, ROWS_PER_BATCH
 from adcat.data.rejections import REASONS, Reason, Rejections
 from adcat.data.similar_images import Pairs
 from adcat.data.table import InputTable, schema
@@ -55,27 +57,54 @@ class Rows:
     category: Codes
     image: Codes
     text: Codes  # digests of the cleaned text
+    photos: Path | None  # the folder of those that lie in the table
 
 
-def read_rows(table: InputTable, file: Path, progress: Progress) -> Rows:
-    """Reads the table once, into the file and into what decides about its rows.
+def read_rows(table: InputTable, folder: Path, photos: Path, progress: Progress) -> Rows:
+    """Reads the table once, into a file of the folder and into what decides about its rows.
+
+    Photos that lie in the table itself are written to the folder `photos`, else there is none.
 
     Raises:
       BadInputError: it is not a table of ads.
     """
     import pyarrow as pa
 
-    malformed: list[pa.Array] = []
+    file, malformed = folder / "rows.arrow", list[pa.Array]()
     columns: dict[str, list[pa.Array]] = {"id": [], "category": [], "image": [], "text": []}
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema()) as writer:
-        for batch in table.batches(progress):
-            writer.write_batch(batch)
+        for batch in _without_photos(table.batches(progress), photos):
+            writer.write_batch(batch.select(schema().names))
             malformed.append(batch["malformed"])
             columns["text"].append(_text_digests(batch))
             for name in ("id", "category", "image"):
                 columns[name].append(batch[name])
     codes = {name: _encode(chunks) for name, chunks in columns.items()}
-    return Rows(file, pa.chunked_array(malformed).to_numpy(), **codes)
+    found = photos if photos.exists() else None
+    return Rows(file, pa.chunked_array(malformed).to_numpy(), **codes, photos=found)
+
+
+def _without_photos(
+    batches: Iterable["pa.RecordBatch"], folder: Path
+) -> Iterator["pa.RecordBatch"]:
+    """Moves the photos that lie in a table into the folder; batches grow as there is room then."""
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        if PHOTO not in batch.schema.names:
+            yield batch
+            continue
+        folder.mkdir(exist_ok=True)
+        for name, photo in zip(batch["image"].to_pylist(), batch[PHOTO], strict=True):
+            if name:
+                (folder / name).write_bytes(photo.as_buffer())
+        held.append(batch.drop_columns([PHOTO]))
+        if sum(map(len, held)) >= ROWS_PER_BATCH:
+            yield pa.concat_batches(held)
+            held.clear()
+    if held:
+        yield pa.concat_batches(held)
 
 
 def _text_digests(batch: "pa.RecordBatch") -> "pa.Array":

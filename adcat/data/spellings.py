@@ -1,7 +1,9 @@
 """Names of categories that may be another spelling of one, or that stand for a missing value."""
 
 import html
+import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -28,7 +30,10 @@ def merged(names: Sequence[str], counts: NDArray[np.integer]) -> NDArray[np.int6
 
 
 def doubts(names: Sequence[str], counts: NDArray[np.integer]) -> Iterator[str]:
-    """A sentence for names that stand for a missing value, one for names spelt in several ways."""
+    """A sentence for names that stand for a missing value, one for names spelt in several ways.
+
+    And one for names that look like lists.
+    """
     groups = _spellings(names)
     missing = [position for name in MISSING for position in groups.get(name, [])]
     if missing:
@@ -38,6 +43,25 @@ def doubts(names: Sequence[str], counts: NDArray[np.integer]) -> Iterator[str]:
         found = "; ".join(_counted(names, counts, positions) for positions in several[:10])
         more = f" and {len(several) - 10:,} more" if len(several) > 10 else ""
         yield f"categories spelt in several ways: {found}{more}; to join them: --merge-spellings"
+    lists = _lists(names)
+    if lists:
+        more = f" and {len(lists) - 10:,} more" if len(lists) > 10 else ""
+        yield (
+            f"categories that may be several in one: {_counted(names, counts, lists[:10])}{more}; "
+            "an ad has one here: leave one in each row"
+        )
+
+
+def _lists(names: Sequence[str]) -> list[int]:
+    """Indices of names such as `['a', 'b']`, or `a|b` and `a;b` that share a part with another."""
+    parts = [{part.strip() for part in re.split("[|;]", name)} for name in names]
+    shared = Counter(part for of_name in parts for part in of_name)
+    return [
+        position
+        for position, name in enumerate(names)
+        if re.fullmatch(r"\[.*,.*\]", name)
+        or (len(parts[position]) > 1 and any(shared[part] > 1 for part in parts[position]))
+    ]
 
 
 def _spellings(names: Sequence[str]) -> dict[str, list[int]]:

@@ -6,11 +6,18 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from adcat.data.parquet import (
+    LISTS,
+    PHOTO,
+    ROWS_PER_BATCH,
+    parquet_batches,
+    several_categories,
+)
 from adcat.data.records import (
-    arrow_text,
     best_delimiter,
     decoded_lines,
     json_objects,
+    json_text,
     json_value,
     same_header,
     split_rows,
@@ -31,7 +38,6 @@ CONVERSIONS = {
     ".json": "is JSON; expected one object on a line, as of: jq -c '.[]' ads.json > ads.jsonl",
 }
 CONTENT = ("title", "description", "image")  # of which a table has one at least
-ROWS_PER_BATCH = 8192
 CHARACTERS_PER_BATCH = 1 << 25
 FOREIGN = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "a zip archive", b"PAR1": "Parquet"}
 
@@ -52,11 +58,11 @@ class InputTable:
         """Streams the rows in their order; none is left out.
 
         A batch has the columns `row` (int64, the data row counted from 1), `malformed` (bool) and
-        those of `COLUMNS` (strings; empty for a missing value). Ids, categories and images
-        come without surrounding blanks, categories in Unicode's form NFC; a table without ids has
-        the numbers of its rows for them. Of a malformed row (a
-        wrong number of fields, a broken quotation, no JSON object) only the id is given, if it can
-        be told.
+        those of `COLUMNS` (strings; empty for a missing value). Ids, categories and images come
+        without surrounding blanks, categories in Unicode's form NFC; a table without ids has the
+        numbers of its rows for them. Of a malformed row (a wrong number of fields, a broken
+        quotation, no JSON object) only the id is given, if it can be told. Photos that lie in the
+        table itself are one more column, `photo` (binary), and `image` is the row's number then.
 
         Raises:
           BadInputError: the file is not such a table, lacks a column or has no rows.
@@ -69,6 +75,20 @@ class InputTable:
             rows += batch.num_rows
         if not rows:
             raise BadInputError(f"{self.path} has no rows; expected one for each ad")
+
+    def values(self, ad: Mapping[str, Any]) -> list[str | None]:
+        """The values of a JSON object by `COLUMNS`, None for one that is no text; of images one.
+
+        Raises:
+          BadInputError: it has several categories, and needs one.
+        """
+        values = {column: json_value(ad, self.names(column)) for column in COLUMNS}
+        for column in LISTS:
+            if isinstance(found := values[column], list):
+                if len(found) > 1 and column == "category" and column in self.needed:
+                    raise BadInputError(f"{self.path}: {several_categories(found)}")
+                values[column] = found[0] if found else None
+        return list(map(json_text, values.values()))
 
     def header(self, column: str) -> str:
         """The header that a column has in this table."""
@@ -112,9 +132,11 @@ class InputTable:
             if len(fitting) == 1:
                 return fitting[0]
             if fitting or column in self.needed:
+                may_lack = column in CONTENT[1:] and not (fitting or column in self.headers)
                 raise BadInputError(
                     f"{self.path} has {'two columns' if fitting else 'no column'} {name!r}; "
                     f"found: {found}\nname the column to read: --column {column}=HEADER"
+                    f"{'; to keep ads without: --keep-incomplete' * may_lack}"
                 )
         return None
 
@@ -168,8 +190,12 @@ def _tidied(before: int, batch: "pa.RecordBatch") -> "pa.RecordBatch":
     import pyarrow.compute as pc
 
     rows = pa.array(range(before + 1, before + 1 + batch.num_rows), pa.int64())
-    columns = {name: batch[name] for name in batch.schema.names}
-    columns["id"] = pc.coalesce(columns["id"], rows.cast(pa.string()))  # pyright: ignore[reportAttributeAccessIssue]
+    numbers, nothing = rows.cast(pa.string()), pa.repeat("", batch.num_rows)
+    columns = {"malformed": pa.repeat(False, batch.num_rows), **dict.fromkeys(COLUMNS, nothing)}
+    columns |= {"id": numbers, **{name: batch[name] for name in batch.schema.names}}
+    columns["id"] = pc.coalesce(columns["id"], numbers)  # pyright: ignore[reportAttributeAccessIssue]
+    if PHOTO in columns:
+        columns["image"] = pc.if_else(columns[PHOTO].is_valid(), numbers, "")  # pyright: ignore[reportAttributeAccessIssue]
     for name in ("id", "category", "image"):
         columns[name] = pc.utf8_trim_whitespace(columns[name])  # pyright: ignore[reportAttributeAccessIssue]
     columns["category"] = pc.utf8_normalize(columns["category"], "NFC")  # pyright: ignore[reportAttributeAccessIssue]
@@ -212,13 +238,12 @@ def _csv_records(table: InputTable, lines: Iterator[str], progress: Progress) ->
 
 
 def _json_records(table: InputTable, lines: Iterator[str], progress: Progress) -> Iterator[Record]:
-    names = [table.names(column) for column in COLUMNS]
     seen: dict[str, None] = {}
     for ad in json_objects(lines):
-        found = [json_value(ad, named) for named in names]
+        found = table.values(ad)
         values: list[str | None] = [value or "" for value in found]
         seen.update(dict.fromkeys(ad))
-        if seen and not any(same_header(key, name) for key in seen for name in names[0]):
+        if seen and not any(same_header(key, name) for key in seen for name in table.names("id")):
             values = [None, *values[1:]]
         yield not ad or None in found, values
     if not seen:
@@ -251,39 +276,8 @@ def _batch(records: Sequence[Record]) -> "pa.RecordBatch":
 
 
 def _parquet_batches(table: InputTable, progress: Progress) -> Iterator["pa.RecordBatch"]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    def columns_in(headers: Sequence[str]) -> dict[str, str]:
+        by_column = zip(COLUMNS, table.positions(headers, progress), strict=True)
+        return {column: headers[position] for column, position in by_column if position is not None}
 
-    try:
-        with (
-            pq.ParquetFile(table.path) as file,
-            progress.task(f"reading {table.path.name}", file.metadata.num_rows, "rows") as task,
-        ):
-            headers = file.schema_arrow.names
-            positions = table.positions(headers, progress)
-            by_column = zip(COLUMNS, positions, strict=True)
-            present_as = {column: headers[i] for column, i in by_column if i is not None}
-            for batch in file.iter_batches(
-                ROWS_PER_BATCH, columns=list(dict.fromkeys(present_as.values()))
-            ):
-                yield _parquet_batch(present_as, batch)
-                task.advance(batch.num_rows)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        mark = "," if str(error).startswith("column ") else ":"
-        raise BadInputError(f"{table.path}{mark} {error}") from None
-
-
-def _parquet_batch(headers: Mapping[str, str], batch: "pa.RecordBatch") -> "pa.RecordBatch":
-    import pyarrow as pa
-
-    rows = batch.num_rows
-    columns: dict[str, Any] = {"malformed": pa.array([False] * rows, pa.bool_())}
-    for column in COLUMNS:
-        if column not in headers:
-            columns[column] = pa.array([None if column == "id" else ""] * rows, pa.string())
-            continue
-        try:
-            columns[column] = arrow_text(batch[headers[column]])
-        except pa.ArrowException as error:
-            raise pa.ArrowInvalid(f"column {headers[column]!r}: {error}") from None
-    return pa.RecordBatch.from_pydict(columns)
+    return parquet_batches(table.path, columns_in, "category" in table.needed, progress)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adcat.data.images import Images, central_crop
+from adcat.data.images import ImageFile, Images, central_crop
 from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.files import write_json
 from adcat.image import inception
@@ -49,7 +49,7 @@ class ImageModel:
         """The length of an image vector."""
         return self.network.get_layer(inception.VECTORS).output.shape[-1]
 
-    def read(self, path: Path | str) -> Images:
+    def read(self, path: ImageFile) -> Images:
         """Reads a photo as the network expects it: [side, side, 3]."""
         return central_crop(path, self.side, self.central_fraction)
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from adcat.data.records import json_objects, json_value
-from adcat.data.table import COLUMNS, InputTable
+from adcat.data.parquet import PHOTO
+from adcat.data.records import json_objects
+from adcat.data.table import InputTable
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import BadInputError
 from adcat.progress import Progress
@@ -29,6 +30,7 @@ class Ad:
     text: str  # cleaned as in training; empty where there is none
     image: str  # the name of the photo's file; empty where there is none
     is_malformed: bool = False
+    photo: bytes | None = None  # where it came with the ad, not as a file
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,10 +70,9 @@ def table_ads(
 
 
 def _batch_ads(batch: "pa.RecordBatch", cleaning: Cleaning) -> Iterator[Ad]:
-    columns = ("row", "malformed", "id", "title", "description", "image")
-    for values in zip(*(batch[name].to_pylist() for name in columns), strict=True):
-        row, malformed, id, title, description, image = values
-        yield Ad(row, id, clean(title, description, cleaning), image, malformed)
+    for row in batch.to_pylist():
+        text = clean(row["title"], row["description"], cleaning)
+        yield Ad(row["row"], row["id"], text, row["image"], row["malformed"], row.get(PHOTO))
 
 
 def arriving_ads(
@@ -121,7 +122,7 @@ def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
 
 
 def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable, cleaning: Cleaning) -> Ad:
-    values = [json_value(ad, table.names(column)) for column in COLUMNS]
+    values = table.values(ad)
     id, title, description, _, image = (value or "" for value in values)
     if not ad or None in values:
         return Ad(row, id.strip(), "", "", is_malformed=True)

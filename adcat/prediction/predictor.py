@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -117,7 +118,7 @@ class Predictor:
         weight = -(-BATCH // share)  # of a photo, in texts
 
         def weigh(ad: Ad) -> int:
-            return weight if ad.image and self._looks_at(ad) else 1
+            return weight if ad.photo or (ad.image and self._looks_at(ad)) else 1
 
         batches = (batch for some in ads for batch in in_batches(some, BATCH, weigh))
         see = functools.partial(self._see, folder=images, separator=separator)
@@ -142,7 +143,8 @@ class Predictor:
         problems = [] if ad.text or "text" not in self.model.modalities else [Reason.EMPTY_TEXT]
         image = None
         if self._looks_at(ad):
-            found = [self._photo(name, images) for name in names_in(ad.image, separator)]
+            given = [ad.photo] if ad.photo else names_in(ad.image, separator)
+            found = [self._photo(image, images) for image in given]
             image = next((one for one in found if not isinstance(one, Reason)), found[0])
         if isinstance(image, Reason):
             return Seen(ad, None, [*problems, image])
@@ -152,11 +154,11 @@ class Predictor:
         """Whether an ad's photo is needed."""
         return "image" in (self.modalities if not ad.text else self.model.modalities)
 
-    def _photo(self, image: str, images: Path) -> Images | Reason:
+    def _photo(self, image: str | bytes, images: Path) -> Images | Reason:
         """Decodes an image as for extraction; returns the reason where that fails."""
         if not image:
             return Reason.NO_IMAGE
-        path = locate(images, image)
+        path = BytesIO(image) if isinstance(image, bytes) else locate(images, image)
         if isinstance(path, Reason):
             return path
         model = self.image()  # outside the block: a broken model is not a broken photo

@@ -18,6 +18,8 @@ from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, stream_ads
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.manifest import MANIFEST
 
+PHOTOS = ".photos"  # those of the table itself; hidden, since `ads.parquet` has their digests
+
 Change: TypeAlias = Literal["changed", "gone"]
 Changes: TypeAlias = Mapping[str, Change]  # by the images' names in the table
 
@@ -29,7 +31,8 @@ def images_folder(split: Artifact) -> Path:
       BadInputError: the manifest does not say.
     """
     with expecting(split / MANIFEST, "manifest that names the images' folder"):
-        return Path(split.manifest().record["images"])
+        folder = Path(split.manifest().record["images"])
+    return split / PHOTOS if (split / PHOTOS).is_dir() else folder
 
 
 def check_photos(split: Artifact) -> None:

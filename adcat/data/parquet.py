@@ -1,0 +1,138 @@
+"""Reads a table of ads from a Parquet file: its columns as text, the photos in it as bytes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcat.errors import BadInputError
+from adcat.progress import Progress
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LISTS = ("category", "image")  # columns that may hold lists
+PHOTO = "photo"  # the column of photos, where `image` holds these and not their names
+ROWS_PER_BATCH = 8192
+PHOTOS_PER_BATCH = 64
+BUFFER = 1 << 20  # bytes of a column that are read ahead, however large its row groups are
+
+
+def several_categories(values: Sequence[Any]) -> str:
+    """What is wrong with an ad that has these."""
+    return f"an ad has several categories, {values}; expected one in each row"
+
+
+def parquet_batches(
+    path: Path,
+    columns_in: Callable[[Sequence[str]], Mapping[str, str]],
+    is_labelled: bool,
+    progress: Progress,
+) -> Iterator["pa.RecordBatch"]:
+    """Streams the columns that are there; of a list the first value.
+
+    Photos that lie in the table, as binary values or as data hubs write them ({bytes, path}), come
+    in the column `photo` instead of `image`, null where there is none.
+
+    Args:
+      path: the file.
+      columns_in: gives the header of each column for the file's headers.
+      is_labelled: whether each ad must have one category.
+      progress: counts the rows.
+
+    Raises:
+      BadInputError: it is no such file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with (
+            pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False) as file,
+            progress.task(f"reading {path.name}", file.metadata.num_rows, "rows") as task,
+        ):
+            schema = file.schema_arrow
+            headers = columns_in(schema.names)
+            has_photos = "image" in headers and _photo_of(schema.field(headers["image"]).type)
+            for batch in file.iter_batches(
+                PHOTOS_PER_BATCH if has_photos else ROWS_PER_BATCH,
+                columns=list(dict.fromkeys(headers.values())),
+            ):
+                yield _read(headers, batch, is_labelled)
+                task.advance(batch.num_rows)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        mark = "," if str(error).startswith("column ") else ":"
+        raise BadInputError(f"{path}{mark} {error}") from None
+
+
+def _read(
+    headers: Mapping[str, str], batch: "pa.RecordBatch", is_labelled: bool
+) -> "pa.RecordBatch":
+    import pyarrow as pa
+
+    columns: dict[str, pa.Array] = {}
+    for column, header in headers.items():
+        values = batch[header]
+        try:
+            if column in LISTS:
+                values = _first(values, column == "category" and is_labelled)
+            photo = _photo_of(values.type) if column == "image" else None
+            columns[PHOTO if photo else column] = photo(values) if photo else _text(values)
+        except pa.ArrowException as error:
+            raise pa.ArrowInvalid(f"column {header!r}: {error}") from None
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _is_list(kind: "pa.DataType") -> bool:
+    from pyarrow import types
+
+    return types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+
+
+def _first(values: "pa.Array", is_only: bool) -> "pa.Array":
+    """The first value of each list, null where it is empty; other values as they are.
+
+    Raises:
+      ArrowInvalid: it should be the only one and is not.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not _is_list(values.type):
+        return values
+    several = values.filter(pc.greater(pc.list_value_length(values), 1))
+    if is_only and len(several):
+        raise pa.ArrowInvalid(several_categories(several[0].as_py()))
+    return pc.list_slice(values, 0, 1, return_fixed_size_list=True).values
+
+
+def _photo_of(kind: "pa.DataType") -> "Callable[[pa.Array], pa.Array] | None":
+    """What gives the bytes of photos in a column of this type; nothing where it has none."""
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    def stored(values: "pa.Array") -> "pa.Array":
+        return pc.if_else(pc.greater(pc.binary_length(values), 0), values, None)
+
+    if _is_list(kind):
+        kind = kind.value_type
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return stored
+    if types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        return lambda values: stored(pc.struct_field(values, "bytes"))
+    return None
+
+
+def _text(values: "pa.Array") -> "pa.Array":
+    """Values as text: a missing one is empty, a whole number has no point."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    text = values.cast(pa.string())
+    if pa.types.is_floating(values.type):  # whole numbers that shared a column with a missing one
+        text = pc.if_else(pc.is_nan(values), "", text)  # pyright: ignore[reportAttributeAccessIssue]
+        text = pc.replace_substring_regex(text, r"\.0$", "")  # pyright: ignore[reportAttributeAccessIssue]
+    text = text.fill_null("")
+    text.validate(full=True)  # Arrow reads text that is not UTF-8 without a word
+    return text
