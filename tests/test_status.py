@@ -278,13 +278,6 @@ def test_a_model_with_a_name_of_its_own_is_made_again_under_that(workspace, name
     assert look(workspace)["next"] == f"adcat -w {workspace.root} {command}"
 
 
-def test_a_model_of_attention_called_like_the_first_policy_is_no_obstacle(workspace):
-    shutil.rmtree(workspace.fused("max").path)
-    with workspace.attention("product-max").write(Choice(), [workspace.features]):
-        pass
-    assert "fuse/product-max" not in states(workspace)
-
-
 def test_a_copy_without_its_cache_is_sound(workspace, tmp_path):
     copy = Workspace(tmp_path / "copy")
     shutil.copytree(workspace.root, copy.root, ignore=shutil.ignore_patterns(".cache", ".partial"))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adcat.errors import AdcatError, BadInputError
+from adcat.errors import AdcatError
 from adcat.progress import Progress, Silent
 from adcat.settings import option
 from adcat.tables import Column, Report, Table
@@ -58,9 +58,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     needless = _needless(workspace)
     artifacts = [artifact for artifact in workspace.artifacts() if artifact not in needless]
     if not workspace.variants("fuse"):
-        with contextlib.suppress(BadInputError):  # the name is taken by `attend`
-            fused = workspace.fused(FIRST_POLICY)
-            artifacts.insert(artifacts.index(workspace.features) + 1, fused)
+        artifacts.insert(artifacts.index(workspace.features) + 1, workspace.fused(FIRST_POLICY))
     known: dict[str, Finding] = {}
     listener = progress if settings.verify else Silent()  # otherwise it is done at once
     with listener.task("checking artifacts", len(artifacts), "artifacts") as task:
