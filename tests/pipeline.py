@@ -70,7 +70,8 @@ def make_workspace(folder, *policies, ads=None, options=()):
     """A workspace of the ads in `folder/ads.csv`, 60 that are drawn if none are given."""
     workspace = Workspace(folder / "w")
     write_table(folder / "ads.csv", ads or draw_ads(folder))
-    adcat(workspace, "split", folder / "ads.csv", "--validation", 0.4, "--test", 0.3, *options)
+    parts = ("--validation", 0.4, "--test", 0.3, "--exact")
+    adcat(workspace, "split", folder / "ads.csv", *parts, *options)
     adcat(workspace, "train-text", "--epochs", 30, "--dim", 8)
     with workspace.image_model.write(Made(), [workspace.split]) as staging:
         classifier.save(small_image_model(len(read_categories(workspace.split))), staging.folder)

@@ -57,7 +57,7 @@ REFUSED = [  # exit 1, and the whole message
     (["split", "{folder}/ads.csv", "--images", "{folder}/0.png"], "{folder}/0.png is not a folder; name the images folder: --images DIR"),
     (["split", "{folder}/ads.csv", "--min-ads", "9"], "{folder}/ads.csv leaves 0 ads of 0 categories []; expected at least two categories\nrejected: 10 category with too few ads\nrow 1: category with too few ads 'Möbler'; all of them: {root}/rejected.csv"),
     (["split", "{folder}/ads.csv", "--min-ads", "9" * 30], "{folder}/ads.csv leaves 0 ads of 0 categories []; expected at least two categories\nrejected: 10 category with too few ads\nrow 1: category with too few ads 'Möbler'; all of them: {root}/rejected.csv"),
-    (["split", "{folder}/ads.csv", "--test", "0.0001"], "the test part would have no ad: 10 ads, in 10 groups of duplicates, are too few for --test 0.0001 and --validation 0.1"),
+    (["split", "{folder}/ads.csv", "--exact", "--test", "0.0001"], "the test part would have no ad: 10 ads, in 10 groups of duplicates, are too few for --test 0.0001 and --validation 0.1"),
     (["split", "a" * 5000 + ".csv"], "a" * 5000 + ".csv: File name too long"),
     (["train-text", "--model", "cnn", "--cnn-widths", "3,x"], "--cnn-widths '3,x': expected numbers from 1 to 100 such as 3,4,5"),
     (["train-text", "--minn", "5", "--maxn", "3"], "--minn 5 is above --maxn 3; for no n-grams: --maxn 0"),

@@ -55,16 +55,17 @@ def write(folder, rows, name="ads.csv", header=COLUMNS):
     return folder / name
 
 
-def run(folder, *options, workspace="w"):
+def run(folder, *options, workspace="w", exact=True):
     where = folder.parent / workspace
-    result = CliRunner().invoke(app, ["-w", str(where), "split", *map(str, options)])
+    words = ["-w", str(where), "split", *map(str, options), *(["--exact"] if exact else [])]
+    result = CliRunner().invoke(app, words)
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
 
 
-def split(folder, rows, *options, workspace="w"):
+def split(folder, rows, *options, workspace="w", exact=True):
     """Runs split and returns its artifact."""
-    result = run(folder, write(folder, rows), *options, workspace=workspace)
+    result = run(folder, write(folder, rows), *options, workspace=workspace, exact=exact)
     assert result.exit_code == 0, result.output
     return Workspace(folder.parent / workspace).split
 
@@ -360,6 +361,35 @@ def test_without_reading_images_only_texts_tell_duplicates(folder):
         assert ad["image_digest"] == f"{photo.st_size}-{photo.st_mtime_ns}"
 
 
+# A table that grows
+
+MANY = [(f"ad{i}", f"Soffa {i}", "", "Möbler" if i % 2 else "Cyklar", "0.png") for i in range(300)]
+
+
+def test_new_ads_move_no_old_ones(folder):
+    """Wherever they stand; a new duplicate goes where the old one is, in every seed's draw."""
+    for seed in range(3):
+        options = ("--image-check", "none", "--seed", seed)
+        before = parts(split(folder, MANY, *options, exact=False))
+        assert set(before.values()) == set(PARTS)
+        again = ("again", *MANY[7][1:])
+        new = [(f"new{i}", f"Bord {i}", "", "Bord", "0.png") for i in range(20)]
+        rows = [*new[:9], *MANY[:200], *new[9:], *MANY[200:], again]
+        after = parts(split(folder, rows, *options, exact=False))
+        assert {id_: after[id_] for id_ in before} == before
+        assert after["again"] == before["ad7"]
+        rest = parts(split(folder, MANY[50:], *options, exact=False))  # as others are sold
+        assert rest == {id_: before[id_] for id_ in rest}
+
+
+def test_too_few_ads_for_a_draw_by_ids_are_told(folder):
+    result = run(folder, write(folder, ADS[10:14]), exact=False)
+    assert result.exit_code == 1
+    assert "part would have no ad: 4 ads, in 4 groups of duplicates, are too few; for exact" in (
+        result.stderr
+    )
+
+
 # Options
 
 
@@ -391,7 +421,10 @@ def test_the_preset_is_the_thesis_split(folder):
     settings = artifact.manifest().settings
     assert settings["duplicates"] == "ignore"
     assert (settings["test"], settings["validation"], settings["seed"]) == (0.2, 0.1, 3)
+    assert settings["exact"]
     assert not settings["stratify"]
+    again = split(folder, duplicated(folder), "--preset", "thesis", "--seed", 3, exact=False)
+    assert again.check().digest == artifact.check().digest
 
 
 # Reproducibility

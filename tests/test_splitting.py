@@ -21,6 +21,8 @@ from adcat.data.splitting import (
     class_counts,
     cut,
     draw_parts,
+    hashed_numbers,
+    hashed_parts,
     is_rare,
 )
 from adcat.errors import BadInputError
@@ -132,6 +134,72 @@ def test_groups_larger_than_a_part_come_as_near_as_they_can():
 def test_an_empty_part_is_an_error(groups, message):
     with pytest.raises(BadInputError, match=message):
         draw(groups)
+
+
+# By hash
+
+
+def dealt(groups, founders, numbers):
+    """With 0.25 of the ads for testing, then 0.4 of the others: below 0.55."""
+    return hashed_parts(np.array(groups), np.array(founders), np.array(numbers), 0.25, 0.4).tolist()
+
+
+def test_numbers_decide_by_hand():
+    each, alone = np.arange(4), np.full(4, True)
+    assert dealt(each, alone, [0.249, 0.25, 0.549, 0.55]) == [TEST, VALIDATION, VALIDATION, TRAIN]
+    # a duplicate that came later has no say; where it joins two ads the lower number has
+    assert dealt([0, 0, 2, 2], [True, False, True, False], [0.9, 0.1, 0.3, 0.1]) == [
+        *(TRAIN, TRAIN, VALIDATION, VALIDATION),
+    ]
+    assert dealt([0, 0, 0], [True, True, False], [0.9, 0.1, 0.6]) == [TEST] * 3
+    assert dealt([0, 0, 0], [True, True, False], [0.9, 0.3, 0.1]) == [VALIDATION] * 3
+
+
+def test_numbers_are_those_of_names_and_seed_on_any_machine():
+    first = hashed_numbers(["a", "b", "å"], 0)
+    np.testing.assert_array_equal(first, hashed_numbers(["å", "a", "b"], 0)[[1, 2, 0]])
+    assert (first != hashed_numbers(["a", "b", "å"], 1)).all()
+    assert first[0] == 0.6170009362330673  # of SHA-256
+
+
+def test_hashed_parts_have_about_the_sizes_asked_for_in_every_category():
+    numbers = hashed_numbers(map(str, range(20_000)), 0)
+    parts = hashed_parts(np.arange(20_000), np.full(20_000, True), numbers, 0.2, 0.1)
+    for category in range(4):
+        own = parts[category::4]  # of 5,000; three standard errors
+        np.testing.assert_allclose(sizes(own), [3600, 400, 1000], atol=90)
+    hundreds = [sizes(own) for own in parts.reshape(200, 100)]
+    np.testing.assert_allclose(np.std(hundreds, axis=0), [4.5, 2.7, 4], atol=0.5)
+
+
+texts_and_photos = st.lists(st.tuples(st.integers(NO_KEY, 30), st.integers(NO_KEY, 30)), min_size=2)
+
+
+@given(rows=texts_and_photos, before=st.integers(1, 40), seed=st.integers(0, 9))
+def test_a_table_that_grows_keeps_its_parts(rows, before, seed):
+    """Only what a new ad joins moves: to the test part if anything of it was there."""
+    text, photo = np.array(rows).T
+    similar = np.array([[0, 2, 5], [1, 3, 6]])
+
+    def parts_of(ads):
+        among = np.full(ads, True)
+        found = find_duplicates(
+            np.append(text[:ads], NO_KEY), np.append(photo[:ads], 30), similar,
+            np.arange(ads + 1), np.append(among, False),
+        )  # fmt: skip
+        numbers = hashed_numbers(map(str, range(ads + 1)), seed)
+        parts = hashed_parts(found.groups, found.founders, numbers, 0.4, 0.4)
+        return parts[:ads], found.groups[:ads]
+
+    old, groups = parts_of(min(before, len(rows)))
+    new, joined = parts_of(len(rows))
+    new, joined = new[: len(old)], joined[: len(old)]
+    for group in np.unique(joined):
+        of = joined == group
+        if len(np.unique(groups[of])) == 1:  # nothing old was joined
+            np.testing.assert_array_equal(new[of], old[of])
+        else:
+            assert set(new[of]) == {TEST if TEST in old[of] else max(old[of])}
 
 
 # Stratified

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat import thesis
+from adcat.data import splitting
 from adcat.data.duplicates import NO_KEY, Duplicates, find_duplicates
 from adcat.data.image_verification import ImageVerification
 from adcat.data.rejections import Reason, Rejections, list_writer
 from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
 from adcat.data.spellings import checked_spellings
-from adcat.data.splitting import class_counts, draw_parts, is_rare
 from adcat.data.table import COLUMNS, InputTable, parse_headers
 from adcat.errors import BadInputError
 from adcat.files import sha256, write_json
@@ -70,7 +70,10 @@ class Settings:
         high=MOST,
         panel="The parts",
     )
-    stratify: bool = option(False, "Keep these fractions within every category.", panel="The parts")
+    exact: bool = option(
+        False, "Draw exactly these fractions; new ads then move others.", panel="The parts"
+    )
+    stratify: bool = option(False, "Draw exactly these of every category.", panel="The parts")
     keep_incomplete: bool = option(
         False,
         f"Keep ads without text or without a readable photo, and list them in {INCOMPLETE}.",
@@ -165,18 +168,22 @@ def _deal(rows: Rows, found: ValidatedRows, settings: Settings, refused: Path) -
     )
     if settings.duplicates == "drop":
         rejections.add(Reason.DUPLICATE_AD, duplicates.repeated)
-    rare = is_rare(rows.category.codes, rejections.accepted, settings.min_ads)
+    rare = splitting.is_rare(rows.category.codes, rejections.accepted, settings.min_ads)
     rejections.add(Reason.RARE_CATEGORY, rare)
-    groups = duplicates.groups
-    if settings.duplicates == "ignore":
-        groups = np.arange(len(groups))
     accepted = rejections.accepted
+    groups, founders = duplicates.groups, duplicates.founders
+    if settings.duplicates == "ignore":
+        groups, founders = np.arange(len(groups)), accepted
     categories, labels = _number_categories(rows, rejections, settings, refused)
-    strata = labels if settings.stratify else np.zeros_like(labels)
-    parts = np.full(len(accepted), -1, np.int8)
-    parts[accepted] = draw_parts(
-        groups[accepted], strata[accepted], settings.test, settings.validation, settings.seed
-    )
+    parts, seed = np.full(len(accepted), -1, np.int8), settings.seed
+    shares = settings.test, settings.validation
+    if settings.exact or settings.stratify:
+        strata = labels if settings.stratify else np.zeros_like(labels)
+        parts[accepted] = splitting.draw_parts(groups[accepted], strata[accepted], *shares, seed)
+    else:
+        numbers = splitting.hashed_numbers(rows.id.values.to_pylist(), seed)[rows.id.codes]
+        parts[accepted] = splitting.hashed_parts(groups, founders, numbers, *shares)[accepted]
+        splitting.check_parts(parts[accepted], groups[accepted], "; for exact sizes: --exact")
     availabilities = found.availabilities if settings.keep_incomplete else None
     return _Deal(found, duplicates, groups, categories, labels, parts, availabilities)
 
@@ -185,19 +192,16 @@ def _number_categories(
     rows: Rows, rejections: Rejections, settings: Settings, refused: Path
 ) -> tuple[list[str], NDArray[np.int32]]:
     """The categories of the accepted rows, sorted, and the index of each row's: [rows]."""
-    category, accepted = rows.category, rejections.accepted
-    used = np.unique(category.codes[accepted])
-    found = category.names(used)
+    categories, labels = rows.category.ranked(rejections.accepted)
     refused.unlink(missing_ok=True)
-    if len(found) < 2:
+    if len(categories) < 2:
         images = (settings.images or settings.ads.parent).resolve()
         raise BadInputError(
-            f"{settings.ads} leaves {accepted.sum()} ads of {len(found)} categories "
-            f"{str(found)[:MOST_OF_A_NAME]}; expected at least two categories\n"
+            f"{settings.ads} leaves {rejections.accepted.sum()} ads of {len(categories)} "
+            f"categories {str(categories)[:MOST_OF_A_NAME]}; expected at least two categories\n"
             f"rejected: {rejections.in_words()}{rejections.explained(refused, rows.file, images)}"
         )
-    order = sorted(range(len(found)), key=found.__getitem__)
-    return [found[i] for i in order], category.recode(used[order], np.arange(len(order)))
+    return categories, labels
 
 
 def _write(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> Table:
@@ -205,7 +209,7 @@ def _write(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> Table:
     accepted = deal.rejections.accepted
     _write_rows(folder, rows, deal, progress)
     write_json(folder / CATEGORIES, deal.categories)
-    counts = class_counts(deal.labels[accepted], deal.parts[accepted], deal.categories)
+    counts = splitting.class_counts(deal.labels[accepted], deal.parts[accepted], deal.categories)
     write_table(folder, "class_counts", counts)
     category_distribution(folder, "figure-4.1", [int(row[2] or 0) for row in counts.rows])
     return counts
@@ -282,14 +286,10 @@ def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Rep
         [(part, size, size / accepted) for part, size in zip(PARTS, sizes, strict=True)],
     )
     largest = counts.rows[0]
-    without = [
-        f"{sum(row[column] == 0 for row in counts.rows):,} without a {part} ad"
-        for column, part in enumerate(("training", "validation", "test"), 4)
-    ]
     lines = [
         f"{rows:,} rows read: {accepted:,} accepted, {rejected}",
         *deal.duplicates.in_words(settings.duplicates, folder / CONTRADICTIONS),
-        f"{len(deal.categories):,} categories: {', '.join(without)}; "
+        f"{len(deal.categories):,} categories: {splitting.without_ads(counts)}; "
         f"the largest, {largest[1]}, has {largest[3]:.1f} % of the ads",
     ]
     if deal.availabilities is not None:

@@ -34,6 +34,7 @@ class Duplicates:
     groups: NDArray[np.int64]  # first row of each ad's group, NO_KEY for a rejected row: [rows]
     placeholders: int  # texts and photos that too many ads have to make them duplicates
     similar: int  # photos that show the same picture as another one
+    founders: NDArray[np.bool_]  # ads that no earlier ad made duplicates when they came: [rows]
     contradicting: NDArray[np.bool_]  # ads of groups that have several categories: [rows]
 
     @property
@@ -93,12 +94,14 @@ def find_duplicates(
     no_picture = placeholders(picture, categories, among)
     text = np.where(np.isin(text, no_text), NO_KEY, text)
     photo = np.where(np.isin(picture, no_picture), NO_KEY, photo)
-    links = [links_of(text, among), links_of(photo, among), _links_of_pairs(similar, photo, among)]
-    groups = duplicate_groups(np.concatenate(links, axis=1), among)
+    kinds = [links_of(text, among), links_of(photo, among), _links_of_pairs(similar, photo, among)]
+    links = np.concatenate(kinds, axis=1)
+    groups, founders = duplicate_groups(links, among), among.copy()
+    founders[links[1]] = False
     of_group = np.unique(np.stack([groups, categories])[:, among], axis=1)[0]
     contradicting = among & (np.bincount(of_group, minlength=len(among))[groups] > 1)
     common = len(no_text) + len(no_picture)
-    return Duplicates(groups, common, len(np.unique(similar)), contradicting)
+    return Duplicates(groups, common, len(np.unique(similar)), founders, contradicting)
 
 
 def is_repeated(codes: NDArray[np.integer], among: NDArray[np.bool_]) -> NDArray[np.bool_]:

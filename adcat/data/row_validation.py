@@ -46,6 +46,13 @@ class Codes:
 
         return self.values.take(pa.array(codes)).to_pylist()
 
+    def ranked(self, among: NDArray[np.bool_]) -> tuple[list[str], NDArray[np.int32]]:
+        """The values of these rows, sorted, and the index of each row's: [rows]."""
+        used = np.unique(self.codes[among])
+        names = self.names(used)
+        order = sorted(range(len(names)), key=names.__getitem__)
+        return [names[i] for i in order], self.recode(used[order], np.arange(len(order)))
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rows:

@@ -1,11 +1,15 @@
 """How ads are dealt out to the training, the validation and the test part.
 
+`hashed_parts` looks at each group of duplicates alone, so that a table that grows keeps its parts;
+`draw_parts` looks at all, so that the parts have exactly the sizes asked for.
+
 scikit-learn's splitters are not used: `GroupShuffleSplit` takes its fractions of groups instead of
 ads, `StratifiedGroupKFold` only knows fractions 1/k and needs an array of groups × categories, and
 `StratifiedShuffleSplit` knows no groups and refuses a category with one ad.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 
 import numpy as np
 from numpy.random import Generator
@@ -22,6 +26,58 @@ def is_rare(codes: NDArray[np.integer], among: NDArray[np.bool_], least: int) ->
     """Whether fewer than `least` rows have a row's code; only rows in `among` count: [rows]."""
     counts = np.bincount(codes[among], minlength=int(codes.max(initial=0)) + 1)
     return among & (counts[codes] < least)
+
+
+def hashed_parts(
+    groups: NDArray[np.integer],
+    founders: NDArray[np.bool_],
+    numbers: NDArray[np.float64],
+    test: float,
+    validation: float,
+) -> NDArray[np.int8]:
+    """The part of every ad, as its place in `PARTS`, from its group's number alone.
+
+    A group has the lowest number of its founders. So a new ad moves another one only where it joins
+    groups of different parts: these become test ads if any were, otherwise validation ads.
+
+    Args:
+      groups: the first row of each ad's group: [rows].
+      founders: the ads that were no duplicates when they were added: [rows].
+      numbers: each ad's, from 0 to 1: [rows].
+      test: numbers below are of the test part.
+      validation: the fraction of the other numbers, from the lowest, for the validation part.
+    """
+    lowest = np.ones(len(groups))
+    np.minimum.at(lowest, groups[founders], numbers[founders])
+    parts = np.full(len(groups), TRAIN, np.int8)
+    parts[lowest < test + (1 - test) * validation] = VALIDATION
+    parts[lowest < test] = TEST
+    return parts[groups]
+
+
+def hashed_numbers(names: Iterable[str], seed: int) -> NDArray[np.float64]:
+    """A number from 0 to 1 of each name, which looks random and is always the same: [names]."""
+    digests = b"".join(sha256(f"{seed}:{name}".encode()).digest()[:8] for name in names)
+    return np.frombuffer(digests, ">u8") / 2**64
+
+
+def check_parts(parts: NDArray[np.integer], groups: NDArray[np.integer], what_for: str) -> None:
+    """Checks that every part has an ad.
+
+    Args:
+      parts: of every ad: [n].
+      groups: the number of each ad's group: [n].
+      what_for: how the error ends, where they are too few.
+
+    Raises:
+      BadInputError: a part has none.
+    """
+    for number, part in enumerate(PARTS):
+        if number not in parts:
+            raise BadInputError(
+                f"the {part} part would have no ad: {len(groups)} ads, in "
+                f"{len(np.unique(groups))} groups of duplicates, are too few{what_for}"
+            )
 
 
 def draw_parts(
@@ -59,13 +115,9 @@ def draw_parts(
     _fill(parts, order, sizes, stratum, room, lambda size, left: size <= left)
     by_size = order[np.argsort(sizes[order], kind="stable")]
     _fill(parts, by_size, sizes, stratum, room, lambda size, left: size < 2 * left)  # nearer
-    for number, part in enumerate(PARTS):
-        if number not in parts:
-            raise BadInputError(
-                f"the {part} part would have no ad: {len(groups)} ads, in {len(sizes)} groups of "
-                f"duplicates, are too few for --test {test} and --validation {validation}"
-            )
-    return parts[members]
+    parts = parts[members]
+    check_parts(parts, groups, f" for --test {test} and --validation {validation}")
+    return parts
 
 
 def _rooms(
@@ -138,6 +190,13 @@ def folds(
     from sklearn.model_selection import GroupKFold
 
     return GroupKFold(count, shuffle=True, random_state=seed).split(groups, groups=groups)
+
+
+def without_ads(counts: Table) -> str:
+    """How many categories lack an ad of each part, of what `class_counts` has counted."""
+    lacking = [sum(row[column] == 0 for row in counts.rows) for column in (4, 5, 6)]
+    words = zip(lacking, ("training", "validation", "test"), strict=True)
+    return ", ".join(f"{number:,} without a {part} ad" for number, part in words)
 
 
 def class_counts(
