@@ -132,7 +132,7 @@ def test_the_maps_of_one_insertion_point_are_stored_at_a_time(made, tmp_path):
     ads = images, np.random.default_rng(0).normal(size=(len(images), 3)).astype(np.float32)
     for point, over in (("c", "wh"), ("c", "c"), ("e", "c")):
         settings = Settings(stage="attention", epochs=1, insert_at=point, over=over)
-        train(settings, ads, ads, image_model, tmp_path, Silent())
+        train(settings, ads, ads, 3, image_model, tmp_path, Silent())
         assert [path.name for path in tmp_path.glob("maps-*")] == [f"maps-{point}"]
 
 
