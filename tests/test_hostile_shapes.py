@@ -136,7 +136,7 @@ READ = {
     },
 }  # fmt: skip
 UNREAD = {  # for people
-    "split/rejected.csv", "split/class_counts.csv", "train-text/history.csv",
+    "split/rejected.csv", "split/contradictions.csv", "split/class_counts.csv", "train-text/history.csv",
     "attend/c-wh/validation/maps.npy", "fuse/log-linear/history.csv",
 }  # fmt: skip
 OPTIONS = {"fasttext": ("--dim", 8), "tfidf": (), "cnn": ("--cnn-epochs", 1)}
