@@ -1,14 +1,21 @@
 """Names of photos: what is found whatever its spelling, what helps where it is not."""
 
+import json
 import unicodedata
 
 import pytest
+from handmade import Made, certain, make_features
 from PIL import Image
+from pipeline import adcat, draw_ads, small_image_model, write_table
 
 from adcat.data.image_names import cause, locate, names_in
 from adcat.data.image_verification import ImageVerification
 from adcat.data.rejections import Reason
+from adcat.image import classifier
 from adcat.progress import Silent
+from adcat.types import PARTS
+from adcat.workspace.ads import read_labels
+from adcat.workspace.layout import Workspace
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "åäö.jpg") for form in ("NFC", "NFD"))
 
@@ -20,7 +27,8 @@ def root(tmp_path):
     for name in ("a.jpg", "my photo.jpg", "sub/b.jpg", DECOMPOSED):
         Image.new("RGB", (4, 4)).save(root / name)
     (tmp_path / "outside.jpg").write_bytes((root / "a.jpg").read_bytes())
-    (root / "link.jpg").symlink_to(tmp_path / "outside.jpg")
+    (root / "link.jpg").symlink_to("../outside.jpg")
+    (root / "broken").symlink_to("nowhere")
     return root
 
 
@@ -38,19 +46,23 @@ def test_other_forms_of_letters_and_absolute_paths_are_found(root, check):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("photos/a.jpg", "there is {up}/photos/a.jpg; type: --images {up}"),
+        ("photos/a.jpg", "there is photos/a.jpg in the folder above; name that with --images"),
         ("sub\\b.jpg", "there is sub/b.jpg; write / for \\"),
         ("my%20photo.jpg", "there is my photo.jpg; decode what begins with %"),
         (
             "photos\\my%20photo.jpg",
-            "there is {up}/photos/my photo.jpg; write / for \\ and decode what begins with %; "
-            "type: --images {up}",
+            "there is photos/my photo.jpg in the folder above; write / for \\ and decode what "
+            "begins with %; name that with --images",
         ),
         ("A.JPG", "there is a.jpg; write the name as the file has it"),
         ("a.png", "there is a.jpg; write the name as the file has it"),
         ("sub/B", "there is sub/b.jpg; write the name as the file has it"),
         ("a.jpg|sub/b.jpg", "several names; type: --image-separator '|'"),
         ("gone.jpg; a.jpg", "several names; type: --image-separator ';'"),
+        ("a.jpg sub/b.jpg", "several names; type: --image-separator ' '"),
+        ("your a.jpg", ""),
+        (r"C:\photos\a.jpg", "there is a.jpg; write / for \\; write the name as the file has it"),
+        ("broken/a.jpg", "broken is a link to nowhere; copy what it leads to"),
         ("gone.jpg", ""),
         ("gone/a.jpg", ""),
         ("a\0b", ""),
@@ -59,13 +71,33 @@ def test_other_forms_of_letters_and_absolute_paths_are_found(root, check):
 )
 def test_a_missing_name_is_told_what_helps(root, name, told):
     assert locate(root, name) == Reason.IMAGE_MISSING
-    assert cause(root, name, Reason.IMAGE_MISSING) == told.format(up=root.parent)
+    assert cause(root, name, Reason.IMAGE_MISSING) == told
+
+
+def test_separators_that_were_given_stay_in_what_to_type(root):
+    (verdict,) = verified(root, "gone.jpg; x.jpg|a.jpg", separator=";")
+    assert (verdict.reason, verdict.cause) == (Reason.IMAGE_MISSING, "")
+    (verdict,) = verified(root, "x.jpg|a.jpg;x", separator=";")
+    assert verdict.cause == "several names; type: --image-separator ';|'"
 
 
 def test_a_link_out_of_the_folder_is_told(root):
     (verdict,) = verified(root, "link.jpg")
     assert verdict.reason == Reason.IMAGE_OUTSIDE
-    assert verdict.cause == f"a link to {root.parent / 'outside.jpg'}; copy the file itself"
+    assert verdict.cause == "link.jpg is a link to ../outside.jpg; copy what it leads to"
+
+
+def test_a_path_of_another_machine_is_told_what_of_it_is_there(root):
+    found = verified(root, "/home/me/photos/sub/b.jpg", "/home/me/gone.jpg", "../" + "x" * 5000)
+    assert [verdict.reason for verdict in found] == [Reason.IMAGE_OUTSIDE] * 3
+    told = "there is sub/b.jpg; write the name as the file has it"
+    assert [verdict.cause for verdict in found] == [told, "", ""]
+
+
+def test_names_that_are_not_utf_8_are_told_as_text(root):
+    (root / "odd.jpg").symlink_to("../\udcff")
+    (verdict,) = verified(root, "odd.jpg")
+    assert verdict.cause == r"odd.jpg is a link to ../\udcff; copy what it leads to"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +108,7 @@ def test_a_link_out_of_the_folder_is_told(root):
         (b"<?xml version='1.0'?><svg/>", "SVG; convert it to PNG"),
         (b"%PDF-1.7", "PDF; convert it to JPEG"),
         (b"", "an empty file"),
+        (b"photo", "not in a known format"),
     ],
 )
 def test_what_is_no_photo_is_told(root, content, told):
@@ -96,6 +129,8 @@ def test_a_photo_that_is_too_large_is_told_its_size(root):
         ("a.jpg", "", ["a.jpg"]),
         ("a.jpg;b.jpg", "", ["a.jpg;b.jpg"]),
         (" a.jpg ;; b.jpg ", ";", ["a.jpg", "b.jpg"]),
+        ("a.jpg;b.jpg | c.jpg", ";|", ["a.jpg", "b.jpg", "c.jpg"]),
+        ("a^b]c-d", "-]^", ["a", "b", "c", "d"]),
         ("", ";", [""]),
         (";", ";", [";"]),
     ],
@@ -110,3 +145,42 @@ def test_of_several_photos_the_first_that_can_be_read_is_used(root):
     found = verified(root, *cells, separator="|")
     assert (found[0].reason, found[0].name) == (None, "sub/b.jpg")
     assert found[1].reason == Reason.IMAGE_MISSING
+
+
+# New ads
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A split whose cells have several photos, and an image model."""
+    folder = tmp_path_factory.mktemp("names")
+    workspace = Workspace(folder / "w")
+    write_table(folder / "ads.csv", draw_ads(folder, 30))
+    adcat(workspace, "split", folder / "ads.csv", "--image-separator", ";")
+    with workspace.image_model.write(Made(), [workspace.split]) as staging:
+        classifier.save(small_image_model(3), staging.folder)
+    probs = {part: {"image": certain(read_labels(workspace.split, part), 3)} for part in PARTS}
+    make_features(workspace, probs)
+    return workspace
+
+
+def predicted(workspace, *images, options=()):
+    """What is wrong with each image, and how many different answers there are."""
+    words = ("predict", "--model", "image", "--images", workspace.root.parent, *options)
+    lines = "\n".join(json.dumps({"image": image}) for image in images)
+    found = [json.loads(line) for line in adcat(workspace, *words, input=lines).stdout.splitlines()]
+    different = {json.dumps(prediction["categories"]) for prediction in found}
+    return [", ".join(prediction["problems"]) for prediction in found], len(different)
+
+
+def test_predict_takes_the_first_photo_of_a_cell_as_the_split_did(made):
+    path = made.root.parent / "photos/1.jpg"
+    same = ("photos/1.jpg", "gone.jpg; photos/1.jpg;photos/2.jpg", f"{path};photos/3.jpg")
+    assert predicted(made, *same) == ([""] * 3, 1)
+    assert predicted(made, "gone.jpg;../x")[0] == ["image file missing"]
+
+
+def test_predict_may_be_told_another_separator(made):
+    cells = ("gone.jpg|photos/1.jpg", "gone.jpg;photos/1.jpg")
+    told = predicted(made, *cells, options=("--image-separator", "|"))
+    assert told == (["", "image file missing"], 2)

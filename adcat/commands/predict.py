@@ -4,7 +4,7 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +20,7 @@ from adcat.prediction.loading import chosen_model, load_predictor
 from adcat.prediction.new_ads import Ad, Shard, arriving_ads, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
 from adcat.prediction.output_files import Record, check_format, is_done, write_predictions
-from adcat.prediction.predictor import Predictor
+from adcat.prediction.predictor import ModelFacts, Predictor
 from adcat.prediction.rules import Promise
 from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
@@ -71,6 +71,11 @@ class Settings:
         "current one.",
         panel=TABLE,
     )
+    image_separator: str = option(
+        "",
+        "Characters between several photos in a cell; by default those of the split.",
+        panel=TABLE,
+    )
     column: list[str] = option(
         [], "A column with another header, such as title=headline; may be repeated.", panel=TABLE
     )
@@ -118,14 +123,14 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
         predictor = load(settings.exported)
     else:
         predictor = _from_workspace(workspace, settings, progress)
-    source = _source(settings, predictor.facts.headers, progress)
+    source = _source(settings, predictor.facts, progress)
 
     def records(done: int = 0) -> Iterator[Record]:
         read = [column for m in predictor.model.modalities for column in READ[m]]
         availabilities, problems = Counter[str](), Counter[str]()
         ads = source.ads(done, predictor.cleaning, read)
         for predictions in predictor.stream(
-            ads, source.images, settings.top, source.ahead, settings.batch_size
+            ads, source.images, settings.top, source.ahead, settings.batch_size, source.separator
         ):
             availabilities.update(prediction.availability for prediction in predictions)
             problems.update(
@@ -162,10 +167,11 @@ class Source:
     ads: Callable[[int, Cleaning, Sequence[str]], Iterable[Iterable[Ad]]]
     # called with the number to pass over, the texts' cleaning, the columns that the model reads
     images: Path  # the folder that photos' names are relative to, resolved
+    separator: str = ""  # between several of them in a cell
     ahead: int = 0  # batches whose images are decoded ahead
 
 
-def _source(settings: Settings, headers: Mapping[str, str], progress: Progress) -> Source:
+def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source:
     """The one ad that is given, the table, or stdin.
 
     Raises:
@@ -173,7 +179,7 @@ def _source(settings: Settings, headers: Mapping[str, str], progress: Progress) 
     """
     shard = Shard.parse(settings.shard)
     given = parse_headers(settings.column)
-    table = InputTable(settings.ads or Path("stdin"), {**headers, **given}, tuple(given))
+    table = InputTable(settings.ads or Path("stdin"), {**facts.headers, **given}, tuple(given))
     is_one = (settings.title, settings.description, settings.image) != (None, None, None)
     if is_one and settings.ads:
         raise BadInputError("give ADS, or --title, --description and --image of one ad, not both")
@@ -184,16 +190,19 @@ def _source(settings: Settings, headers: Mapping[str, str], progress: Progress) 
     images = (settings.images or (settings.ads.parent if settings.ads else Path())).resolve()
     if not images.is_dir():
         raise BadInputError(f"{images} is not a folder; name the images folder: --images DIR")
+    separator = settings.image_separator or facts.image_separator
     if settings.ads:
 
         def ads(done: int, cleaning: Cleaning, read: Sequence[str]) -> Iterable[Iterable[Ad]]:
             ads = table_ads(dataclasses.replace(table, read=read), shard, cleaning, progress)
             return [islice(ads, done, None)]
 
-        return Source(ads, images, THREADS)
+        return Source(ads, images, separator, THREADS)
     if sys.stdin.isatty():
         progress.say("reading ads from the terminal, one JSON object on a line")
-    return Source(lambda _, cleaning, __: arriving_ads(sys.stdin.buffer, table, cleaning), images)
+    return Source(
+        lambda _, cleaning, __: arriving_ads(sys.stdin.buffer, table, cleaning), images, separator
+    )
 
 
 def _one_ad(settings: Settings) -> Source:

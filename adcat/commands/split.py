@@ -52,7 +52,7 @@ class Settings:
     )
     image_separator: str = option(
         "",
-        "What stands between several photos in a cell; the first that can be read is used.",
+        "Characters between several photos in a cell; the first that can be read is used.",
         panel="The table",
     )
     column: list[str] = option(

@@ -4,16 +4,19 @@ The names come from other people: a file counts only if it is a regular one belo
 """
 
 import functools
+import os
 import re
 import stat
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
 from adcat.data.rejections import Reason
 
-SEPARATORS = "|;,"  # that may stand between the names in a cell
+DEEPEST = 8  # folders of another machine's path that may lie below the images folder
+SEPARATORS = "|;, "  # that may stand between the names in a cell
 SIGNATURES = {  # how a file begins that is no photo that can be read
     rb".{4}ftyp(hei|hev|mif1|msf1)": "HEIC; convert it to JPEG",
     rb"\s*(<!doctype|<html)": "a web page",
@@ -23,9 +26,12 @@ SIGNATURES = {  # how a file begins that is no photo that can be read
 }
 
 
-def names_in(cell: str, separator: str) -> list[str]:
-    """The names in a table's cell, of which the first that can be read counts."""
-    names = cell.split(separator) if separator else [cell]
+def names_in(cell: str, separators: str) -> list[str]:
+    """The names in a table's cell, of which the first that can be read counts.
+
+    Each of the characters in `separators` stands between names.
+    """
+    names = re.split(f"[{re.escape(separators)}]", cell) if separators else [cell]
     return [name.strip() for name in names if name.strip()] or [cell]
 
 
@@ -68,18 +74,29 @@ def _locate(root: Path, image: str) -> Path | Reason:
     return path
 
 
-def cause(root: Path, image: str, reason: Reason) -> str:
-    """Why there is no file of this name, and what helps; empty where no more is known."""
-    if reason == Reason.IMAGE_MISSING:
-        return next(_other_spellings(root, image), "")
+def cause(root: Path, image: str, reason: Reason, separators: str = "") -> str:
+    """Why there is no file of this name, and what helps; empty where no more is known.
+
+    It says the same wherever the folder lies. `separators` are those that were given.
+    """
     if reason == Reason.IMAGE_UNREADABLE:
         return "not a file"
-    if reason == Reason.IMAGE_OUTSIDE and (root / image).is_symlink():
-        return f"a link to {(root / image).readlink()}; copy the file itself"
-    return ""
+    if reason == Reason.IMAGE_IS_URL:
+        return ""
+    found = next(chain(_links(root, image), _other_spellings(root, image, separators)), "")
+    return found.encode(errors="backslashreplace").decode()  # a file's name need not be UTF-8
 
 
-def _other_spellings(root: Path, image: str) -> Iterator[str]:
+def _links(root: Path, image: str) -> Iterator[str]:
+    path = root
+    for part in Path(image).parts:
+        path /= part
+        if path.is_relative_to(root) and os.path.islink(path):  # noqa: PTH114 - of any length
+            link = f"{path.relative_to(root)} is a link to {path.readlink()}"
+            yield f"{link}; copy what it leads to"
+
+
+def _other_spellings(root: Path, image: str, separators: str) -> Iterator[str]:
     """What to do so that a missing name is found; nothing where no spelling helps."""
     slashed = image.replace("\\", "/")
     spellings = {  # a name -> how it differs
@@ -92,13 +109,20 @@ def _other_spellings(root: Path, image: str) -> Iterator[str]:
         if also and _is_file(root, name):
             yield f"there is {name}{also}"
         if _is_file(root.parent, name):
-            yield f"there is {root.parent / name}{also}; type: --images {root.parent}"
-        similar = _similar(root, name)
-        if similar:
+            yield f"there is {name} in the folder above{also}; name that with --images"
+        for similar in filter(None, (_similar(root, inner) for inner in _below(name))):
             yield f"there is {similar}{also}; write the name as the file has it"
     for separator in SEPARATORS:
-        if any(_is_file(root, name) for name in names_in(image, separator) if name != image):
-            yield f"several names; type: --image-separator '{separator}'"
+        names, enough = names_in(image, separator), all if separator == " " else any
+        if len(names) > 1 and enough(_is_file(root, name) for name in names):
+            yield f"several names; type: --image-separator '{separators}{separator}'"
+
+
+def _below(name: str) -> list[str]:
+    """What of a name may be relative to the images folder: of an absolute one each of its ends."""
+    path = PureWindowsPath(name)  # which knows both kinds of slashes
+    ends = [path.parts[start:] for start in range(1, len(path.parts))][-DEEPEST:]
+    return ["/".join(end) for end in ends] if path.anchor else [name]
 
 
 def _is_file(root: Path, image: str) -> bool:
@@ -113,7 +137,9 @@ def _similar(root: Path, image: str) -> str:
     folder = root / path.parent
     by_name = _files(folder, folder.stat().st_mtime_ns)
     found = by_name.get(path.name.casefold()) or by_name.get(path.stem.casefold())
-    return str(path.with_name(found)) if found else ""
+    return (
+        str(path.with_name(found)) if found and _is_file(root, str(path.with_name(found))) else ""
+    )
 
 
 @functools.lru_cache(maxsize=8)
@@ -130,7 +156,10 @@ def _files(folder: Path, changed: int) -> dict[str, str]:
 
 def signature(path: Path) -> str:
     """What an unreadable file is, as far as its first bytes tell."""
-    with path.open("rb") as file:
-        start = file.read(64)
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError:
+        return ""
     found = (what for begins, what in SIGNATURES.items() if re.match(begins, start, re.I | re.S))
     return next(found, "")

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from adcat.data.image_names import cause, locate, names_in, signature
-from adcat.data.images import open_image, opened
+from adcat.data.images import open_image, opened, problem_in
 from adcat.data.rejections import Reason
 from adcat.data.similar_images import Pairs, Views, candidates, hashes, show_the_same, views
 from adcat.files import file_stamp, image_digest
@@ -98,16 +98,16 @@ def _verify(root: Path, cell: str, check: Check, separator: str) -> Verdict:
     """Checks the images that a cell names until one is sound; otherwise the first is told of."""
     verdicts = []
     for name in names_in(cell, separator):
-        verdicts.append(_check(root, name, check))
+        verdicts.append(_check(root, name, check, separator))
         if verdicts[-1].reason is None:
             return verdicts[-1]
     return verdicts[0]
 
 
-def _check(root: Path, image: str, check: Check) -> Verdict:
+def _check(root: Path, image: str, check: Check, separator: str) -> Verdict:
     path = locate(root, image)
     if isinstance(path, Reason):
-        return Verdict(path, cause(root, image, path))
+        return Verdict(path, cause(root, image, path, separator))
     try:
         stamp, prints = file_stamp(path), b""  # the stamp first: a later change then shows
         if check == "full":
@@ -117,8 +117,7 @@ def _check(root: Path, image: str, check: Check) -> Verdict:
                 pass
         digest = stamp if check == "none" else image_digest(path)
     except Exception as error:  # decoders raise nearly anything on a damaged file
-        found = signature(path) or getattr(error, "problem", str(error))
-        return Verdict(Reason.IMAGE_UNREADABLE, found)
+        return Verdict(Reason.IMAGE_UNREADABLE, signature(path) or problem_in(error))
     is_usual = not Path(image).is_absolute() and (root / image).exists()
     name = image if is_usual else str(path.relative_to(root))
     return Verdict(None, "", name, digest, stamp, prints)

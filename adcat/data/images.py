@@ -95,7 +95,17 @@ def open_image(path: ImageFile, side: int = 0) -> "Image":
     except MemoryError:
         raise
     except Exception as error:  # decoders raise nearly anything on a damaged file
-        raise UnreadableImageError(path, str(error)) from None
+        raise UnreadableImageError(path, problem_in(error)) from None
+
+
+def problem_in(error: Exception) -> str:
+    """What a decoder met, in words that hold wherever the file lies."""
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "not in a known format"
+    found = getattr(error, "problem", None) or getattr(error, "strerror", None) or str(error)
+    return (found or type(error).__name__).splitlines()[0]
 
 
 def _upright(image: "Image", file: "Image") -> "Image":

@@ -113,9 +113,15 @@ def facts_of(workspace: Workspace, model: ModelProbs) -> ModelFacts:
     split = workspace.split
     classifiers = [a for a in (workspace.text_model, workspace.image_model) if a.path.exists()]
     digests = {a.name: a.check().digest for a in (model.artifact, split, *classifiers)}
-    headers = parse_headers(split.manifest().settings.get("column", []))
-    prior = read_prior(split).tolist()
-    return ModelFacts(model.name, read_categories(split), prior, headers, digests)
+    of_split = split.manifest().settings
+    return ModelFacts(
+        model=model.name,
+        categories=read_categories(split),
+        prior=read_prior(split).tolist(),
+        headers=parse_headers(of_split.get("column", [])),
+        image_separator=of_split.get("image_separator", ""),
+        made_from=digests,
+    )
 
 
 def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) -> Predictor:

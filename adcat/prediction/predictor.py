@@ -55,6 +55,7 @@ class ModelFacts:
     categories: Sequence[str]  # column j of every probability array is category j
     prior: Sequence[float]  # [categories]
     headers: Mapping[str, str]  # column -> its header in the table that was split
+    image_separator: str  # what stood there between several photos in a cell
     made_from: Mapping[str, str]  # artifact -> its digest
 
 
@@ -92,7 +93,8 @@ class Predictor:
           top: how many categories to suggest.
         """
         given = given_ads(ads, self.facts.headers, self.cleaning)
-        for found in self.stream([given], Path(images).resolve(), top, 0):
+        separator, folder = self.facts.image_separator, Path(images).resolve()
+        for found in self.stream([given], folder, top, 0, separator=separator):
             yield from (prediction.record(self.facts.categories, None) for prediction in found)
 
     def stream(
