@@ -52,14 +52,14 @@ def draw_ads(folder, count=60, seed=0):
     return ads
 
 
-def small_image_model(categories):
+def small_image_model(categories, dimension=6):
     """A network like the real one, from photos to vectors, logits and probabilities, but small."""
     keras = seeded_tensorflow(0).keras
     images = keras.Input((24, 24, 3))
-    maps = keras.layers.Conv2D(6, 3, activation="relu")(images)
+    maps = keras.layers.Conv2D(dimension, 3, activation="relu")(images)
     maps = keras.layers.MaxPooling2D()(maps)
     for module in range(11):  # named as Inception's
-        maps = keras.layers.Conv2D(6, 1, activation="relu", name=f"mixed{module}")(maps)
+        maps = keras.layers.Conv2D(dimension, 1, activation="relu", name=f"mixed{module}")(maps)
     vectors = keras.layers.GlobalAveragePooling2D(name=inception.VECTORS)(maps)
     logits = keras.layers.Dense(categories, name=classifier.LAST_LAYER)(vectors)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)

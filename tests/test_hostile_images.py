@@ -179,7 +179,7 @@ def predictions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("seen")
     workspace = make_workspace(folder / "w")
     with workspace.image_model.write(Made(), [workspace.split]) as staging:
-        classifier.save(small_image_model(3), staging.folder)
+        classifier.save(small_image_model(3, dimension=4), staging.folder)
     lines = []
     for name, (make, picture) in SEEN.items():
         make(folder / name)

@@ -314,7 +314,6 @@ def test_the_published_settings_are_those_of_the_thesis():
         "minn": 3,
         "maxn": 6,
         "t": 0.0001,
-        "pretrained_vectors": None,
         "augment_noise": 0.2,
     }
 
