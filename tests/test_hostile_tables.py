@@ -181,7 +181,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize("case", REFUSED, ids=ids(REFUSED))
 def test_what_is_no_table_of_ads_is_refused(folder, case):
     path = case.make(folder)
-    message = refusal(run(folder.parent / "w", "split", path))
+    message = refusal(run(folder.parent / "w", "split", "--exact", path))
     assert message == case.message.format(path=path, folder=folder, w=folder.parent / "w")
     left = [path for path in (folder.parent / "w").rglob("*") if path.is_file()]
     assert all(path.suffix == ".lock" or path.name == "rejected.csv" for path in left)
@@ -189,7 +189,7 @@ def test_what_is_no_table_of_ads_is_refused(folder, case):
 
 @pytest.mark.parametrize("case", ACCEPTED, ids=ids(ACCEPTED))
 def test_bad_rows_are_listed_and_the_others_go_on(folder, case):
-    found = run(folder.parent / "w", "split", case.make(folder))
+    found = run(folder.parent / "w", "split", "--exact", case.make(folder))
     assert found.exit_code == 0, found.output
     assert read_rejected(folder.parent / "w/split") == list(case.rejected)
     ads = pq.read_table(folder.parent / "w/split/ads.parquet")["id"].to_pylist()
@@ -199,7 +199,7 @@ def test_bad_rows_are_listed_and_the_others_go_on(folder, case):
 @pytest.mark.parametrize(("given", "kept", "shown"), CATEGORIES, ids=[c[2] for c in CATEGORIES])
 def test_a_category_keeps_its_name_and_cannot_drive_the_terminal(folder, given, kept, shown):
     path = in_categories("Cyklar", given, given)(folder)
-    found = run(folder.parent / "w", "split", path)
+    found = run(folder.parent / "w", "split", "--exact", path)
     assert found.exit_code == 0, found.output
     names = json.loads((folder.parent / "w/split/categories.json").read_text(encoding="utf-8"))
     assert names == sorted(["Cyklar", kept])

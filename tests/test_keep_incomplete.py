@@ -19,7 +19,7 @@ from adcat.workspace.models import all_models
 NETWORKS = ("nn", "concat", "text-only")
 READS_ONE = {"text": "text", "image": "image", "text-only": "text"}
 MODELS = ("text", "image", *CLOSED_FORMS, *NETWORKS)
-KEEP = ("--keep-incomplete", "--validation", 0.4, "--test", 0.3)
+KEEP = ("--keep-incomplete", "--validation", 0.4, "--test", 0.3, "--exact")
 ALL = 1000  # more categories than there are
 
 
