@@ -6,17 +6,19 @@ import unicodedata
 import pytest
 from handmade import Made, certain, make_features
 from PIL import Image
-from pipeline import adcat, draw_ads, small_image_model, write_table
+from pipeline import adcat, draw_ads, small_image_model
 
-from adcat.data.image_names import cause, locate, names_in
+from adcat.data.image_names import cause, fields_of, filled, locate, names_in
 from adcat.data.image_verification import ImageVerification
 from adcat.data.rejections import Reason
+from adcat.errors import BadInputError
 from adcat.image import classifier
 from adcat.progress import Silent
 from adcat.types import PARTS
 from adcat.workspace.ads import read_labels
 from adcat.workspace.layout import Workspace
 
+MISSING = Reason.IMAGE_MISSING.value
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "åäö.jpg") for form in ("NFC", "NFD"))
 
 
@@ -147,16 +149,39 @@ def test_of_several_photos_the_first_that_can_be_read_is_used(root):
     assert found[1].reason == Reason.IMAGE_MISSING
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("{id}.jpg", "7.jpg"),
+        ("a/{id}_{long id}_{id}.png", "a/7_8 9_7.png"),
+        ("{id}{braces}.jpg", "7{id}.jpg"),
+        ("{id}{empty}.jpg", ""),
+        ("{none}.jpg", ""),
+        ("", ""),
+    ],
+)
+def test_a_pattern_is_filled_or_names_no_image(pattern, name):
+    values = {"id": "7", "long id": " 8 9 ", "braces": "{id}", "empty": " ", "none": None}
+    assert filled(pattern, values) == name
+
+
+def test_a_pattern_without_a_column_is_refused():
+    with pytest.raises(BadInputError, match=r"--image-pattern photo.jpg: expected columns in"):
+        fields_of("photo.jpg")
+
+
 # New ads
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A split whose cells have several photos, and an image model."""
+    """A split of ads with several photos, called after a column, and an image model."""
     folder = tmp_path_factory.mktemp("names")
     workspace = Workspace(folder / "w")
-    write_table(folder / "ads.csv", draw_ads(folder, 30))
-    adcat(workspace, "split", folder / "ads.csv", "--image-separator", ";")
+    lines = [{**ad, "number": i, "image": None} for i, ad in enumerate(draw_ads(folder, 30))]
+    (folder / "ads.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    how = ("--image-pattern", "gone/{number}.jpg;photos/{number}.jpg", "--image-separator", ";")
+    adcat(workspace, "split", folder / "ads.jsonl", *how)
     with workspace.image_model.write(Made(), [workspace.split]) as staging:
         classifier.save(small_image_model(3), staging.folder)
     probs = {part: {"image": certain(read_labels(workspace.split, part), 3)} for part in PARTS}
@@ -164,10 +189,10 @@ def made(tmp_path_factory):
     return workspace
 
 
-def predicted(workspace, *images, options=()):
-    """What is wrong with each image, and how many different answers there are."""
+def predicted(workspace, *ads, options=()):
+    """What is wrong with each ad or image, and how many different answers there are."""
     words = ("predict", "--model", "image", "--images", workspace.root.parent, *options)
-    lines = "\n".join(json.dumps({"image": image}) for image in images)
+    lines = "\n".join(json.dumps(ad if isinstance(ad, dict) else {"image": ad}) for ad in ads)
     found = [json.loads(line) for line in adcat(workspace, *words, input=lines).stdout.splitlines()]
     different = {json.dumps(prediction["categories"]) for prediction in found}
     return [", ".join(prediction["problems"]) for prediction in found], len(different)
@@ -177,10 +202,21 @@ def test_predict_takes_the_first_photo_of_a_cell_as_the_split_did(made):
     path = made.root.parent / "photos/1.jpg"
     same = ("photos/1.jpg", "gone.jpg; photos/1.jpg;photos/2.jpg", f"{path};photos/3.jpg")
     assert predicted(made, *same) == ([""] * 3, 1)
-    assert predicted(made, "gone.jpg;../x")[0] == ["image file missing"]
+    assert predicted(made, "gone.jpg;../x")[0] == [MISSING]
+
+
+def test_predict_names_photos_by_the_pattern_of_the_split_where_an_ad_has_its_columns(made):
+    assert predicted(made, {"number": 1}, {"Number": "1", "image": "x"}, "photos/1.jpg") == (
+        ["", "", ""],
+        1,
+    )
+    assert predicted(made, {"number": 99}, {"number": ""})[0] == [MISSING, "no image given"]
+    other = ("--image-pattern", "photos/{title}{number}.jpg")
+    assert predicted(made, {"number": 1, "title": ""}, options=other)[0] == ["no image given"]
+    assert predicted(made, {"number": 1, "title": 1}, options=other)[0] == [""]
 
 
 def test_predict_may_be_told_another_separator(made):
     cells = ("gone.jpg|photos/1.jpg", "gone.jpg;photos/1.jpg")
     told = predicted(made, *cells, options=("--image-separator", "|"))
-    assert told == (["", "image file missing"], 2)
+    assert told == (["", MISSING], 2)

@@ -452,3 +452,50 @@ def test_a_damaged_parquet_file_is_rows_or_a_clear_error(tmp_path, changes):
         assert str(path) in str(error)  # noqa: PT017
     else:
         assert [row["row"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+# Photos that are called after other columns
+
+PHOTOS = [  # id, title, category, image, photo number; what the photo is called
+    (("1", "Soffa", "Möbler", "", "10"), "photo_10.jpg"),
+    (("2", "Cykel", "Cyklar", "a.jpg", "11"), "photo_11.jpg"),
+    (("3", "Bord", "Möbler", "a.jpg", ""), "a.jpg"),
+    (("4", "Stol", "Möbler", "", ""), ""),
+]
+PHOTO_COLUMNS = ("id", "title", "category", "image", "Photo number")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_photos_are_called_after_other_columns(tmp_path, suffix):
+    rows = [row for row, _ in PHOTOS]
+    ads = [dict(zip(PHOTO_COLUMNS, row, strict=True)) for row in rows]
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".csv":
+        path.write_text("\n".join(map(";".join, [PHOTO_COLUMNS, *rows])), encoding="utf-8")
+    elif suffix == ".jsonl":
+        path.write_text("\n".join(map(json.dumps, ads)), encoding="utf-8")
+    else:
+        numbers = pa.array([float(row[4] or "nan") for row in rows])
+        table = pa.Table.from_pylist(ads).drop_columns(["Photo number"])
+        pq.write_table(table.append_column("Photo number", numbers), path)
+    how = {"needed": ("category", "photo number"), "image_pattern": "photo_{photo number}.jpg"}
+    found = read(path, **how)
+    assert [row["image"] for row in found] == [name for _, name in PHOTOS]
+    assert [row["id"] for row in found] == ["1", "2", "3", "4"]
+
+
+def test_a_pattern_takes_columns_by_what_they_are_called_in_adcat(tmp_path):
+    path = write(tmp_path / "a.csv", "nr,title,image\n7,Soffa,x\n")
+    options = {"headers": {"id": "nr"}, "needed": ("id",)}
+    assert read(path, **options, image_pattern="{id}-{image}.jpg")[0]["image"] == "7-x.jpg"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_column_that_photos_are_called_after_is_needed(tmp_path, suffix):
+    path = write_table(tmp_path / f"a{suffix}", [SOFA])
+    with pytest.raises(BadInputError) as refused:
+        read(path, needed=("number",), image_pattern="{number}.jpg")
+    assert str(refused.value) == (
+        f"{path} has no column 'number'; found: 'id', 'title', 'description', 'category', 'image'\n"
+        "name the column to read: --image-pattern"
+    )

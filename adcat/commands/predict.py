@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
-from adcat.data.image_names import is_url
+from adcat.data.image_names import fields_of, images_folder, is_url
 from adcat.data.table import InputTable, parse_headers
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.data.thread_map import THREADS
@@ -74,6 +74,11 @@ class Settings:
     image_separator: str = option(
         "",
         "Characters between several photos in a cell; by default those of the split.",
+        panel=TABLE,
+    )
+    image_pattern: str = option(
+        "",
+        "What photos are called after other columns; by default as in the split.",
         panel=TABLE,
     )
     column: list[str] = option(
@@ -179,7 +184,12 @@ def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source
     """
     shard = Shard.parse(settings.shard)
     given = parse_headers(settings.column)
-    table = InputTable(settings.ads or Path("stdin"), {**facts.headers, **given}, tuple(given))
+    table = InputTable(
+        settings.ads or Path("stdin"),
+        {**facts.headers, **given},
+        (*given, *fields_of(settings.image_pattern)),
+        image_pattern=settings.image_pattern or facts.image_pattern,
+    )
     is_one = (settings.title, settings.description, settings.image) != (None, None, None)
     if is_one and settings.ads:
         raise BadInputError("give ADS, or --title, --description and --image of one ad, not both")
@@ -187,9 +197,7 @@ def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source
         raise BadInputError(f"--shard {settings.shard} needs a table; give ADS")
     if is_one:
         return _one_ad(settings)
-    images = (settings.images or (settings.ads.parent if settings.ads else Path())).resolve()
-    if not images.is_dir():
-        raise BadInputError(f"{images} is not a folder; name the images folder: --images DIR")
+    images = images_folder(table.path, settings.images)
     separator = settings.image_separator or facts.image_separator
     if settings.ads:
 

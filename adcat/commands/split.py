@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from adcat import thesis
 from adcat.data import splitting
 from adcat.data.duplicates import NO_KEY, Duplicates, find_duplicates
+from adcat.data.image_names import fields_of, images_folder
 from adcat.data.image_verification import ImageVerification
 from adcat.data.rejections import Reason, Rejections, list_writer
 from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
@@ -54,6 +55,9 @@ class Settings:
         "",
         "Characters between several photos in a cell; the first that can be read is used.",
         panel="The table",
+    )
+    image_pattern: str = option(
+        "", "What photos are called after other columns, such as '{id}.jpg'.", panel="The table"
     )
     column: list[str] = option(
         [],
@@ -113,11 +117,6 @@ class _Deal:
     parts: NDArray[np.int8]  # places in PARTS, -1 for a rejected row: [rows]
     availabilities: Availabilities | None  # what an ad has: [rows]; None where every ad has both
 
-    @property
-    def rejections(self) -> Rejections:
-        """Why rows were rejected."""
-        return self.found.rejections
-
 
 def split(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Split ads into training, validation and test parts.
@@ -127,11 +126,10 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     then learns from the ads it can read, and later commands use whatever an ad has.
     """
     headers, keep = parse_headers(settings.column), settings.keep_incomplete
-    needed = ("category",) if keep else COLUMNS[1:]
-    table = InputTable(settings.ads, headers, (*needed, *headers))
-    images = (settings.images or settings.ads.parent).resolve()
-    if settings.images and not images.is_dir():
-        raise BadInputError(f"{images} is not a folder; name the images folder: --images DIR")
+    pattern, fields = settings.image_pattern, fields_of(settings.image_pattern)
+    needed = ("category",) if keep else COLUMNS[1 : -1 if fields else None]
+    table = InputTable(settings.ads, headers, (*needed, *headers, *fields), image_pattern=pattern)
+    images = images_folder(settings.ads, settings.images)
     # Under the digest stands what was read; where it lay is only recorded.
     portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
     with workspace.split.write(portable) as staging:
@@ -148,7 +146,7 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         staging.notes.update(
             table_sha256=sha256(settings.ads),
             rows=len(rows.malformed),
-            rejected=deal.rejections.counts(),
+            rejected=deal.found.rejections.counts(),
             duplicates=int(deal.duplicates.repeated.sum()),
         )
         if keep:
@@ -206,7 +204,7 @@ def _number_categories(
 
 def _write(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> Table:
     """Writes the artifact's files and returns the counts of the categories."""
-    accepted = deal.rejections.accepted
+    accepted = deal.found.rejections.accepted
     _write_rows(folder, rows, deal, progress)
     write_json(folder / CATEGORIES, deal.categories)
     counts = splitting.class_counts(deal.labels[accepted], deal.parts[accepted], deal.categories)
@@ -220,7 +218,7 @@ def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> No
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    lists = {REJECTED: deal.rejections, CONTRADICTIONS: deal.duplicates}
+    lists = {REJECTED: deal.found.rejections, CONTRADICTIONS: deal.duplicates}
     if deal.availabilities is not None:
         lists[INCOMPLETE] = deal.found.incomplete
     schema = ads_schema(incomplete=deal.availabilities is not None)
@@ -249,7 +247,7 @@ def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.Recor
     import pyarrow.compute as pc
 
     positions = batch["row"].to_numpy() - 1
-    accepted = deal.rejections.accepted[positions]
+    accepted = deal.found.rejections.accepted[positions]
     positions, batch = positions[accepted], batch.filter(pa.array(accepted))
 
     def of_image(found: Codes) -> pa.Array:
@@ -272,14 +270,14 @@ def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.Recor
 
 def _remember_photos(split: Artifact, deal: _Deal) -> None:
     stamps = deal.found.stamps
-    codes = stamps.codes[deal.rejections.accepted]
+    codes = stamps.codes[deal.found.rejections.accepted]
     remember(split, stamps.names(codes[codes != NO_KEY]))
 
 
 def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Report:
-    rows, accepted = len(deal.parts), int(deal.rejections.accepted.sum())
+    rows, accepted = len(deal.parts), int(deal.found.rejections.accepted.sum())
     rejected = f"{rows - accepted:,} rejected ({folder / REJECTED})"
-    sizes = np.bincount(deal.parts[deal.rejections.accepted], minlength=len(PARTS)).tolist()
+    sizes = np.bincount(deal.parts[deal.found.rejections.accepted], minlength=len(PARTS)).tolist()
     table = Table(
         f"{accepted:,} ads",
         [Column("part"), Column("ads", "{:,}"), percent("share")],
@@ -296,5 +294,5 @@ def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Rep
         kept = deal.found.incomplete.in_words()
         lines.insert(1, f"incomplete ads kept: {kept} ({folder / INCOMPLETE})")
     if accepted < rows:
-        lines.insert(1, f"rejected: {deal.rejections.in_words()}")
+        lines.insert(1, f"rejected: {deal.found.rejections.in_words()}")
     return Report(lines, [table])

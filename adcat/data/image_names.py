@@ -8,15 +8,17 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
 from adcat.data.rejections import Reason
+from adcat.errors import BadInputError
 
 DEEPEST = 8  # folders of another machine's path that may lie below the images folder
 SEPARATORS = "|;, "  # that may stand between the names in a cell
+FIELD = re.compile(r"{([^{}]+)}")  # of a pattern
 SIGNATURES = {  # how a file begins that is no photo that can be read
     rb".{4}ftyp(hei|hev|mif1|msf1)": "HEIC; convert it to JPEG",
     rb"\s*(<!doctype|<html)": "a web page",
@@ -24,6 +26,38 @@ SIGNATURES = {  # how a file begins that is no photo that can be read
     rb"%PDF": "PDF; convert it to JPEG",
     rb"$": "an empty file",
 }
+
+
+def images_folder(table: Path, given: Path | None) -> Path:
+    """The folder that image paths are relative to, resolved: what is given, or the table's own.
+
+    Raises:
+      BadInputError: what is given is not a folder.
+    """
+    folder = (given or table.parent).resolve()
+    if given and not folder.is_dir():
+        raise BadInputError(f"{folder} is not a folder; name the images folder: --images DIR")
+    return folder
+
+
+def fields_of(pattern: str) -> list[str]:
+    """The columns that images are named after by a pattern such as `image_{imageid}.jpg`.
+
+    Raises:
+      BadInputError: it names none.
+    """
+    fields = list(dict.fromkeys(FIELD.findall(pattern)))
+    if pattern and not fields:
+        raise BadInputError(
+            f"--image-pattern {pattern}: expected columns in braces, such as '{{id}}.jpg'"
+        )
+    return fields
+
+
+def filled(pattern: str, values: Mapping[str, str | None]) -> str:
+    """The image's name by a pattern; empty where a column has no value."""
+    found = {field: (values[field] or "").strip() for field in fields_of(pattern)}
+    return FIELD.sub(lambda field: found[field[1]], pattern) if all(found.values()) else ""
 
 
 def names_in(cell: str, separators: str) -> list[str]:

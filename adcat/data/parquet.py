@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adcat.data.image_names import fields_of, filled
 from adcat.errors import BadInputError
 from adcat.progress import Progress
 
@@ -62,6 +63,21 @@ def parquet_batches(
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         mark = "," if str(error).startswith("column ") else ":"
         raise BadInputError(f"{path}{mark} {error}") from None
+
+
+def with_names(batch: "pa.RecordBatch", pattern: str) -> "pa.RecordBatch":
+    """The batch with the images' names by a pattern."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = {name: batch[name] for name in batch.schema.names}
+    fields = fields_of(pattern)
+    if not fields or not columns.keys() >= set(fields):
+        return batch
+    named = [filled(pattern, row) or None for row in batch.select(fields).to_pylist()]
+    otherwise = columns.get("image", pa.repeat("", batch.num_rows))
+    columns["image"] = pc.coalesce(pa.array(named, pa.string()), otherwise)  # pyright: ignore[reportAttributeAccessIssue]
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def _read(

@@ -6,12 +6,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from adcat.data.image_names import fields_of, filled
 from adcat.data.parquet import (
     LISTS,
     PHOTO,
     ROWS_PER_BATCH,
     parquet_batches,
     several_categories,
+    with_names,
 )
 from adcat.data.records import (
     best_delimiter,
@@ -53,6 +55,7 @@ class InputTable:
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)  # column -> its header
     needed: Sequence[str] = COLUMNS[1:]  # columns that it must have; others may be missing
     read: Sequence[str] = ()  # columns whose absence is told
+    image_pattern: str = ""  # names images after other columns, where these have values
 
     def batches(self, progress: Progress) -> Iterator["pa.RecordBatch"]:
         """Streams the rows in their order; none is left out.
@@ -82,13 +85,25 @@ class InputTable:
         Raises:
           BadInputError: it has several categories, and needs one.
         """
-        values = {column: json_value(ad, self.names(column)) for column in COLUMNS}
+        values = {column: json_value(ad, self.names(column)) for column in self.columns}
         for column in LISTS:
             if isinstance(found := values[column], list):
                 if len(found) > 1 and column == "category" and column in self.needed:
                     raise BadInputError(f"{self.path}: {several_categories(found)}")
                 values[column] = found[0] if found else None
-        return list(map(json_text, values.values()))
+        return self.row(list(map(json_text, values.values())))
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """`COLUMNS`, and the others that images are named after."""
+        return list(dict.fromkeys((*COLUMNS, *fields_of(self.image_pattern))))
+
+    def row(self, values: Sequence[str | None]) -> list[str | None]:
+        """The values by `COLUMNS`, with the image's name by the pattern, of those by `columns`."""
+        named = self.image_pattern and filled(
+            self.image_pattern, dict(zip(self.columns, values, strict=True))
+        )
+        return [*values[: len(COLUMNS) - 1], named or values[len(COLUMNS) - 1]]
 
     def header(self, column: str) -> str:
         """The header that a column has in this table."""
@@ -100,7 +115,7 @@ class InputTable:
         return (header,) if column in self.needed else (header, column)
 
     def positions(self, headers: Sequence[str], progress: Progress) -> list[int | None]:
-        """Where each of `COLUMNS` stands among a table's headers; None where it may be missing.
+        """Where each of `columns` stands among a table's headers; None where it may be missing.
 
         Case and surrounding blanks of a header do not matter where only one fits.
 
@@ -109,10 +124,10 @@ class InputTable:
             neither a title nor a description nor an image.
         """
         found = ", ".join(map(repr, headers))[:300]
-        positions = [self._place(column, headers, found) for column in COLUMNS]
-        there = {
-            name for name, position in zip(COLUMNS, positions, strict=True) if position is not None
-        }
+        places = {column: self._place(column, headers, found) for column in self.columns}
+        there = {name for name, position in places.items() if position is not None}
+        if self.image_pattern and there.issuperset(fields_of(self.image_pattern)):
+            there.add("image")
         if there.isdisjoint(CONTENT):
             raise BadInputError(
                 f"{self.path} has none of the columns {', '.join(CONTENT)}; found: {found}\n"
@@ -123,7 +138,7 @@ class InputTable:
                 f"warning: {self.path} has no column {column!r}, which the model reads; "
                 f"if it has another name: --column {column}=HEADER"
             )
-        return positions
+        return list(places.values())
 
     def _place(self, column: str, headers: Sequence[str], found: str) -> int | None:
         for name in self.names(column):
@@ -132,10 +147,11 @@ class InputTable:
             if len(fitting) == 1:
                 return fitting[0]
             if fitting or column in self.needed:
+                naming = f"--column {column}=HEADER" if column in COLUMNS else "--image-pattern"
                 may_lack = column in CONTENT[1:] and not (fitting or column in self.headers)
                 raise BadInputError(
                     f"{self.path} has {'two columns' if fitting else 'no column'} {name!r}; "
-                    f"found: {found}\nname the column to read: --column {column}=HEADER"
+                    f"found: {found}\nname the column to read: {naming}"
                     f"{'; to keep ads without: --keep-incomplete' * may_lack}"
                 )
         return None
@@ -222,7 +238,7 @@ def _csv_records(table: InputTable, lines: Iterator[str], progress: Progress) ->
     first = next(lines, "")
     delimiter = stated_delimiter(first)
     if not delimiter:
-        wanted = [name for column in COLUMNS for name in table.names(column)]
+        wanted = [name for column in table.columns for name in table.names(column)]
         delimiter = best_delimiter(first, DELIMITERS[table.path.suffix.lower()], wanted)
         lines = chain([first], lines)
     rows = split_rows(lines, delimiter)
@@ -231,9 +247,7 @@ def _csv_records(table: InputTable, lines: Iterator[str], progress: Progress) ->
     for broken, fields in rows:
         malformed = broken or len(fields) != len(headers)
         fields += [""] * (len(headers) - len(fields))
-        values: list[str | None] = [
-            "" if position is None else fields[position] for position in positions
-        ]
+        values = table.row(["" if place is None else fields[place] for place in positions])
         yield malformed, values if positions[0] is not None else [None, *values[1:]]
 
 
@@ -277,7 +291,8 @@ def _batch(records: Sequence[Record]) -> "pa.RecordBatch":
 
 def _parquet_batches(table: InputTable, progress: Progress) -> Iterator["pa.RecordBatch"]:
     def columns_in(headers: Sequence[str]) -> dict[str, str]:
-        by_column = zip(COLUMNS, table.positions(headers, progress), strict=True)
+        by_column = zip(table.columns, table.positions(headers, progress), strict=True)
         return {column: headers[position] for column, position in by_column if position is not None}
 
-    return parquet_batches(table.path, columns_in, "category" in table.needed, progress)
+    for batch in parquet_batches(table.path, columns_in, "category" in table.needed, progress):
+        yield with_names(batch, table.image_pattern)

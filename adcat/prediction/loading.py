@@ -120,6 +120,7 @@ def facts_of(workspace: Workspace, model: ModelProbs) -> ModelFacts:
         prior=read_prior(split).tolist(),
         headers=parse_headers(of_split.get("column", [])),
         image_separator=of_split.get("image_separator", ""),
+        image_pattern=of_split.get("image_pattern", ""),
         made_from=digests,
     )
 

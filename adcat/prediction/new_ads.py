@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from adcat.data.parquet import PHOTO
@@ -100,10 +99,9 @@ def arriving_ads(
 
 
 def given_ads(
-    ads: Iterable[Mapping[str, Any]], headers: Mapping[str, str], cleaning: Cleaning
+    ads: Iterable[Mapping[str, Any]], table: InputTable, cleaning: Cleaning
 ) -> Iterator[Ad]:
     """Ads that a program has, read as their JSON lines would be."""
-    table = InputTable(Path(), headers, needed=())
     objects = json_objects(json.dumps(ad, default=str) for ad in ads)
     return (_json_ad(row, ad, table, cleaning) for row, ad in enumerate(objects, 1))
 

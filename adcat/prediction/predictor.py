@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from adcat.data.image_names import locate, names_in
 from adcat.data.images import Images
 from adcat.data.rejections import Reason
+from adcat.data.table import InputTable
 from adcat.data.text_cleaning import Cleaning
 from adcat.data.thread_map import map_ahead
 from adcat.errors import BadInputError
@@ -56,6 +57,7 @@ class ModelFacts:
     prior: Sequence[float]  # [categories]
     headers: Mapping[str, str]  # column -> its header in the table that was split
     image_separator: str  # what stood there between several photos in a cell
+    image_pattern: str  # what photos were called after other columns
     made_from: Mapping[str, str]  # artifact -> its digest
 
 
@@ -92,7 +94,8 @@ class Predictor:
           images: the folder that image paths are relative to.
           top: how many categories to suggest.
         """
-        given = given_ads(ads, self.facts.headers, self.cleaning)
+        table = InputTable(Path(), self.facts.headers, (), image_pattern=self.facts.image_pattern)
+        given = given_ads(ads, table, self.cleaning)
         separator, folder = self.facts.image_separator, Path(images).resolve()
         for found in self.stream([given], folder, top, 0, separator=separator):
             yield from (prediction.record(self.facts.categories, None) for prediction in found)
