@@ -65,7 +65,7 @@ def test_it_does_the_work_and_writes_nothing(finished, words):
     table = finished.root.parent / "ads.csv"
     result = run(finished, *(table if word == "ads.csv" else word for word in words))
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("dry run: succeeded with at most ")
+    assert result.stdout.startswith("dry run succeeded with at most ")
     assert result.stdout.endswith("nothing was written\n")
     assert files(finished) == before
 
