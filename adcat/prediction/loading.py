@@ -53,12 +53,13 @@ def chosen_model(workspace: Workspace, name: str, progress: Progress) -> ModelPr
     """
     if name:
         return find_models(workspace, [name])[0]
+    models = models_to_report(workspace, [], "validation", progress)
     labels = read_labels(workspace.split, "validation")
     scores = {
         model: ad_results(
             model.probs("validation"), labels, model.path("validation")
         ).selection_score(model.is_tuned_on_validation)
-        for model in models_to_report(workspace, [], "validation", progress)
+        for model in models
     }
     best = max(scores, key=scores.__getitem__)
     progress.say(
