@@ -157,7 +157,7 @@ class Predictor:
 
     def _looks_at(self, ad: Ad) -> bool:
         """Whether an ad's photo is needed."""
-        return "image" in (self.modalities if not ad.text else self.model.modalities)
+        return "image" in self.modalities and ("image" in self.model.modalities or not ad.text)
 
     def _photo(self, image: str | bytes, images: Path) -> Images | Reason:
         """Decodes an image as for extraction; returns the reason where that fails."""
