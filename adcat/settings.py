@@ -65,6 +65,15 @@ def flag(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
+def classifier_name() -> Any:
+    """The `--name` of a command that trains a classifier."""
+    return option(
+        "",
+        "Name of the classifier, for one beside the first; extract-features runs them all.",
+        completes="models",
+    )
+
+
 def _field(default: Any, **metadata: Any) -> Any:
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)

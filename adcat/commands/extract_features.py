@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
-from adcat.data.text_cleaning import Cleaning, clean
+import numpy as np
+
+from adcat.data.text_cleaning import clean
 from adcat.errors import AdcatError, BadInputError
-from adcat.files import link_or_copy
+from adcat.files import link_or_copy, open_array
 from adcat.image import extraction
 from adcat.image.extraction import Extractor
 from adcat.progress import Progress
@@ -25,12 +27,13 @@ from adcat.workspace.ads import (
 )
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
-from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import TUNED_ON
+from adcat.workspace.layout import Classifier, Workspace
+from adcat.workspace.manifest import OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
 
 TEXT = ("title", "description")
+KINDS = ("vectors", "probs")
 Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
 
 
@@ -43,126 +46,150 @@ class Settings:
 
 
 def extract_features(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
-    """Run both classifiers over every ad.
+    """Run every classifier over every ad.
 
     Writes each classifier's vectors (its last hidden layer) and probabilities of the ads of every
-    part. Results of an earlier run with the same classifier are kept, so a new text model does not
-    cost another pass over the photos. Run an interrupted command again to resume it.
+    part; of the training ads the out-of-fold probabilities where the classifier was trained with
+    --folds. Results of an earlier run with the same classifier are kept, so a new text model does
+    not cost another pass over the photos. Run an interrupted command again to resume it.
     """
     workspace.split.check()
-    kept: list[Modality] = [m for m in MODALITIES if _is_current(workspace, m)]
-    made: list[Modality] = [
-        modality
-        for modality in read_modalities(workspace.split)
-        if modality in kept or settings.modality in (modality, "both")
-    ]
+    wanted: list[Modality] = [m for m in MODALITIES if settings.modality in (m, "both")]
+    lines, tables = _unnamed(workspace, wanted, settings, progress)
+    for classifier in workspace.named_classifiers():
+        if classifier.modality in wanted:
+            lines += _named(workspace, classifier, settings, progress)
+    return Report(lines, tables)
+
+
+def _unnamed(
+    workspace: Workspace, wanted: Sequence[Modality], settings: Settings, progress: Progress
+) -> tuple[list[str], list[Table]]:
+    """Runs the classifiers without a name of their own; what is current is kept."""
+    there = [workspace.classifier(modality) for modality in read_modalities(workspace.split)]
+    kept = [classifier for classifier in there if _is_current(workspace, classifier)]
+    made = [c for c in there if c in kept or c.modality in wanted]
     if not made:
         raise BadInputError(
             f"no ad has what --modality {settings.modality} needs; leave the option out"
         )
-    settings = dataclasses.replace(settings, modality="both" if len(made) == 2 else made[0])
-    inputs = [workspace.split, *(_classifier(workspace, modality) for modality in made)]
-    with workspace.features.write(settings, inputs, resume=True) as staging:
-        for modality in made:
-            if modality in kept:
-                _keep(workspace.features, staging, modality)
+    recorded = dataclasses.replace(
+        settings, modality="both" if len(made) == 2 else made[0].modality
+    )
+    inputs = [workspace.split, *(classifier.model for classifier in made)]
+    with workspace.features.write(recorded, inputs, resume=True) as staging:
+        for classifier in made:
+            if classifier in kept:
+                _keep(classifier, staging)
             else:
-                _extract(workspace, staging, modality, settings.batch_size, progress)
-            notes = _classifier(workspace, modality).manifest().notes
-            staging.notes[f"{modality}_steered_by"] = notes.get(TUNED_ON)
-        staging.notes["fitted_on"] = "nothing"
-    return _report(workspace, made, kept)
+                _extract(workspace, classifier, staging, settings.batch_size, progress)
+            _note(classifier, staging)
+    lines = [f"{c.name}: kept from an earlier run with the same classifier" for c in kept]
+    return lines, [_table(workspace, made)]
 
 
-def _classifier(workspace: Workspace, modality: Modality) -> Artifact:
-    return {"text": workspace.text_model, "image": workspace.image_model}[modality]
+def _named(
+    workspace: Workspace, classifier: Classifier, settings: Settings, progress: Progress
+) -> list[str]:
+    """Runs a classifier with a name of its own, unless its features are current."""
+    if _is_current(workspace, classifier):
+        return [f"{classifier.name}: kept from an earlier run with the same classifier"]
+    recorded = dataclasses.replace(settings, modality=classifier.modality)
+    inputs = [workspace.split, classifier.model]
+    with classifier.features.write(recorded, inputs, resume=True) as staging:
+        _extract(workspace, classifier, staging, settings.batch_size, progress)
+        _note(classifier, staging)
+    return [f"{classifier.name}: {classifier.features.path}"]
 
 
-def _files(modality: Modality) -> list[str]:
-    return [f"{part}/{modality}_{kind}.npy" for part in PARTS for kind in ("vectors", "probs")]
+def _note(classifier: Classifier, staging: Staging) -> None:
+    notes, modality = classifier.model.manifest().notes, classifier.modality
+    staging.notes.update({"fitted_on": "nothing", f"{modality}_steered_by": notes.get(TUNED_ON)})
+    if TRAIN_PROBS in notes:
+        staging.notes[f"{modality}_{TRAIN_PROBS}"] = notes[TRAIN_PROBS]
 
 
-def _is_current(workspace: Workspace, modality: Modality) -> bool:
-    """Whether this modality's arrays are there and current."""
+def _files(classifier: Classifier) -> list[str]:
+    return [f"{part}/{classifier.modality}_{kind}.npy" for part in PARTS for kind in KINDS]
+
+
+def _is_current(workspace: Workspace, classifier: Classifier) -> bool:
+    """Whether the classifier's arrays are there and current."""
     try:
-        manifest = workspace.features.manifest()
-        sources = [workspace.split, _classifier(workspace, modality)]
+        manifest = classifier.features.manifest()
+        sources = [workspace.split, classifier.model]
         same = all(manifest.inputs.get(s.name) == s.check().digest for s in sources)
     except AdcatError:
         return False
-    return same and workspace.features.is_intact(manifest, _files(modality))
+    return same and classifier.features.is_intact(manifest, _files(classifier))
 
 
-def _keep(features: Artifact, staging: Staging, modality: Modality) -> None:
-    for file in _files(modality):
+def _keep(classifier: Classifier, staging: Staging) -> None:
+    for file in _files(classifier):
         target = staging.folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        link_or_copy(features / file, target)
+        link_or_copy(classifier.features / file, target)
 
 
 def _extract(
-    workspace: Workspace, staging: Staging, modality: Modality, batch_size: int, progress: Progress
+    workspace: Workspace,
+    classifier: Classifier,
+    staging: Staging,
+    batch_size: int,
+    progress: Progress,
 ) -> None:
-    """Fills this modality's arrays of every part, resuming an earlier run."""
-    text = functools.partial(_text_batches, cleaning=cleaning_of(workspace.text_model.path))
-    batches = {"text": text, "image": _image_batches}[modality]
-    model = _load(workspace, modality)
-    columns = {"vectors": model.dimension, "probs": len(read_categories(workspace.split))}
+    """Fills a classifier's arrays of every part, resuming an earlier run."""
+    split, modality = workspace.split, classifier.modality
+    model, stream = _load(classifier, read_categories(split), batch_size)
+    columns = {"vectors": model.dimension, "probs": len(read_categories(split))}
     for part in PARTS:
-
-        def remaining(done: int, part: Part = part) -> Batches:
-            return batches(workspace.split, part, model, done, batch_size)
-
-        there = have(read_availabilities(workspace.split, part), [modality])
+        there = have(read_availabilities(split, part), [modality])
         folder, count = staging.folder / part, staging.checkpoints / f"{part}-{modality}.rows"
-        files = {folder / f"{modality}_{kind}.npy": columns[kind] for kind in ("vectors", "probs")}
-        title = f"{modality} features, {part}"
-        fill(files, there, count, remaining, progress, title, _UNITS[modality])
+        files = {folder / f"{modality}_{kind}.npy": columns[kind] for kind in KINDS}
+        title = f"{classifier.name} features, {part}"
+        batches = functools.partial(stream, split, part)
+        fill(files, there, count, batches, progress, title, _UNITS[modality])
+    out_of_fold = classifier.model / OUT_OF_FOLD_TRAIN_PROBS
+    if out_of_fold.exists():
+        there = have(read_availabilities(split, "train"), [modality])
+        probs = np.load(staging.folder / f"train/{modality}_probs.npy", mmap_mode="r+")
+        probs[there] = open_array(out_of_fold, int(there.sum()), columns["probs"])
 
 
 _UNITS = {"text": "ads", "image": "images"}
 
 
-def _load(workspace: Workspace, modality: Modality) -> TextModel | Extractor:
-    names = read_categories(workspace.split)
-    if modality == "text":
-        return registry.load(workspace.text_model.path, names)
-    return extraction.load(workspace.image_model.path, len(names))
+def _load(
+    classifier: Classifier, names: Sequence[str], batch_size: int
+) -> tuple[TextModel | Extractor, Callable[[Artifact, Part, int], Batches]]:
+    """Reads a classifier; returns it, and what streams a part's features from an ad on."""
+    folder = classifier.model.path
+    if classifier.modality == "image":
+        extractor = extraction.load(folder, len(names))
+        return extractor, lambda split, part, done: extraction.stream_features(
+            extractor, image_paths(split, part, ["image"])[done:], batch_size
+        )
+    model, cleaning = registry.load(folder, names), cleaning_of(folder)
+
+    def texts(split: Artifact, part: Part, done: int) -> Batches:
+        for chunk in iterate_ads(split, part, TEXT, skip=done, having=["text"]):
+            pairs = zip(chunk["title"].to_pylist(), chunk["description"].to_pylist(), strict=True)
+            yield model.features([clean(title, text, cleaning) for title, text in pairs])
+
+    return model, texts
 
 
-def _text_batches(
-    split: Artifact,
-    part: Part,
-    model: TextModel,
-    done: int,
-    batch_size: int,
-    cleaning: Cleaning,
-) -> Batches:
-    del batch_size  # texts are small: the reader's own batches serve
-    for chunk in iterate_ads(split, part, TEXT, skip=done, having=["text"]):
-        pairs = zip(chunk["title"].to_pylist(), chunk["description"].to_pylist(), strict=True)
-        yield model.features([clean(title, text, cleaning) for title, text in pairs])
-
-
-def _image_batches(
-    split: Artifact, part: Part, model: Extractor, done: int, batch_size: int
-) -> Batches:
-    return extraction.stream_features(model, image_paths(split, part, ["image"])[done:], batch_size)
-
-
-def _report(workspace: Workspace, made: Sequence[Modality], kept: Sequence[Modality]) -> Report:
-    features = Features(workspace.features)
+def _table(workspace: Workspace, made: Sequence[Classifier]) -> Table:
     availabilities = {part: read_availabilities(workspace.split, part) for part in PARTS}
     rows = [
         (
             part,
-            modality,
-            int(have(availabilities[part], [modality]).sum()),
-            features.vectors(part, modality).shape[1],
+            classifier.modality,
+            int(have(availabilities[part], [classifier.modality]).sum()),
+            Features(classifier.features).vectors(part, classifier.modality).shape[1],
         )
         for part in PARTS
-        for modality in made
+        for classifier in made
     ]
     columns = [Column("part"), Column("modality"), Column("ads", "{:,}"), Column("vector length")]
-    lines = [f"{modality}: kept from an earlier run with the same classifier" for modality in kept]
-    return Report(lines, [Table("Features", columns, rows)])
+    return Table("Features", columns, rows)

@@ -16,7 +16,7 @@ from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.schedule import Evaluation, TrainingOptions, best
 from adcat.learning.training_loop import Run
 from adcat.progress import Progress
-from adcat.settings import option
+from adcat.settings import classifier_name, option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.types import Part
 from adcat.workspace.ads import image_paths, read_categories, read_labels, read_modalities
@@ -48,6 +48,7 @@ class Settings(TrainingOptions):
     stage: Literal["head", "all"] = option(
         "all", "Train the last layer only (head), or all layers after it (all)."
     )
+    name: str = classifier_name()
     image_size: int = option(
         299, "Height and width in pixels that photos are resized to.", low=75, high=1024
     )
@@ -73,11 +74,12 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
         )
     split = workspace.split
     split.check()
+    target = workspace.classifier("image", settings.name).model
     if "image" not in read_modalities(split):
         return Report([NOTHING])
     training, validation = (_images(split, part) for part in ("train", "validation"))
     recorded = _recorded(settings)
-    with workspace.image_model.write(recorded, [split], resume=True) as staging:
+    with target.write(recorded, [split], resume=True) as staging:
         model = _build(settings, len(read_categories(split)))
         histories = _train(model, settings, training, validation, staging, progress)
         classifier.save(model, staging.folder)
@@ -100,10 +102,11 @@ def _images(split: Artifact, part: Part) -> LabelledImages:
 
 def _recorded(settings: Settings) -> Settings:
     """The settings under the digest: of a weights file its name and content, not its folder."""
+    unnamed = dataclasses.replace(settings, name="")
     if settings.weights in (inception.IMAGENET, RANDOM):
-        return settings
+        return unnamed
     path = Path(settings.weights)
-    return dataclasses.replace(settings, weights=f"{path.name} sha256:{sha256(path)}")
+    return dataclasses.replace(unnamed, weights=f"{path.name} sha256:{sha256(path)}")
 
 
 def _build(settings: Settings, categories: int) -> ImageModel:

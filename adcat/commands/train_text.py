@@ -15,7 +15,7 @@ from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.learning.hyperparameter_search import SearchOptions, Trial, search
 from adcat.progress import Progress, Silent
-from adcat.settings import flag, option, seed_option
+from adcat.settings import classifier_name, flag, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.text import registry as models
 from adcat.text.cnn_settings import CnnSettings
@@ -55,6 +55,7 @@ class Settings(SearchOptions, CnnSettings, TfidfSettings, FastTextSettings):
     published: ClassVar = thesis.settings("train-text")
 
     model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "The text model.")
+    name: str = classifier_name()
     text_cleaning: Cleaning = option(
         "words",
         "Let markup and punctuation separate words and cut scripts without blanks between words "
@@ -83,6 +84,7 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     """
     split, module = workspace.split, models.TEXT_MODELS[settings.model]
     split.check()
+    target = workspace.classifier("text", settings.name).model
     if "text" not in read_modalities(split):
         return Report([NOTHING])
     corpus = _corpus(split, settings.text_cleaning, progress)
@@ -91,7 +93,7 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     _tell(corpus, given, settings, progress)
     recorded, notes = _recorded(settings)
     lines: list[str] = []
-    with workspace.text_model.write(recorded, [split], resume=settings.tune > 0) as staging:
+    with target.write(recorded, [split], resume=settings.tune > 0) as staging:
         if settings.tune:
             best = _search(split, facts, settings, staging, progress)
             lines.append(f"best of {settings.tune} trials: {_options(best.settings)}")
@@ -157,10 +159,10 @@ def _clean(ads: Iterable[dict[str, Any]], cleaning: Cleaning) -> list[str]:
 
 def _recorded(settings: Settings) -> tuple[Settings, dict[str, Any]]:
     """What stands under the digest: a file's name and content, not where it lay."""
-    path = settings.pretrained_vectors
+    path, unnamed = settings.pretrained_vectors, dataclasses.replace(settings, name="")
     if path is None:
-        return settings, {}
-    portable = dataclasses.replace(settings, pretrained_vectors=Path(path.name))
+        return unnamed, {}
+    portable = dataclasses.replace(unnamed, pretrained_vectors=Path(path.name))
     return portable, {"pretrained_vectors_sha256": sha256(path)}
 
 

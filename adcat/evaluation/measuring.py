@@ -61,8 +61,8 @@ class Model(Protocol):
         ...
 
     @property
-    def is_baseline(self) -> bool:
-        """Whether it is the text or the image classifier."""
+    def modality(self) -> Modality | None:
+        """What it reads where it is a classifier, not a combination of several."""
         ...
 
     @property
@@ -230,7 +230,7 @@ def measure_models(
             found[model.name] = ad_results(model.probs(part), labels, model.path(part))
             task.advance(len(labels), model.name)
     on_validation = found if part == "validation" else _on_validation(split, sources)
-    baselines = [model for model in sources if model.is_baseline]
+    baselines = [model for model in sources if model.name in MODALITIES]
     baseline, reason = _choose_baseline(baselines, on_validation)
     by_name = {model.name: model for model in sources}
     measured = [

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from adcat.evaluation.measuring import Model, ModelKind
 from adcat.fusion.fused_model import read_definition
+from adcat.types import Modality
 
-BASELINES: Mapping[str, str] = {
+BASELINES: Mapping[Modality, str] = {
     "text": "reads title and description only",
     "image": "looks at the photo only",
 }
@@ -17,8 +18,8 @@ ATTENDING: Mapping[str, str] = {
 
 def kind_of(model: Model) -> ModelKind:
     """Reads what a model is from its folder."""
-    if model.is_baseline:
-        return ModelKind("baseline", model.name, {}, "baseline", BASELINES[model.name])
+    if model.modality:
+        return ModelKind("baseline", model.name, {}, "baseline", BASELINES[model.modality])
     settings = model.settings
     if model.folder.parent.name == "attend":
         name = f"attend-{settings['insert_at']}-{settings['over']}"

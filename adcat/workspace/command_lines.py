@@ -1,6 +1,7 @@
 """The command that makes an artifact."""
 
 import contextlib
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 
 DEFAULT_WORKSPACE = "artifacts"
 SEARCH = "attend-search"
+OF_NAME = "@"  # between a step and the name of the classifier that it is of
 _OTHER_WORDS = {SEARCH: ["attend", "--search"]}  # where the artifact's name is not the command's
 
 
 def shortest(root: Path, name: str) -> str:
     """The command that makes an artifact, with only the options that it needs."""
-    step, _, variant = name.partition("/")
+    step, variant = _step_and_variant(name)
     words = list(_OTHER_WORDS.get(step, [step]))
     if step == "split":
         words.append("ADS")
@@ -21,6 +23,8 @@ def shortest(root: Path, name: str) -> str:
         words += ["--policy", "POLICY", "--name", variant]
     elif step == "fuse":
         words += ["--policy", variant]
+    if step in ("train-text", "train-image") and variant:
+        words += ["--name", variant]
     if step == "attend":
         point, _, over = variant.partition("-")
         own_name = ["--name", variant]
@@ -30,13 +34,18 @@ def shortest(root: Path, name: str) -> str:
 
 def like(record: Mapping[str, Any], root: Path, name: str) -> str:
     """The command that a manifest records, for the workspace where it is now."""
-    step = _OTHER_WORDS.get(name, name.split("/"))[0]
+    step = _OTHER_WORDS.get(name, _step_and_variant(name))[0]
     words: list[str] = []
     with contextlib.suppress(ValueError):  # quotes that somebody edited
         words = shlex.split(str(record.get("command_line", "")))[1:]
     while words and words[0].startswith("-"):  # as `-w DIR` and `--workspace=DIR`
         del words[: 2 if words[0] in ("-w", "--workspace") else 1]
     return _typed(root, words) if words[:1] == [step] else shortest(root, name)
+
+
+def _step_and_variant(name: str) -> list[str]:
+    """What `fuse/pool` and `train-text@words` consist of; the variant is empty without one."""
+    return [*re.split(f"[/{OF_NAME}]", name, maxsplit=1), ""][:2]
 
 
 def _typed(root: Path, words: Sequence[str]) -> str:

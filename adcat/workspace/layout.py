@@ -2,22 +2,57 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 from adcat.errors import BadInputError
+from adcat.types import Modality
 from adcat.workspace import command_lines
 from adcat.workspace.artifact import Artifact
+from adcat.workspace.command_lines import OF_NAME
 
 STEPS = (  # the commands that write an artifact, each after those whose artifacts it reads
     "split", "train-text", "train-image", "extract-features", "fuse", "attend", "evaluate",
     "error-groups",
 )  # fmt: skip
 ATTENTION = "attend-"  # what the names of attention models begin with, and no others
+OWN_NAME = re.compile(rf"(?!{ATTENTION}|(text|image)$)[a-z0-9][a-z0-9-]*")
 NAMES = {  # of the artifacts of steps that make several
-    "fuse": re.compile(rf"(?!{ATTENTION}|(text|image)$)[a-z0-9][a-z0-9-]*"),
+    "fuse": OWN_NAME,
     "attend": re.compile(r"[a-z0-9][a-z0-9-]*"),
 }
+TRAINED_BY: Mapping[Modality, str] = {"text": "train-text", "image": "train-image"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Classifier:
+    """A text or an image classifier; the one of a modality that was not named has its name."""
+
+    root: Path
+    modality: Modality
+    name: str
+
+    @property
+    def model(self) -> Artifact:
+        """The trained network, or whatever it is."""
+        return self._artifact(TRAINED_BY[self.modality])
+
+    @property
+    def features(self) -> Artifact:
+        """What it makes of every ad."""
+        return self._artifact("extract-features")
+
+    def array(self, kind: Literal["probs", "vectors", "terms"]) -> str:
+        """What its arrays are called, such as `text_probs`, or `text_probs@words`."""
+        return f"{self.modality}_{kind}{self._of_name}"
+
+    @property
+    def _of_name(self) -> str:
+        return "" if self.name == self.modality else OF_NAME + self.name
+
+    def _artifact(self, step: str) -> Artifact:
+        return Artifact(self.root, step + self._of_name)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,18 +68,49 @@ class Workspace:
 
     @property
     def text_model(self) -> Artifact:
-        """The text classifier."""
-        return Artifact(self.root, "train-text")
+        """The text classifier without a name of its own."""
+        return self.classifier("text").model
 
     @property
     def image_model(self) -> Artifact:
-        """The image classifier."""
-        return Artifact(self.root, "train-image")
+        """The image classifier without a name of its own."""
+        return self.classifier("image").model
 
     @property
     def features(self) -> Artifact:
-        """Both classifiers' vectors and probabilities of every ad."""
+        """Vectors and probabilities of every ad by both classifiers without a name of their own."""
         return Artifact(self.root, "extract-features")
+
+    def classifier(self, modality: Modality, name: str = "") -> Classifier:
+        """A classifier of this modality, by default the one that has no name of its own.
+
+        Raises:
+          BadInputError: the name is not valid, or another model has it.
+        """
+        if not name or name == modality:
+            return Classifier(self.root, modality, modality)
+        _check_name(OWN_NAME, name)
+        others = [c.model for c in self.named_classifiers() if c.modality != modality]
+        self._check_free(name, [*others, *self.variants("fuse")])
+        return Classifier(self.root, modality, name)
+
+    def named_classifiers(self) -> list[Classifier]:
+        """The classifiers with a name of their own that exist, text first, by name."""
+        return [
+            Classifier(self.root, modality, artifact.name.partition(OF_NAME)[2])
+            for modality, step in TRAINED_BY.items()
+            for artifact in self._named(step, self.root)
+        ]
+
+    def classifiers(self) -> list[Classifier]:
+        """Every classifier whose predictions of all ads exist, the unnamed ones first."""
+        unnamed = [
+            classifier
+            for classifier in map(self.classifier, TRAINED_BY)
+            if self.features.exists()
+            and (self.features / f"test/{classifier.array('probs')}.npy").exists()
+        ]
+        return [*unnamed, *(c for c in self.named_classifiers() if c.features.exists())]
 
     @property
     def evaluation(self) -> Artifact:
@@ -57,7 +123,12 @@ class Workspace:
         return Artifact(self.root, "error-groups")
 
     def fused(self, name: str) -> Artifact:
-        """A fused model and its probabilities."""
+        """A fused model and its probabilities.
+
+        Raises:
+          BadInputError: the name is not valid, or a classifier has it.
+        """
+        self._check_free(name, [c.model for c in self.named_classifiers()])
         return self._variant("fuse", name)
 
     def attention(self, name: str) -> Artifact:
@@ -92,6 +163,11 @@ class Workspace:
     def _of_all_steps(self, variants: Callable[[str], list[Artifact]]) -> list[Artifact]:
         several = {step: variants(step) for step in NAMES}
         several["attend"].insert(0, self.attention_search)
+        named = self.named_classifiers()
+        for modality, step in TRAINED_BY.items():
+            models = [c.model for c in named if c.modality == modality]
+            several[step] = [Artifact(self.root, step), *models]
+        several["extract-features"] = [self.features, *(c.features for c in named)]
         return [a for step in STEPS for a in several.get(step, [Artifact(self.root, step)])]
 
     def _listed(self, step: str, folder: Path) -> list[Artifact]:
@@ -101,10 +177,27 @@ class Workspace:
             Artifact(self.root, f"{step}/{name}") for name in names if NAMES[step].fullmatch(name)
         ]
 
+    def _named(self, step: str, folder: Path) -> list[Artifact]:
+        """The artifacts of a step's classifiers with names of their own, by name."""
+        found = sorted(path.name for path in folder.glob(f"{step}{OF_NAME}*"))
+        names = (name.partition(OF_NAME)[2] for name in found)
+        return [Artifact(self.root, step + OF_NAME + n) for n in names if OWN_NAME.fullmatch(n)]
+
+    def _check_free(self, name: str, others: Iterable[Artifact]) -> None:
+        for other in others:
+            if re.split(f"[/{OF_NAME}]", other.name)[-1] == name:
+                raise BadInputError(
+                    f"{name!r} is the name of {other.path} already; choose another --name"
+                )
+
     def _variant(self, step: str, name: str) -> Artifact:
-        if not NAMES[step].fullmatch(name):
-            but = f", but not text, image or {ATTENTION}…" if step == "fuse" else ""
-            raise BadInputError(
-                f"{name!r} is not a valid model name; use lower-case letters, digits and '-'{but}"
-            )
+        _check_name(NAMES[step], name)
         return Artifact(self.root, f"{step}/{name}")
+
+
+def _check_name(pattern: re.Pattern[str], name: str) -> None:
+    if not pattern.fullmatch(name):
+        but = f", but not text, image or {ATTENTION}…" if pattern == OWN_NAME else ""
+        raise BadInputError(
+            f"{name!r} is not a valid model name; use lower-case letters, digits and '-'{but}"
+        )

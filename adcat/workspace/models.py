@@ -28,8 +28,13 @@ class ModelProbs:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether it is the text or the image classifier alone."""
+        """Whether it is the text or the image classifier that has no name of its own."""
         return self.name in MODALITIES
+
+    @property
+    def modality(self) -> Modality | None:
+        """What it reads where it is a classifier, not a combination of several."""
+        return next((m for m in MODALITIES if self.file == f"{m}_probs.npy"), None)
 
     @property
     def folder(self) -> Path:
@@ -45,7 +50,7 @@ class ModelProbs:
     def is_tuned_on_validation(self) -> bool:
         """Whether its training was stopped early, or its settings chosen, on the validation ads."""
         notes = self.artifact.manifest().notes
-        tuned_on = notes.get(f"{self.name}_steered_by" if self.is_baseline else TUNED_ON)
+        tuned_on = notes.get(f"{self.modality}_steered_by" if self.modality else TUNED_ON)
         return tuned_on == "validation" and notes.get(VALIDATION_PROBS) != OUT_OF_FOLD
 
     def path(self, part: Part) -> Path:
@@ -55,27 +60,25 @@ class ModelProbs:
     def probs(self, part: Part) -> Probs:
         """The model's probabilities of the ads of a part, memory-mapped: [n, categories].
 
-        Of an ad that a baseline cannot read they are the prior.
+        Of an ad that a classifier cannot read they are the prior.
         """
         split = Workspace(self.artifact.root).split
         probs = open_probs(self.artifact, part, self.file)
-        if not self.is_baseline:
+        if not self.modality:
             return probs
-        unread = ~have(read_availabilities(split, part), [cast(Modality, self.name)])
+        unread = ~have(read_availabilities(split, part), [self.modality])
         return cast(Probs, OrPrior(probs, unread, read_prior(split))) if unread.any() else probs
 
 
 def all_models(workspace: Workspace) -> list[ModelProbs]:
-    """Every model whose probabilities exist, baselines first."""
-    features = workspace.features
-    baselines = [
-        ModelProbs(modality, features, f"{modality}_probs.npy")
-        for modality in MODALITIES
-        if features.exists() and (features / f"test/{modality}_probs.npy").exists()
+    """Every model whose probabilities exist, classifiers first."""
+    classifiers = [
+        ModelProbs(classifier.name, classifier.features, f"{classifier.modality}_probs.npy")
+        for classifier in workspace.classifiers()
     ]
     fused = [ModelProbs(a.path.name, a) for a in workspace.variants("fuse")]
     attention = [ModelProbs(ATTENTION + a.path.name, a) for a in workspace.variants("attend")]
-    return [*baselines, *fused, *attention]
+    return [*classifiers, *fused, *attention]
 
 
 def find_models(workspace: Workspace, names: Sequence[str]) -> list[ModelProbs]:
@@ -111,7 +114,7 @@ def models_to_report(
             _check_part(model, part)
             model.artifact.check(known)
         return models
-    models = [m for m in all_models(workspace) if m.is_baseline or part != "train"]
+    models = [m for m in all_models(workspace) if m.modality or part != "train"]
     if not models:
         workspace.features.check()
     return _sound(models, progress)
@@ -130,10 +133,10 @@ def read_for(workspace: Workspace, models: Sequence[ModelProbs]) -> list[Artifac
 
 
 def _check_part(model: ModelProbs, part: Part) -> None:
-    if part == "train" and not model.is_baseline:
+    if part == "train" and not model.modality:
         raise BadInputError(
-            f"{model.name} has no probabilities of the train part, only the baselines "
-            f"{' and '.join(MODALITIES)} have; use --part validation or --part test"
+            f"{model.name} has no probabilities of the train part, only classifiers "
+            "of one modality have; use --part validation or --part test"
         )
 
 
