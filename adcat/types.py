@@ -33,9 +33,12 @@ IN_WORDS: Mapping[Availability, str] = {
 
 
 def read_by(arrays: Iterable[str]) -> frozenset[Modality]:
-    """The modalities that arrays such as `image_probs` come from."""
-    names = list(arrays)
-    return frozenset(m for m in MODALITIES for name in names if name.startswith(f"{m}_"))
+    """The modalities that arrays such as `image_probs` or `text_probs@words` come from.
+
+    Those of a fused model come from both: `text_image_probs@linear`.
+    """
+    words = {word for name in arrays for word in name.partition("@")[0].split("_")}
+    return frozenset(modality for modality in MODALITIES if modality in words)
 
 
 def availabilities_with(modalities: Iterable[Modality]) -> list[Availability]:

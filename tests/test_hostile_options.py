@@ -29,7 +29,7 @@ USAGE = [  # exit 2, and what stands behind `Error: `
     (["train-text", "--augment-noise", "1.5"], "Invalid value for '--augment-noise': Input should be less than or equal to 1"),
     (["train-text", "--learning-rate", "inf"], "Invalid value for '--learning-rate': inf is not a finite number"),
     (["train-text", "--dim", "0"], "Invalid value for '--dim': Input should be greater than or equal to 1"),
-    (["train-text", "--model", "tfidf", "--cnn-dim", "9"], "--cnn-dim is an option of --model cnn, not of tfidf\n--model tfidf reads --model, --augment-noise, --tfidf-c, --tfidf-min-df, --tfidf-max-features, --tfidf-components, --tune, --tune-algorithm, --tune-fraction, --text-cleaning, --seed"),
+    (["train-text", "--model", "tfidf", "--cnn-dim", "9"], "--cnn-dim is an option of --model cnn, not of tfidf\n--model tfidf reads --model, --augment-noise, --analyzer, --tfidf-c, --tfidf-min-df, --tfidf-max-features, --tfidf-components, --tune, --tune-algorithm, --tune-fraction, --text-cleaning, --seed"),
     (["train-text", "--preset", "thesis", "--tfidf-c", "2"], "--tfidf-c is an option of --model tfidf, not of fasttext\n--model fasttext reads --model, --augment-noise, --learning-rate, --epochs, --dim, --minn, --maxn, --word-ngrams, --bucket, --min-count, --min-count-label, --loss, --threads, --lr-update-rate, --pretrained-vectors, --ws, --neg, --t, --tune, --tune-algorithm, --tune-fraction, --text-cleaning, --seed"),
     (["extract-features", "--seed", "1"], "No such option: --seed"),
     (["train-image", "--stage", "half"], "Invalid value for '--stage': Value error, 'half' is not one of 'head', 'all'."),

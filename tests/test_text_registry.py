@@ -8,7 +8,7 @@ from adcat.commands.train_text import Settings
 from adcat.data.text_cleaning import clean
 from adcat.errors import BadInputError
 from adcat.text.corpus import Corpus, measure
-from adcat.text.registry import TEXT_MODELS, cleaning_of, load, save
+from adcat.text.registry import TEXT_MODELS, TermModel, cleaning_of, load, save
 
 BLOCKS = [["röd soffa", "blå soffa"], ["bil", ""]]
 CATEGORIES = ["bilar", "båtar", "soffor"]
@@ -41,6 +41,12 @@ def test_every_model_gives_vectors_and_probabilities_and_loads_again(saved):
     assert (probs[:, 1] == 0).all()  # no båtar to learn from
     for before, after in zip((vectors, probs), load(folder).features(texts), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_a_model_says_whether_it_reads_terms(saved):
+    model, folder = saved
+    description = json.loads((folder / "model.json").read_text())
+    assert isinstance(model, TermModel) == (description["model"] == "tfidf")
 
 
 def test_the_rows_of_a_block_do_not_depend_on_each_other(saved):

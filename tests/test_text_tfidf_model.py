@@ -9,7 +9,14 @@ from sklearn.pipeline import make_pipeline
 
 from adcat.errors import BadInputError
 from adcat.text.corpus import Corpus, measure, sample
-from adcat.text.tfidf_model import document_frequencies, load, resolve, terms, train
+from adcat.text.tfidf_model import (
+    character_ngrams,
+    document_frequencies,
+    load,
+    resolve,
+    train,
+    words_and_pairs,
+)
 from adcat.text.tfidf_settings import TfidfSettings
 
 ADS = [
@@ -36,18 +43,25 @@ def trained(folder, seed=0, ads=ADS, **changes):
     return train(corpus(ads), settings, seed, folder)
 
 
-def vectorizer(min_df=1):
-    return TfidfVectorizer(
-        token_pattern=r"\S+", ngram_range=(1, 2), sublinear_tf=True, min_df=min_df, dtype=np.float32
-    )
+SCIKIT_LEARNS = {
+    "word": {"token_pattern": r"\S+", "ngram_range": (1, 2)},
+    "char": {"analyzer": "char_wb", "ngram_range": (2, 5)},
+}
 
 
+def vectorizer(min_df=1, analyzer="word"):
+    own = SCIKIT_LEARNS[analyzer]
+    return TfidfVectorizer(**own, sublinear_tf=True, min_df=min_df, dtype=np.float32)
+
+
+@pytest.mark.parametrize("analyzer", SCIKIT_LEARNS)
 @pytest.mark.parametrize("c", [0.5, 100])
 @pytest.mark.parametrize("min_df", [1, 2])
 @pytest.mark.parametrize("ads", [ADS, ADS[:5]], ids=["three categories", "two"])
-def test_probabilities_are_those_of_scikit_learns_own_pipeline(tmp_path, c, min_df, ads):
-    _, probs = trained(tmp_path, ads=ads, tfidf_c=c, tfidf_min_df=min_df).features(NEW)
-    pipeline = make_pipeline(vectorizer(min_df), LogisticRegression(C=c, max_iter=1000))
+def test_probabilities_are_those_of_scikit_learns_own_pipeline(tmp_path, c, min_df, ads, analyzer):
+    made = {"tfidf_c": c, "tfidf_min_df": min_df, "analyzer": analyzer}
+    _, probs = trained(tmp_path, ads=ads, **made).features(NEW)
+    pipeline = make_pipeline(vectorizer(min_df, analyzer), LogisticRegression(C=c, max_iter=1000))
     labels, texts = zip(*ads, strict=True)
     expected = pipeline.fit(texts, labels).predict_proba(NEW)
     np.testing.assert_allclose(probs[:, sorted(set(labels))], expected, atol=1e-4)
@@ -68,8 +82,44 @@ def test_vectors_are_those_of_scikit_learns_truncated_svd(tmp_path):
 
 
 def test_terms_are_words_and_pairs_and_one_letter_words():
-    assert terms("säng 90 x 200") == ["säng", "90", "x", "200", "säng 90", "90 x", "x 200"]
-    assert terms("") == []
+    found = words_and_pairs("säng 90 x 200")
+    assert found == ["säng", "90", "x", "200", "säng 90", "90 x", "x 200"]
+    assert words_and_pairs("") == []
+
+
+def test_character_ngrams_stay_within_their_word_and_a_short_one_counts_once():
+    assert character_ngrams("å bil") == [
+        " å", "å ", " å ",
+        " b", "bi", "il", "l ", " bi", "bil", "il ", " bil", "bil ", " bil ",
+    ]  # fmt: skip
+    assert max(map(len, character_ngrams("hörnsoffa"))) == 5
+    assert character_ngrams("") == []
+
+
+@pytest.mark.parametrize("analyzer", SCIKIT_LEARNS)
+def test_the_terms_of_texts_are_what_the_regression_reads(tmp_path, analyzer):
+    model = trained(tmp_path, analyzer=analyzer)
+    x = model.terms(NEW)
+    expected = vectorizer(analyzer=analyzer).fit(TEXTS).transform(NEW)
+    np.testing.assert_allclose(x.toarray(), expected.toarray(), atol=1e-6)
+    assert (x.format, x.dtype, model.terms([]).shape) == ("csr", np.float32, (0, x.shape[1]))
+    assert x[len(NEW) - 1].nnz == 0
+
+
+def test_a_model_of_an_earlier_version_reads_words(tmp_path):
+    model = trained(tmp_path)
+    model.save(tmp_path)
+    (tmp_path / "analyzer.txt").unlink()
+    np.testing.assert_array_equal(
+        load(tmp_path, CATEGORIES).features(NEW)[1], model.features(NEW)[1]
+    )
+
+
+def test_terms_that_are_made_in_an_unknown_way_are_an_error(tmp_path):
+    trained(tmp_path).save(tmp_path)
+    (tmp_path / "analyzer.txt").write_text("syllable")
+    with pytest.raises(ValueError, match=r"analyzer.txt: expected word or char, found 'syllable'"):
+        load(tmp_path, CATEGORIES)
 
 
 def test_inverse_document_frequencies_by_hand(tmp_path):
@@ -107,15 +157,17 @@ def test_forgetting_rare_terms_keeps_the_frequent_ones():
     assert "läder" not in found  # once, and forgotten after the third
 
 
-def test_the_same_seed_gives_the_same_files_and_they_load_again(tmp_path):
+@pytest.mark.parametrize("analyzer", SCIKIT_LEARNS)
+def test_the_same_seed_gives_the_same_files_and_they_load_again(tmp_path, analyzer):
     files = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        model = trained(tmp_path, tfidf_components=2)
+        model = trained(tmp_path, tfidf_components=2, analyzer=analyzer)
         model.save(tmp_path / name)
         files.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert files[0] == files[1]
-    assert set(files[0]) == {"vocabulary.txt", "idf.npy", "W.npy", "b.npy", "V.npy"}
+    arrays = {"idf.npy", "W.npy", "b.npy", "V.npy"}
+    assert set(files[0]) == {"vocabulary.txt", "analyzer.txt", *arrays}
     again = load(tmp_path / "a", CATEGORIES).features(NEW)
     for found, expected in zip(again, model.features(NEW), strict=True):
         np.testing.assert_array_equal(found, expected)

@@ -25,7 +25,7 @@ from adcat.workspace.layout import Workspace
 CATEGORIES = ["Chairs", "Cars"]
 LABELS = {"train": [0, 1] * 6, "validation": [0, 1, 1], "test": [0, 1]}
 COLOURS = [(200, 60, 40), (40, 70, 190)]
-SMALL = {"weights": "none", "image_size": 75, "batch_size": 4}
+SMALL = {"weights": "none", "image_size": 75, "batch_size": 4, "folds": 0}
 
 
 def make_workspace(folder):
@@ -257,3 +257,19 @@ def test_the_last_layer_has_its_own_epochs_and_patience():
 def test_the_thesis_settings_are_those_of_a_3_2():
     published = {"learning_rate": 0.001, "batch_size": 32, "optimizer": "rmsprop"}
     assert Settings.published.items() >= published.items()
+
+
+@pytest.mark.parametrize("stage", ["head", "all"])
+def test_folds_give_the_training_ads_probabilities_out_of_fold(workspace, stage):
+    """One row for each of the 12 training photos; the model itself is what it is without."""
+    made = [*options(**SMALL, stage=stage), *(["--epochs", 1] if stage == "all" else [])]
+    assert run(workspace, *made).exit_code == 0
+    kept = load_network(workspace.image_model / "model.keras").get_weights()
+    assert not (workspace.image_model / "train_probs.npy").exists()
+    assert run(workspace, *made, "--folds", 3).exit_code == 0
+    weights = load_network(workspace.image_model / "model.keras").get_weights()
+    assert all(np.array_equal(*pair) for pair in zip(kept, weights, strict=True))
+    probs = np.load(workspace.image_model / "train_probs.npy")
+    assert probs.shape == (12, 2)
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
+    assert workspace.image_model.manifest().notes["train_probs"] == "out-of-fold"

@@ -1,41 +1,38 @@
 """Combines both baselines: closed-form policies, networks, and the search for their settings."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from adcat.data.splitting import folds
-from adcat.errors import BadInputError
-from adcat.evaluation.metrics import check_distributions
-from adcat.files import create_array
+from adcat.files import create_array, link_or_copy
 from adcat.fusion.closed_forms import Parameters
-from adcat.fusion.fitting import Material, PartArrays, Rows, fit
-from adcat.fusion.fused_model import FusedModel
+from adcat.fusion.fitting import (
+    cuts,
+    everything,
+    fit,
+    learned_from,
+    reads_learned_vectors,
+)
+from adcat.fusion.fused_model import MEMBERS, FusedModel, files
+from adcat.fusion.material import Material, PartArrays, Rows
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy import NetworkPolicy, Policy
 from adcat.fusion.policy_settings import PolicySettings
+from adcat.fusion.stacking import model_name
 from adcat.learning.hyperparameter_search import search
+from adcat.prediction.fusion_inputs import read_material, read_part, read_sources
 from adcat.progress import Progress, Silent
 from adcat.settings import option
 from adcat.tables import Report, write_records
-from adcat.types import IN_WORDS, Part, Probs, have
-from adcat.workspace.ads import (
-    read_availabilities,
-    read_categories,
-    read_groups,
-    read_labels,
-    read_modalities,
-)
-from adcat.workspace.features import Features
+from adcat.types import IN_WORDS, Part, Probs
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import OUT_OF_FOLD, TUNED_ON, VALIDATION_PROBS
+from adcat.workspace.manifest import OUT_OF_FOLD, TRAIN_PROBS, TUNED_ON, VALIDATION_PROBS
 from adcat.workspace.resumable_arrays import check_finite
 
 BLOCK = 8192  # ads at a time
-FOLDS = 5
 
 if TYPE_CHECKING:
     PolicyName: TypeAlias = str
@@ -50,6 +47,11 @@ class Choice:
     panel: ClassVar = "What to combine"
 
     policy: PolicyName = option("product-max", "How to combine text and image.")
+    models: str = option(
+        "",
+        "Models to combine, such as text,image,words; by default every classifier, and linear if "
+        "it exists.",
+    )
     name: str = option("", "Name of the model; by default that of the policy.", completes="fuse")
 
 
@@ -85,42 +87,26 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
     """
     policy = POLICIES[settings.policy]
     target = workspace.fused(settings.name or policy.name)
-    inputs = [workspace.split, workspace.features]
+    sources = read_sources(workspace, policy, settings.models, target)
     recorded = {"policy": policy.name, **policy.values(settings)}
-    with target.write(recorded, inputs, resume=recorded.get("tune", 0) > 0) as staging:
-        material = _material(workspace)
+    with target.write(recorded, sources.inputs, resume=recorded.get("tune", 0) > 0) as staging:
+        material = read_material(workspace, sources)
         if isinstance(policy, NetworkPolicy) and settings.tune:
             settings = _tuned(policy, material, settings, staging.folder, progress)
-        ads = np.arange(len(material.validation.labels))
-        model, history = fit(policy, material, ads, settings, progress)
+        model, history = fit(policy, material, everything(material), settings, progress)
         if history:
             records = [dataclasses.asdict(point) for point in history]
             write_records(staging.folder / "history.csv", records)
         model.save(staging.folder)
-        _write(staging.folder, "test", model, _read(workspace, "test"), material)
-        if policy.learns_from(settings) == "validation":
-            _write_out_of_fold(staging.folder, policy, material, settings, progress)
-        else:
-            _write(staging.folder, "validation", model, material.validation, material)
-        staging.notes.update(_fitted_on(policy, settings))
-    return Report(_lines(target.path.name, settings, model))
-
-
-def _material(workspace: Workspace) -> Material:
-    train, validation = (_read(workspace, part) for part in ("train", "validation"))
-    return Material(train, validation, len(read_categories(workspace.split)))
-
-
-def _read(workspace: Workspace, part: Part) -> PartArrays:
-    split, features = workspace.split, Features(workspace.features)
-    availabilities, arrays = read_availabilities(split, part), {}
-    for modality in read_modalities(split):
-        probs = features.probs(part, modality)
-        path = workspace.features / f"{part}/{modality}_probs.npy"
-        check_distributions(probs, path, have(availabilities, [modality]))
-        arrays[f"{modality}_probs"] = probs
-        arrays[f"{modality}_vectors"] = features.vectors(part, modality)
-    return PartArrays(arrays, read_labels(split, part), availabilities, read_groups(split, part))
+        for artifact in sources.fused:
+            for file in files(artifact.path):
+                copied = staging.folder / MEMBERS / artifact.path.name / file
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                link_or_copy(artifact / file, copied)
+        _write(staging.folder, "test", model, read_part(workspace, sources, "test"), material)
+        notes = _write_others(staging.folder, policy, model, material, settings, progress)
+        staging.notes.update(notes)
+    return Report(_lines(target.path.name, notes, model))
 
 
 def _tuned(
@@ -131,7 +117,7 @@ def _tuned(
     progress: Progress,
 ) -> Settings:
     """The settings with the best ones that a search over the policy's space finds."""
-    rows = np.arange(len(material.validation.labels))
+    rows = everything(material)
 
     def score(point: Mapping[str, Any], seed: int) -> float:
         of_trial = {**point, "fraction": settings.tune_fraction, "seed": seed}
@@ -153,25 +139,39 @@ def _write(
         probs[rows] = _predictions(model, ads, rows, material)
 
 
-def _write_out_of_fold(
+def _write_others(
     folder: Path,
     policy: Policy,
+    model: FusedModel,
     material: Material,
     settings: Settings,
     progress: Progress,
-) -> None:
-    """Writes validation probabilities, each ad's from a model fitted without its duplicates."""
-    ads = material.validation
-    n, different = len(ads.labels), len(np.unique(ads.groups))
-    if different < FOLDS:
-        raise BadInputError(
-            f"{n} validation ads, {different} without their duplicates, are too few to fit on; "
-            f"{FOLDS} are needed"
-        )
-    probs = create_array(folder / "validation" / "probs.npy", n, material.categories)
-    for seen, left_out in folds(ads.groups, FOLDS, settings.seed):
-        model, _ = fit(policy, material, seen, settings, progress)
-        probs[left_out] = _predictions(model, ads, left_out, material)
+) -> dict[str, str]:
+    """Writes the probabilities of validation ads, and of training ads where they are out-of-fold.
+
+    Those of a part that the model was fitted on are each from one that was fitted without the ad
+    and its duplicates.
+
+    Returns:
+      What the manifest says of it.
+    """
+    learned = learned_from(policy, material, settings)
+    parts: dict[Part, PartArrays] = {**material.parts}
+    if not material.is_out_of_fold or reads_learned_vectors(policy) or settings.folds == 0:
+        del parts["train"]
+    for part in parts.keys() - set(learned):
+        _write(folder, part, model, parts[part], material)
+    probs: dict[Part, Probs] = {
+        part: create_array(folder / part / "probs.npy", len(ads.labels), material.categories)
+        for part, ads in parts.items()
+        if part in learned
+    }
+    for seen, left_out in cuts(material, list(probs), settings) if probs else ():
+        of_fold, _ = fit(policy, material, seen, settings, progress, model)
+        for part in probs:
+            rows = left_out[part]
+            probs[part][rows] = _predictions(of_fold, parts[part], rows, material)
+    return _notes(policy, learned, list(parts), settings)
 
 
 def _predictions(model: FusedModel, ads: PartArrays, rows: Rows, material: Material) -> Probs:
@@ -180,20 +180,22 @@ def _predictions(model: FusedModel, ads: PartArrays, rows: Rows, material: Mater
     return found
 
 
-def _fitted_on(policy: Policy, settings: Settings) -> dict[str, str]:
+def _notes(
+    policy: Policy, learned: Sequence[Part], written: Sequence[Part], settings: Settings
+) -> dict[str, str]:
     """What the manifest says of where the model's parameters come from."""
-    fitted = policy.learns_from(settings)
-    if fitted != "validation":
+    if "validation" not in learned:
         probs = "of the one model"
     elif policy.values(settings).get("tune"):
         probs = f"{OUT_OF_FOLD}, with settings that were chosen on all of them"
     else:
         probs = OUT_OF_FOLD
-    return {"fitted_on": fitted, TUNED_ON: policy.tuned_on, VALIDATION_PROBS: probs}
+    fitted = " and ".join(learned) or policy.learns_from(settings)
+    notes = {"fitted_on": fitted, TUNED_ON: policy.tuned_on, VALIDATION_PROBS: probs}
+    return notes | ({TRAIN_PROBS: OUT_OF_FOLD} if "train" in written else {})
 
 
-def _lines(name: str, settings: Settings, model: FusedModel) -> list[str]:
-    notes = _fitted_on(model.policy, settings)
+def _lines(name: str, notes: Mapping[str, str], model: FusedModel) -> list[str]:
     fitted, probs = notes["fitted_on"], notes[VALIDATION_PROBS]
     lines = [f"{name}: fitted on {fitted}; validation probabilities {probs}"]
     found = model.parameters
@@ -218,5 +220,8 @@ def _lines(name: str, settings: Settings, model: FusedModel) -> list[str]:
 
 def _weights(parameters: Parameters) -> str:
     """Those of a closed form's parameters that are numbers, in words."""
-    numbers = {name: value for name, value in parameters.items() if isinstance(value, float)}
+    names = map(model_name, parameters.get("reads", []))
+    weights = dict(zip(names, parameters.get("weights", []), strict=True))
+    numbers = {**weights, **parameters}
+    numbers = {name: value for name, value in numbers.items() if isinstance(value, float)}
     return ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())

@@ -6,27 +6,41 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from adcat import thesis
+from adcat.data.splitting import folds, folds_for
 from adcat.errors import BadInputError
-from adcat.files import sha256
+from adcat.files import save_array, sha256
 from adcat.image import classifier, inception, stages
 from adcat.image.classifier import ImageModel
 from adcat.image.labelled_images import LabelledImages
+from adcat.image.stages import Stored
 from adcat.learning.keras_files import save_network
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.schedule import Evaluation, TrainingOptions, best
 from adcat.learning.training_loop import Run
 from adcat.progress import Progress
-from adcat.settings import classifier_name, option
+from adcat.settings import classifier_name, folds_option, option
 from adcat.tables import Column, Report, Table, percent, write_table
-from adcat.types import Part
-from adcat.workspace.ads import image_paths, read_categories, read_labels, read_modalities
+from adcat.types import Modality, Part
+from adcat.workspace.ads import (
+    image_paths,
+    read_categories,
+    read_groups,
+    read_labels,
+    read_modalities,
+)
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import TUNED_ON
+from adcat.workspace.manifest import (
+    OUT_OF_FOLD,
+    OUT_OF_FOLD_TRAIN_PROBS,
+    TRAIN_PROBS,
+    TUNED_ON,
+)
 from adcat.workspace.staging import Staging
 
 NOTHING = "no ad has a photo, so there is nothing to train, and no other command needs it"
 RANDOM = "none"
+HAVING: Sequence[Modality] = ("image",)
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing
 HEAD_EPOCHS = 1000  # at most: training stops when the validation loss converges
 
@@ -49,6 +63,7 @@ class Settings(TrainingOptions):
         "all", "Train the last layer only (head), or all layers after it (all)."
     )
     name: str = classifier_name()
+    folds: int | None = folds_option()
     image_size: int = option(
         299, "Height and width in pixels that photos are resized to.", low=75, high=1024
     )
@@ -67,6 +82,9 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     learning rate that drops to a tenth when the validation loss stalls. Random weights
     (--weights none) skip the first stage, or with --stage head stay random below the last layer.
     An interrupted run resumes where it stopped.
+
+    For the out-of-fold probabilities of --folds, only the last layer is trained again: on stored
+    vectors, after --stage all on those of the finished network, which has seen every photo.
     """
     if settings.weights == RANDOM and settings.stage == "all" and settings.views > 1:
         raise BadInputError(
@@ -81,8 +99,18 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     recorded = _recorded(settings)
     with target.write(recorded, [split], resume=True) as staging:
         model = _build(settings, len(read_categories(split)))
+        start = model.last_layer.get_weights()
         histories = _train(model, settings, training, validation, staging, progress)
         classifier.save(model, staging.folder)
+        groups = read_groups(split, "train", HAVING)
+        if count := folds_for(settings.folds, groups):
+            model.last_layer.set_weights(start)
+            run = _head_run(settings, staging, progress)
+            vectors = _vectors(model, settings, training, validation, run, settings.stage)
+            cuts, scaled = folds(groups, count, settings.seed), settings.weights == RANDOM
+            probs = stages.out_of_fold_probs(model, *vectors, cuts, run, scaled)
+            save_array(staging.folder / OUT_OF_FOLD_TRAIN_PROBS, probs)
+            staging.notes.update({TRAIN_PROBS: OUT_OF_FOLD, "trained_per_fold": "the last layer"})
         write_table(staging.folder, "history", _history(histories))
         staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(histories)])
@@ -90,8 +118,7 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
 
 def _images(split: Artifact, part: Part) -> LabelledImages:
     """The photos of a part, read when they are needed."""
-    having = ("image",)
-    images = LabelledImages(image_paths(split, part, having), read_labels(split, part, having))
+    images = LabelledImages(image_paths(split, part, HAVING), read_labels(split, part, HAVING))
     if not len(images):
         raise BadInputError(
             f"the {part} part of {split.path} has no ads with a photo; split again with larger "
@@ -124,17 +151,40 @@ def _train(
     progress: Progress,
 ) -> dict[str, list[Evaluation]]:
     """Trains as the settings say; returns the history of each stage."""
-    histories, parts, schedule = {}, (training, validation), settings.schedule()
-    is_random = settings.weights == RANDOM
+    histories, is_random = {}, settings.weights == RANDOM
     if settings.stage == "head" or not is_random:
-        head = dataclasses.replace(schedule, epochs=HEAD_EPOCHS, patience=HEAD_PATIENCE, decays=0)
-        run = Run(head, staging.checkpoints / "last_layer.npz", progress)
-        histories["head"] = stages.train_last_layer(model, *parts, run, settings.views, is_random)
+        run = _head_run(settings, staging, progress)
+        vectors = _vectors(model, settings, training, validation, run, "head")
+        histories["head"] = stages.train_last_layer(model, *vectors, run, is_random)
     if settings.stage == "all":
-        run = Run(schedule, staging.checkpoints / "all_layers.npz", progress)
-        histories["all"], auxiliary = stages.train_all_layers(model, *parts, run)
+        run = Run(settings.schedule(), staging.checkpoints / "all_layers.npz", progress)
+        histories["all"], auxiliary = stages.train_all_layers(model, training, validation, run)
         save_network(auxiliary, staging.folder / classifier.AUXILIARY)
     return histories
+
+
+def _head_run(settings: Settings, staging: Staging, progress: Progress) -> Run:
+    schedule = settings.schedule()
+    head = dataclasses.replace(schedule, epochs=HEAD_EPOCHS, patience=HEAD_PATIENCE, decays=0)
+    return Run(head, staging.checkpoints / "last_layer.npz", progress)
+
+
+def _vectors(
+    model: ImageModel,
+    settings: Settings,
+    training: LabelledImages,
+    validation: LabelledImages,
+    run: Run,
+    after: Literal["head", "all"],
+) -> tuple[Stored, Stored]:
+    """What the network makes of the photos before or after all layers were trained."""
+    stem, crops = ("", settings.views) if after == "head" else (" after all layers", 1)
+
+    def run_over(images: LabelledImages, part: Part, crops: int) -> Stored:
+        vectors = stages.frozen_vectors(model, images, run, part + stem, crops)
+        return Stored(vectors, images.labels)
+
+    return run_over(training, "train", crops), run_over(validation, "validation", 1)
 
 
 def _history(histories: Mapping[str, Sequence[Evaluation]]) -> Table:

@@ -20,6 +20,7 @@ from adcat.tables import Column, Table
 from adcat.types import PARTS
 
 TRAIN, VALIDATION, TEST = range(len(PARTS))
+FOLDS, FEW = 5, 100_000  # as many folds for fewer training ads
 
 
 def is_rare(codes: NDArray[np.integer], among: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
@@ -181,6 +182,18 @@ def cut(
     is_first = np.zeros(len(sizes), bool)
     is_first[order] = middles <= ads
     return np.flatnonzero(is_first[members]), np.flatnonzero(~is_first[members])
+
+
+def folds_for(given: int | None, groups: NDArray[np.integer]) -> int:
+    """How many folds training ads are cut into: what is given, else so many where that is cheap.
+
+    Args:
+      given: the number that was asked for, if any.
+      groups: the number of each ad's group: [n]; fewer than two make no folds.
+    """
+    count = (FOLDS if len(groups) < FEW else 0) if given is None else given
+    count = min(count, len(np.unique(groups)))
+    return count if count > 1 else 0
 
 
 def folds(

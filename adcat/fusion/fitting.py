@@ -1,99 +1,127 @@
 """Fits any fusion policy on the arrays of the baselines."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adcat.data.splitting import FOLDS, folds
 from adcat.errors import BadInputError
+from adcat.fusion import linear, log_linear
 from adcat.fusion.closed_forms import Evidence, Parameters
-from adcat.fusion.fused_model import FusedModel, closed_form, network
-from adcat.fusion.policy import ClosedForm, NetworkPolicy, Policy
+from adcat.fusion.fused_model import FusedModel, closed_form, network, regression, stack
+from adcat.fusion.material import Material, PartArrays, Rows, Seen
+from adcat.fusion.policy import ClosedForm, LinearPolicy, NetworkPolicy, Policy, StackPolicy
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.samples import Sample
 from adcat.fusion.training import Point, train
-from adcat.probabilities import prior
 from adcat.progress import Progress
 from adcat.types import (
     MODALITIES,
-    Availabilities,
     Availability,
-    Labels,
     Modality,
-    Probs,
+    Part,
     have,
     read_by,
 )
 
-Rows: TypeAlias = NDArray[np.int64]
-
 POLICY_TRAINING_SHARE = 0.7  # of the validation ads (thesis, section 4.5.2)
 
 
-@dataclasses.dataclass(frozen=True)
-class PartArrays:
-    """What the baselines say of the ads of a part, and their categories."""
-
-    arrays: Mapping[str, NDArray[np.float32]]  # by name, such as `image_probs`: [n, columns]
-    labels: Labels  # [n]
-    availabilities: Availabilities  # what each ad has: [n]
-    groups: Rows  # the number of each ad's group, which duplicates share: [n]
-
-    def of(self, availability: Availability, rows: Rows) -> Rows:
-        """Those of the ads that are of this kind."""
-        return rows[self.availabilities[rows] == availability]
-
-    def probs(self, modality: Modality, rows: Rows, categories: int) -> Probs:
-        """What a baseline says of some ads; of none where it does not exist."""
-        name = f"{modality}_probs"
-        return self.arrays[name][rows] if len(rows) else np.zeros((0, categories), np.float32)
+def everything(material: Material) -> dict[Part, Rows]:
+    """All ads that something may be fitted on, by part."""
+    return {part: np.arange(len(ads.labels)) for part, ads in material.parts.items()}
 
 
-@dataclasses.dataclass(frozen=True)
-class Material:
-    """What policies are fitted on."""
+def cuts(
+    material: Material, parts: Sequence[Part], settings: PolicySettings
+) -> Iterator[tuple[dict[Part, Rows], dict[Part, Rows]]]:
+    """The ads outside and inside of each fold of these parts; of other parts all are outside.
 
-    train: PartArrays
-    validation: PartArrays
-    categories: int
+    Raises:
+      BadInputError: there are too few ads.
+    """
+    groups = np.concatenate([material.parts[part].groups for part in parts])
+    different = len(np.unique(groups))
+    if different < FOLDS:
+        raise BadInputError(
+            f"{len(groups)} {' and '.join(parts)} ads, {different} without their duplicates, are "
+            f"too few to fit on; {FOLDS} are needed"
+        )
+    ends = np.cumsum([len(material.parts[part].labels) for part in parts])
+    starts = [0, *ends[:-1].tolist()]
 
-    @property
-    def prior(self) -> NDArray[np.float64]:
-        """The categories' shares of the training ads: [categories]."""
-        return prior(self.train.labels, self.categories)
+    def by_part(rows: Rows) -> dict[Part, Rows]:
+        found = np.split(rows, np.searchsorted(rows, ends[:-1]))
+        return {p: of - start for p, of, start in zip(parts, found, starts, strict=True)}
+
+    for seen, left_out in folds(groups, settings.folds or FOLDS, settings.seed):
+        yield {**everything(material), **by_part(seen)}, by_part(left_out)
+
+
+def reads_learned_vectors(policy: Policy) -> bool:
+    """Whether it reads a text classifier's vectors, which know their training ads by heart."""
+    return "text_vectors" in policy.reads
+
+
+def learned_from(policy: Policy, material: Material, settings: PolicySettings) -> Sequence[Part]:
+    """The parts that a policy is fitted on, so that what it says of their ads is not out-of-fold.
+
+    What is fitted on validation ads learns from training ads too, where text and image were
+    asked about these without having seen them.
+    """
+    part = policy.learns_from(settings)
+    if part == "nothing" or (isinstance(policy, ClosedForm) and policy.fitted_on == "train"):
+        return ()  # the shares of the categories tell nothing of any one ad
+    if part == "validation" and not isinstance(policy, NetworkPolicy) and material.is_out_of_fold:
+        return ("train", "validation")
+    return (cast(Part, part),)
 
 
 def fit(
     policy: Policy,
     material: Material,
-    rows: Rows,
+    rows: Mapping[Part, Rows],
     settings: PolicySettings,
     progress: Progress,
+    like: FusedModel | None = None,
 ) -> tuple[FusedModel, Sequence[Point]]:
-    """Fits a policy; of the validation ads it sees the given ones only.
+    """Fits a policy; of the ads of a part it sees the given ones only.
+
+    Args:
+      policy: what is fitted.
+      material: the ads.
+      rows: those of each part that it may see.
+      settings: how.
+      progress: counts epochs.
+      like: the model of all ads; what was searched for then is not searched for again.
 
     Returns:
-      The model, and the history of its training, which is empty for a closed form.
+      The model, and the history of its training, which is empty but for a network.
     """
     if isinstance(policy, ClosedForm):
-        return fit_closed_form(policy, material, rows, settings.regularisation), ()
+        return fit_closed_form(policy, material, rows, settings), ()
+    if isinstance(policy, StackPolicy):
+        return fit_stack(policy, material, rows, settings), ()
+    if isinstance(policy, LinearPolicy):
+        return fit_linear(policy, material, rows["train"], settings, progress, like), ()
     return fit_network(policy, material, rows, settings, progress)
 
 
 def fit_closed_form(
-    policy: ClosedForm, material: Material, rows: Rows, regularisation: float
+    policy: ClosedForm, material: Material, rows: Mapping[Part, Rows], settings: PolicySettings
 ) -> FusedModel:
-    """Finds the parameters of a closed form, on the given validation ads where it needs any.
+    """Finds the parameters of a closed form, where it needs any.
 
     What it says of ads that lack a modality is fitted on such ads, where there are any.
     """
 
+    parts = learned_from(policy, material, settings) or ("validation",)
+
     def evidence(availability: Availability, *modalities: Modality) -> Evidence:
-        seen, here = material.validation, material.validation.of(availability, rows)
-        predictions = [seen.probs(modality, here, material.categories) for modality in modalities]
-        return Evidence(predictions, seen.labels[here], material.prior, regularisation)
+        found = Seen.of(material, rows, parts, settings.seed, lambda ads: ads.where(availability))
+        names = [f"{modality}_probs" for modality in modalities]
+        return Evidence(found.probs(names), found.labels, material.prior, settings.regularisation)
 
     single: dict[Modality, Parameters] = {}
     for modality in MODALITIES:
@@ -103,14 +131,64 @@ def fit_closed_form(
     return closed_form(policy, policy.fit(evidence("both", "text", "image")), single)
 
 
-def fit_network(
-    policy: NetworkPolicy,
+def fit_stack(
+    policy: StackPolicy, material: Material, rows: Mapping[Part, Rows], settings: PolicySettings
+) -> FusedModel:
+    """Fits the weights of a pool of all probabilities that there are.
+
+    What it says of ads that lack a modality is a pool of its own, of the other's classifiers.
+    """
+
+    parts = learned_from(policy, material, settings)
+
+    def pool_of(modalities: Collection[Modality]) -> Parameters:
+        names = [n for n in material.probs if read_by([n]) <= set(modalities)]
+        found = Seen.of(material, rows, parts, settings.seed, lambda ads: ads.having(modalities))
+        predictions = found.probs(names)
+        fitted = log_linear.fit(
+            predictions, found.labels, material.prior, settings.regularisation, least=0
+        )
+        *weights, gamma = fitted.tolist()
+        return {
+            "reads": names, "weights": weights, "gamma": gamma, "prior": material.prior.tolist(),
+        }  # fmt: skip
+
+    read = [read_by([name]) for name in material.probs]
+    single: dict[Modality, Parameters] = {
+        modality: pool_of([modality]) for modality in MODALITIES if {modality} in read
+    }
+    return stack(policy, pool_of(frozenset().union(*read)), single)
+
+
+def fit_linear(
+    policy: LinearPolicy,
     material: Material,
     rows: Rows,
     settings: PolicySettings,
     progress: Progress,
+    like: FusedModel | None,
+) -> FusedModel:
+    """Fits a regression on the training ads that have text and photo."""
+    ads = material.train
+    names = [name for name in ads.arrays if name.startswith("text_terms")] + ["image_vectors"]
+    inputs = [ads.arrays[name] for name in names]
+    rows = rows[have(ads.availabilities[rows], MODALITIES)]
+    if like:
+        found = like.parameters["scale"], like.parameters["strength"]
+    else:
+        found = linear.search(inputs, ads.labels, rows, ads.groups, settings.seed, progress)
+    fitted = linear.fit(inputs, ads.labels, rows, material.categories, *found[::-1])
+    return regression(policy, names, fitted, {"scale": found[0], "strength": found[1]})
+
+
+def fit_network(
+    policy: NetworkPolicy,
+    material: Material,
+    rows: Mapping[Part, Rows],
+    settings: PolicySettings,
+    progress: Progress,
 ) -> tuple[FusedModel, Sequence[Point]]:
-    """Trains a network; of the validation ads it sees the given ones only.
+    """Trains a network; of the ads of a part it sees the given ones only.
 
     Returns:
       The model, and the history of its training.
@@ -130,17 +208,19 @@ def fit_network(
 
 
 def samples(
-    policy: NetworkPolicy, material: Material, rows: Rows, settings: PolicySettings
+    policy: NetworkPolicy,
+    material: Material,
+    rows: Mapping[Part, Rows],
+    settings: PolicySettings,
 ) -> tuple[Sample, Sample]:
     """The ads that a network learns from, and the validation set of its training.
 
     Raises:
       BadInputError: one of them is empty.
     """
-    validation = _sample(policy, material.validation, rows, settings)
+    validation = _sample(policy, material.validation, rows["validation"], settings)
     if settings.fit_on == "train":
-        everything = np.arange(len(material.train.labels))
-        sample = _sample(policy, material.train, everything, settings)
+        sample = _sample(policy, material.train, rows["train"], settings)
     else:
         sample, validation = validation.split(POLICY_TRAINING_SHARE, settings.seed)
     sample, _ = sample.split(settings.fraction, settings.seed)

@@ -11,16 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import expecting
-from adcat.files import write_json
+from adcat.files import save_array, write_json
 from adcat.fusion.closed_forms import Parameters
+from adcat.fusion.linear import Regression
 from adcat.fusion.policies import POLICIES
-from adcat.fusion.policy import PROBS, ClosedForm, NetworkPolicy, Policy
+from adcat.fusion.policy import (
+    PROBS,
+    ClosedForm,
+    LinearPolicy,
+    NetworkPolicy,
+    Policy,
+    StackPolicy,
+)
+from adcat.fusion.stacking import array_of, member_name, pooled, with_members
 from adcat.learning.keras_files import load_network, save_network
 from adcat.types import Availabilities, Modality, Probs, availabilities_with, read_by
 
 NETWORK = "model.keras"
 PARAMETERS = "params.json"
-FILES = (PARAMETERS, NETWORK)  # that `load` needs; a closed form has no network
+REGRESSION = "regression"  # the files of a regression's weights, one per input
+MEMBERS = "members"  # a folder for each fused model that a stack reads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +44,8 @@ class FusedModel:
     network: Any = None  # keras.Model, for a policy that is a network
     single: Mapping[Modality, Parameters] = dataclasses.field(
         default_factory=dict
-    )  # of `single_modality`
+    )  # for ads with a single modality
+    regression: Regression | None = None  # of `linear`
 
     @property
     def modalities(self) -> frozenset[Modality]:
@@ -45,14 +56,21 @@ class FusedModel:
         """The probabilities of some ads, from the arrays that the model reads: [n, categories]."""
         return np.asarray(self.combine(inputs), np.float32)
 
-    def single_modality_probs(self, modality: Modality, o: Probs) -> Probs:
+    def single_reads(self, modality: Modality) -> Sequence[str]:
+        """The arrays that ads which have this modality only are predicted from."""
+        return self.single.get(modality, {}).get("reads", [f"{modality}_probs"])
+
+    def single_modality_probs(self, modality: Modality, inputs: Sequence[Probs]) -> Probs:
         """The probabilities of ads that have this modality only: [n, categories].
 
         Args:
           modality: one of several that the model reads.
-          o: its classifier's probabilities [n, categories].
+          inputs: `single_reads`: classifiers' probabilities [n, categories].
         """
-        if (
+        o: NDArray[np.floating] = inputs[0]
+        if modality in self.single and isinstance(self.policy, StackPolicy):
+            o = pooled(inputs, **self.single[modality])
+        elif (
             isinstance(self.policy, ClosedForm)
             and self.policy.single_modality
             and modality in self.single
@@ -84,19 +102,21 @@ class FusedModel:
             if availability in availabilities_with(self.modalities):
                 probs[positions] = self.probs([arrays[name][here] for name in self.reads])
             elif availability in self.modalities:
-                probs[positions] = self.single_modality_probs(
-                    availability, arrays[f"{availability}_probs"][here]
-                )
+                inputs = [arrays[name][here] for name in self.single_reads(availability)]
+                probs[positions] = self.single_modality_probs(availability, inputs)
         return probs
 
     def save(self, folder: Path) -> None:
-        """Writes `params.json`, and `model.keras` for a network."""
+        """Writes `params.json`, and the weights of a network or a regression."""
         content = {"policy": self.policy.name, "reads": self.reads, "parameters": self.parameters}
         if self.single:
             content["alone"] = self.single
         write_json(folder / PARAMETERS, content)
         if self.network is not None:
             save_network(self.network, folder / NETWORK)
+        if self.regression is not None:
+            for name, array in _arrays(self.regression).items():
+                save_array(folder / name, array)
 
 
 def closed_form(
@@ -127,6 +147,38 @@ def network(policy: NetworkPolicy, keras_model: Any, parameters: dict[str, Any])
         parameters,
         keras_model,
     )
+
+
+def regression(
+    policy: LinearPolicy, reads: Sequence[str], fitted: Regression, parameters: Parameters
+) -> FusedModel:
+    """Makes a model of a regression of these arrays; `parameters` say how it was fitted."""
+    return FusedModel(policy, reads, fitted.probs, parameters, regression=fitted)
+
+
+def _arrays(fitted: Regression) -> dict[str, NDArray[np.float32]]:
+    weights = {f"{REGRESSION}_{i}.npy": array for i, array in enumerate(fitted.weights)}
+    return {**weights, f"{REGRESSION}_b.npy": fitted.b}
+
+
+def stack(
+    policy: StackPolicy, parameters: Parameters, single: Mapping[Modality, Parameters]
+) -> FusedModel:
+    """Makes a model of a pool of probabilities, those of other fused models among them."""
+    return FusedModel(
+        policy,
+        parameters["reads"],
+        lambda inputs: pooled(inputs, **parameters),
+        parameters,
+        single=single,
+    )
+
+
+def files(folder: Path) -> list[str]:
+    """The files of a fused model that `load` needs, relative to its folder."""
+    patterns = (PARAMETERS, NETWORK, f"{REGRESSION}_*.npy", f"{MEMBERS}/*/*")
+    found = (path for pattern in patterns for path in folder.glob(pattern))
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -165,16 +217,29 @@ def load(folder: Path, columns: Mapping[str, int] | None = None) -> FusedModel:
       BadInputError: the folder holds no fused model, or one of other arrays.
     """
     found = read_definition(folder)
-    if isinstance(found.policy, ClosedForm):
-        model = closed_form(found.policy, found.parameters, found.alone)
-    else:
-        model = network(found.policy, load_network(folder / NETWORK), found.parameters)
     with expecting(folder, "fused model"):
+        model = _model(found, folder)
         if list(found.reads) != list(model.reads):
             raise ValueError(f"it reads {model.reads}, {PARAMETERS} says {found.reads}")
         if columns:
             _try(model, columns)
-    return model
+    names = [name for array in model.reads if (name := member_name(array))]
+    members = {array_of(name): load(folder / MEMBERS / name) for name in names}
+    return with_members(model, members) if members else model
+
+
+def _model(found: Definition, folder: Path) -> FusedModel:
+    policy = found.policy
+    if isinstance(policy, ClosedForm):
+        return closed_form(policy, found.parameters, found.alone)
+    if isinstance(policy, StackPolicy):
+        return stack(policy, found.parameters, found.alone or {})
+    if isinstance(policy, NetworkPolicy):
+        return network(policy, load_network(folder / NETWORK), found.parameters)
+    names = [*(f"{REGRESSION}_{i}.npy" for i in range(len(found.reads))), f"{REGRESSION}_b.npy"]
+    *weights, b = (np.load(folder / name, allow_pickle=False) for name in names)
+    fitted = Regression(weights, b, found.parameters["scale"])
+    return regression(policy, found.reads, fitted, found.parameters)
 
 
 def _try(model: FusedModel, columns: Mapping[str, int]) -> None:
@@ -183,11 +248,24 @@ def _try(model: FusedModel, columns: Mapping[str, int]) -> None:
     Raises:
       ValueError: its parameters or answers are not of one number per category.
     """
-    arrays = {name: np.full((1, n), 1 / n, np.float32) for name, n in columns.items()}
-    answers = [model.probs([arrays[name] for name in model.reads])]
-    answers += [model.single_modality_probs(m, arrays[f"{m}_probs"]) for m in model.single]
-    priors = [p["prior"] for p in (model.parameters, *model.single.values()) if "prior" in p]
     categories = columns["text_probs"]
+    given = {name: len(w) for name, w in zip(model.reads, _weights(model), strict=False)}
+    arrays = {
+        name: np.full((1, n), 1 / n, np.float32)
+        for reads in (model.reads, *map(model.single_reads, model.single))
+        for name in reads
+        for n in [columns.get(name) or given.get(name) or categories]
+    }
+    answers = [model.probs([arrays[name] for name in model.reads])]
+    answers += [
+        model.single_modality_probs(m, [arrays[name] for name in model.single_reads(m)])
+        for m in model.single
+    ]
+    priors = [p["prior"] for p in (model.parameters, *model.single.values()) if "prior" in p]
     for values in (*answers, *map(np.atleast_2d, priors)):
         if values.shape != (1, categories):
             raise ValueError(f"{values.shape[-1]} numbers for {categories} categories")
+
+
+def _weights(model: FusedModel) -> Sequence[NDArray[np.float32]]:
+    return model.regression.weights if model.regression else []

@@ -1,4 +1,4 @@
-"""A convex mixture of log probabilities, fitted on validation ads.
+"""A mixture of log probabilities, fitted on ads that the classifiers did not see.
 
 log p(c) = w_txt log o_txt(c) + w_img log o_img(c) + γ log prior(c) - log Z. Special cases:
 w = (1, 1, 0) is product-max, (1, 1, -1) is product-prior, (1/T, 0, 0) is the text classifier with
@@ -76,8 +76,16 @@ def fit(
     labels: Labels,
     prior: NDArray[np.float64],
     regularisation: float,
+    least: float | None = None,
 ) -> NDArray[np.float64]:
     """Fits one w for each classifier, then γ, by L-BFGS from the product.
+
+    Args:
+      predictions: of each classifier [n, categories].
+      labels: [n]
+      prior: [categories].
+      regularisation: weight of the pull towards the product.
+      least: the lowest w that is allowed, if any.
 
     Raises:
       DivergedError: the minimum was not found.
@@ -85,7 +93,8 @@ def fit(
     from scipy.optimize import minimize
 
     start, data = product(len(predictions)), (predictions, labels, prior, regularisation)
-    found = minimize(loss, start, data, "L-BFGS-B", jac=True)
+    bounds = [(least, None)] * len(predictions) + [(None, None)]
+    found = minimize(loss, start, data, "L-BFGS-B", jac=True, bounds=bounds)
     if not np.isfinite(found.x).all():
         raise DivergedError(f"log-linear found no weights: {found.message}")
     return found.x

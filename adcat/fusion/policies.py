@@ -9,7 +9,14 @@ from collections.abc import Mapping
 
 from adcat.fusion import closed_forms, networks
 from adcat.fusion.closed_forms import SingleModality
-from adcat.fusion.policy import VECTORS, ClosedForm, NetworkPolicy, Policy
+from adcat.fusion.policy import (
+    VECTORS,
+    ClosedForm,
+    LinearPolicy,
+    NetworkPolicy,
+    Policy,
+    StackPolicy,
+)
 from adcat.fusion.policy_settings import TrainingSettings
 from adcat.fusion.samples import boost, boost_proportionally
 
@@ -50,8 +57,9 @@ _ALL: tuple[Policy, ...] = (
     ),
     ClosedForm(
         name="log-linear",
-        in_words="multiplies the confidences, with weights that are fitted on validation ads",
-        options=("regularisation", "seed"),  # the seed cuts the folds
+        in_words="multiplies the confidences, with weights that are fitted on ads which text and "
+        "image did not see",
+        options=("regularisation", "seed", "folds"),  # the seed cuts the folds
         combine=closed_forms.log_linear,
         formula="o_img**w_img * o_txt**w_txt * prior**gamma",
         fit=closed_forms.fit_log_linear,
@@ -61,6 +69,19 @@ _ALL: tuple[Policy, ...] = (
             closed_forms.fit_log_linear,
             formula="o**w * prior**gamma",
         ),
+    ),
+    StackPolicy(
+        name="stack",
+        in_words="multiplies the confidences of every classifier and of linear, with weights that "
+        "are fitted on ads which these did not see",
+        options=("models", "regularisation", "seed", "folds"),
+        reads=(),
+    ),
+    LinearPolicy(
+        name="linear",
+        in_words="one regression on the words of the text and the features of the photo",
+        options=("seed", "folds"),
+        reads=("text_terms", "image_vectors"),
     ),
     NetworkPolicy(
         name="nn",

@@ -100,4 +100,29 @@ class NetworkPolicy(_Shared):
         return space(self.options, self.is_early)
 
 
-Policy: TypeAlias = ClosedForm | NetworkPolicy
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LinearPolicy(_Shared):
+    """A regression on the terms of a text and the vector of its photo (`linear.py`)."""
+
+    tuned_on: ClassVar[str] = "nothing"
+    form: ClassVar[str] = "linear model"
+
+    def learns_from(self, settings: PolicySettings) -> str:
+        """The part whose ads it learns from."""
+        return "train"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StackPolicy(_Shared):
+    """A log-linear pool of any models of the workspace."""
+
+    tuned_on: ClassVar[str] = "nothing"
+    form: ClassVar[str] = "fitted policy"
+    formula: ClassVar[str] = "product of every model's o**w, times prior**gamma"
+
+    def learns_from(self, settings: PolicySettings) -> str:
+        """The part that its weights are fitted on."""
+        return "validation"
+
+
+Policy: TypeAlias = ClosedForm | NetworkPolicy | LinearPolicy | StackPolicy

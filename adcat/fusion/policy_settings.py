@@ -94,3 +94,12 @@ class EarlySettings:
 @dataclasses.dataclass(frozen=True)
 class PolicySettings(TrainingSettings, EarlySettings, LateSettings, ClosedFormSettings):
     """Every setting that some policy reads."""
+
+    folds: int | None = option(
+        None,
+        "Out-of-fold probabilities of the training ads, to choose and stack models by: so many "
+        "more fits; by default 5 where the classifiers have such ones, else 0 (none).",
+        low=0,
+        high=100,
+        panel="Training",
+    )

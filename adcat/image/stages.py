@@ -3,7 +3,9 @@
 (a) the last layer only, on vectors that the frozen network makes once; (b) all layers.
 """
 
-from typing import TYPE_CHECKING
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,8 @@ from adcat.learning.examples import stored
 from adcat.learning.runtime import import_tensorflow
 from adcat.learning.schedule import Evaluation
 from adcat.learning.training_loop import Run, train
-from adcat.types import Vectors
+from adcat.probabilities import softmax
+from adcat.types import Labels, Probs, Vectors
 
 if TYPE_CHECKING:
     import keras
@@ -29,47 +32,94 @@ BLOCK = 8192  # vectors in memory at a time
 DROPOUT = 0.2  # before the last layer while all layers are trained, as in TF-Slim
 
 
+class Stored(NamedTuple):
+    """What the frozen network made of photos, and the categories of their ads."""
+
+    vectors: Vectors  # [crops × n, dimension]
+    labels: Labels  # [n]
+
+
+def frozen_vectors(
+    model: ImageModel, images: LabelledImages, run: Run, stem: str, crops: int = 1
+) -> Vectors:
+    """Runs the network over photos once, its weights as they are: [crops × n, dimension].
+
+    Args:
+      model: the network.
+      images: the photos.
+      run: the training that the vectors are for, and where they are kept.
+      stem: the name of their file.
+      crops: of each photo; the first is the central one, the others are random.
+    """
+    forward = compiled(model.network, inception.VECTORS)
+    of_images = Crops(model, images, crops, run.schedule.seed)
+    path = run.checkpoint.with_name(f"{stem}.vectors")
+    return run_once(forward, of_images, [model.dimension], path, run)
+
+
 def train_last_layer(
     model: ImageModel,
-    training: LabelledImages,
-    validation: LabelledImages,
+    training: Stored,
+    validation: Stored,
     run: Run,
-    crops: int,
     scaled: bool,
+    title: str = "last layer",
 ) -> list[Evaluation]:
-    """Stage (a): runs the frozen network over the photos once, and trains on its vectors.
+    """Stage (a): trains the last layer on vectors of the frozen network.
 
     Args:
       model: its last layer is trained.
       training: what is learned from.
       validation: what says when to stop.
-      run: how, for how long, and where state and vectors are kept.
-      crops: of each training photo; the first is the central one, the others are random.
+      run: how, for how long, and where the state is kept.
       scaled: whether it learns behind a scaling of the vectors, as a random network needs;
         ImageNet's are on one scale, and do a little better left alone.
+      title: what the progress calls it.
     """
-    forward = compiled(model.network, inception.VECTORS)
-
-    def vectors(part: str, images: LabelledImages, crops: int) -> Vectors:
-        path = run.checkpoint.with_name(f"{part}.vectors")
-        crops_of = Crops(model, images, crops, run.schedule.seed)
-        return run_once(forward, crops_of, [model.dimension], path, run)
-
-    made = vectors("train", training, crops)
-    examples = (
-        stored(made, training.labels),
-        stored(vectors("validation", validation, 1), validation.labels),
-    )
     keras = import_tensorflow().keras
     vector = keras.Input([model.dimension])
+    examples = stored(*training), stored(*validation)
     if not scaled:
-        network = keras.Model(vector, model.last_layer(vector))
-        return train(network, *examples, run, "last layer")
-    layer, scale = last_layer_of(made, model.last_layer.units)
+        return train(keras.Model(vector, model.last_layer(vector)), *examples, run, title)
+    layer, scale = last_layer_of(training.vectors, model.last_layer.units)
     network = keras.Model(vector, layer(scale(vector)))
-    history = train(network, *examples, run, "last layer")
+    history = train(network, *examples, run, title)
     model.last_layer.set_weights(folded(layer, scale))
     return history
+
+
+def out_of_fold_probs(
+    model: ImageModel,
+    training: Stored,
+    validation: Stored,
+    cuts: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    run: Run,
+    scaled: bool,
+) -> Probs:
+    """Probabilities of the training photos by last layers that did not see them: [n, categories].
+
+    Args:
+      model: its last layer says how each one starts, and is changed.
+      training: all that is learned from.
+      validation: what says when to stop.
+      cuts: the photos outside and inside of each fold.
+      run: how, for how long, and where the states are kept.
+      scaled: as in `train_last_layer`.
+    """
+    vectors, labels = training
+    start = model.last_layer.get_weights()
+    probs = np.zeros((len(labels), model.last_layer.units), np.float32)
+    first_of_crops = np.arange(0, len(vectors), len(labels))[:, None]
+    for k, (seen, left_out) in enumerate(cuts, 1):
+        model.last_layer.set_weights(start)
+        rows = (first_of_crops + seen).ravel()
+        of_fold = dataclasses.replace(run, checkpoint=run.checkpoint.with_name(f"fold {k}.npz"))
+        learned_from = Stored(vectors[rows], labels[seen])
+        title = f"last layer without fold {k}"
+        train_last_layer(model, learned_from, validation, of_fold, scaled, title)
+        kernel, bias = model.last_layer.get_weights()
+        probs[left_out] = softmax(vectors[left_out] @ kernel + bias)
+    return probs
 
 
 def last_layer_of(vectors: Vectors, categories: int) -> "tuple[keras.Layer, keras.Layer]":

@@ -14,7 +14,6 @@ import numpy as np
 from adcat.data.text_cleaning import PREPROCESSING
 from adcat.errors import BadInputError, expecting
 from adcat.files import sha256, write_json
-from adcat.fusion.fused_model import FILES as FUSION_FILES
 from adcat.fusion.fused_model import PARAMETERS, read_definition
 from adcat.fusion.policy import ClosedForm
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
@@ -67,7 +66,7 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, A
         preprocessing["text"] = PREPROCESSING[cleaning_of(source)]
     if not model.is_baseline:
         # An attention model is kept as an image model is.
-        _copy(model.artifact.path, folder / "fusion", {*FUSION_FILES, *IMAGE_MODEL_FILES})
+        _copy(model.artifact.path, folder / "fusion", {*fusion_files(model.artifact.path), *IMAGE_MODEL_FILES})
     if "image" in modalities:
         _copy(workspace.image_model.path, folder / "image", IMAGE_MODEL_FILES)
         image = load_image_model(folder / "image")

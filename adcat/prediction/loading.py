@@ -1,9 +1,9 @@
 """Makes a predictor of a workspace's models."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,11 @@ from adcat.data.table import parse_headers
 from adcat.errors import AGAIN, BadInputError, StaleArtifactError
 from adcat.evaluation.metrics import ad_results, check_distributions
 from adcat.fusion import fused_model as fusion
+from adcat.fusion.stacking import model_name
 from adcat.image import classifier as images
+from adcat.image.classifier import ImageModel
 from adcat.image.extraction import extractor
+from adcat.image.inference import Forward
 from adcat.prediction.predictor import PIXELS, ModelFacts, Predictor, once
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
 from adcat.progress import Progress
@@ -36,9 +39,10 @@ from adcat.workspace.ads import (
     read_labels,
     read_prior,
 )
-from adcat.workspace.artifact import Artifact
+from adcat.workspace.artifact import Artifact, Finding
+from adcat.workspace.command_lines import OF_NAME
 from adcat.workspace.features import Features
-from adcat.workspace.layout import Workspace
+from adcat.workspace.layout import Classifier, Workspace
 from adcat.workspace.manifest import VALIDATION_PROBS
 from adcat.workspace.models import ModelProbs, all_models, find_models, models_to_report
 
@@ -74,9 +78,12 @@ def load_rules(model: ModelProbs) -> tuple[Rule, dict[Availability, Rule]]:
     Returns:
       Its own rule, and the rules by availability, its own among them.
     """
-    if model.is_baseline:
+    if model.modality:
         rules = baselines()
-        return rules[cast(Availability, model.name)], rules
+        if model.is_baseline:
+            return rules[model.modality], rules
+        own = Rule((f"{model.modality}_probs{OF_NAME}{model.name}",), lambda arrays: arrays[0])
+        return own, {**rules, model.modality: own}
     columns = Features(Workspace(model.artifact.root).features).columns()
     return stored_rules(model.artifact.path, columns)
 
@@ -112,8 +119,16 @@ def facts_of(workspace: Workspace, model: ModelProbs) -> ModelFacts:
       StaleArtifactError: something was edited, or was made from something older.
     """
     split = workspace.split
-    classifiers = [a for a in (workspace.text_model, workspace.image_model) if a.path.exists()]
-    digests = {a.name: a.check().digest for a in (model.artifact, split, *classifiers)}
+    known: dict[str, Finding] = {}
+    for artifact in (split, workspace.text_model, workspace.image_model, model.artifact):
+        if artifact in (split, model.artifact) or artifact.path.exists():
+            artifact.check(known)
+    made_from = {
+        name: finding.manifest.digest
+        for name, finding in known.items()
+        if finding.manifest
+        and (name == model.artifact.name or name.startswith(("split", "train-")))
+    }
     of_split = split.manifest().settings
     return ModelFacts(
         model=model.name,
@@ -122,7 +137,7 @@ def facts_of(workspace: Workspace, model: ModelProbs) -> ModelFacts:
         headers=parse_headers(of_split.get("column", [])),
         image_separator=of_split.get("image_separator", ""),
         image_pattern=of_split.get("image_pattern", ""),
-        made_from=digests,
+        made_from=made_from,
     )
 
 
@@ -153,15 +168,26 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
         if modality in seen.classifiers and modality != own:
             rule = rules[modality]
             kept[modality] = promise.keep(rule, *seen.single(modality, rule, main, promise.fewest))
-    image = once(lambda: _fitting("image", check(workspace.image_model), workspace))
+
+    def of(modality: Modality) -> dict[str, Callable[[], Any]]:
+        named = [c for c in workspace.named_classifiers() if c.modality == modality]
+        there = [workspace.classifier(modality), *named]
+        return {
+            c.array("probs").removeprefix(f"{modality}_probs"): once(
+                lambda c=c: _fitting(c, check(c.model), workspace)
+            )
+            for c in there
+        }
+
+    images = of("image")
     return Predictor(
         facts=facts_of(workspace, model),
         model=kept[own],
         rules=kept,
         cleaning=texts.cleaning_of(workspace.text_model.path),
-        text=once(lambda: _fitting("text", check(workspace.text_model), workspace)),
-        image=image,
-        forward=once(lambda: extractor(image()).forward),
+        text=of("text"),
+        image=images,
+        forward=forwards(images),
         calibrated_on="nothing" if kept[own] == main else _calibrated_on(model),
     )
 
@@ -193,7 +219,7 @@ class _Validation:
     @classmethod
     def read(cls, workspace: Workspace, model: ModelProbs) -> "_Validation":
         split = workspace.split
-        classifiers = {m.name: m for m in all_models(workspace) if m.is_baseline}
+        classifiers = {m.name: m for m in all_models(workspace) if m.modality}
         return cls(
             model,
             classifiers,
@@ -224,7 +250,8 @@ class _Validation:
             source = self.model if availability in main.modalities else classifier
             return _predictions(source)[rows], self.labels[rows], self.groups[rows]
         rows = have(self.availabilities, [availability])
-        probs = rule.combine([_predictions(classifier)[rows]])
+        read = [self.classifiers[model_name(array)] for array in rule.reads]
+        probs = rule.combine([_predictions(one)[rows] for one in read])
         return probs, self.labels[rows], self.groups[rows]
 
 
@@ -234,15 +261,21 @@ def _predictions(model: ModelProbs) -> Probs:
     return probs
 
 
-def _fitting(modality: Modality, folder: Path, workspace: Workspace) -> Any:
+def forwards(images: Mapping[str, Callable[[], ImageModel]]) -> dict[str, Callable[[], Forward]]:
+    """What runs each image classifier, compiled when it is first needed."""
+    return {of: once(lambda i=image: extractor(i()).forward) for of, image in images.items()}
+
+
+def _fitting(classifier: Classifier, folder: Path, workspace: Workspace) -> Any:
     """A classifier whose categories and vectors are those that were extracted.
 
     Raises:
       BadInputError: they are others.
     """
-    names = read_categories(workspace.split)
+    names, modality = read_categories(workspace.split), classifier.modality
     model = texts.load(folder, names) if modality == "text" else images.load(folder, len(names))
-    length = Features(workspace.features).columns().get(f"{modality}_vectors", model.dimension)
+    columns = Features(classifier.features).columns() if classifier.features.exists() else {}
+    length = columns.get(f"{modality}_vectors", model.dimension)
     if model.dimension != length:
         raise BadInputError(
             f"{folder} gives vectors of length {model.dimension}, extracted were {length}; {AGAIN}"

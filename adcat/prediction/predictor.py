@@ -23,7 +23,7 @@ from adcat.image.inference import Forward
 from adcat.prediction.new_ads import Ad, given_ads, in_batches
 from adcat.prediction.predictions import Prediction, predictions
 from adcat.prediction.rules import Rule
-from adcat.text.registry import TextModel
+from adcat.text.registry import TermModel, TextModel
 from adcat.types import AVAILABILITIES, MODALITIES, Availability, Modality, Probs
 
 Value = TypeVar("Value")
@@ -38,13 +38,13 @@ class Seen:
     """An ad, its image if it is needed and can be decoded, and its problems."""
 
     ad: Ad
-    image: Images | None  # [side, side, 3]
+    images: Mapping[str, Images]  # as each image classifier reads it [side, side, 3]; or none
     problems: Sequence[Reason]
 
     @property
     def modalities(self) -> frozenset[Modality]:
         """What the ad has."""
-        found: dict[Modality, bool] = {"text": bool(self.ad.text), "image": self.image is not None}
+        found: dict[Modality, bool] = {"text": bool(self.ad.text), "image": bool(self.images)}
         return frozenset(modality for modality, there in found.items() if there)
 
 
@@ -69,9 +69,10 @@ class Predictor:
     model: Rule
     rules: Mapping[Availability, Rule]  # the model's own among them
     cleaning: Cleaning  # of the texts
-    text: Callable[[], TextModel]
-    image: Callable[[], ImageModel]
-    forward: Callable[[], Forward]  # of the image classifier
+    # The classifiers by what the names of their arrays end in: nothing, or as `@words`.
+    text: Mapping[str, Callable[[], TextModel]]
+    image: Mapping[str, Callable[[], ImageModel]]
+    forward: Mapping[str, Callable[[], Forward]]  # of the image classifiers
     calibrated_on: str = "nothing"  # what temperatures and thresholds were fitted on
 
     @functools.cached_property
@@ -136,39 +137,51 @@ class Predictor:
         rows = [i for i, ad in enumerate(seen) if "image" in self._used(ad)]
         if not rows:
             return seen, {}
-        images = np.stack([seen[i].image for i in rows])  # pyright: ignore[reportArgumentType, reportCallIssue]
-        arrays = dict(_spread("image", self.forward()(images), rows, len(seen)))
-        if PIXELS in self.model.reads:
-            arrays[PIXELS] = _in_rows(images, rows, len(seen))
+        arrays: Arrays = {}
+        for of in self._read("image"):
+            images = np.stack([seen[i].images[of] for i in rows])
+            arrays.update(_spread("image", of, self.forward[of]()(images), rows, len(seen)))
+            if PIXELS in self.model.reads and not of:
+                arrays[PIXELS] = _in_rows(images, rows, len(seen))
         return seen, arrays
+
+    def _read(self, modality: Modality) -> list[str]:
+        """The classifiers of a modality that any rule reads; the first one always, to compare."""
+        read = {name.partition("_")[2] for rule in self.rules.values() for name in rule.reads}
+        there = {"text": self.text, "image": self.image}[modality]
+        return [of for of in there if not of or any(name.endswith(of) for name in read)]
 
     def _look(self, ad: Ad, images: Path, separator: str) -> Seen:
         if ad.is_malformed:
-            return Seen(ad, None, [Reason.MALFORMED_ROW])
+            return Seen(ad, {}, [Reason.MALFORMED_ROW])
         problems = [] if ad.text or "text" not in self.model.modalities else [Reason.EMPTY_TEXT]
-        image = None
+        image: Mapping[str, Images] | Reason = {}
         if self._looks_at(ad):
             given = [ad.photo] if ad.photo else names_in(ad.image, separator)
             found = [self._photo(image, images) for image in given]
             image = next((one for one in found if not isinstance(one, Reason)), found[0])
         if isinstance(image, Reason):
-            return Seen(ad, None, [*problems, image])
+            return Seen(ad, {}, [*problems, image])
         return Seen(ad, image, problems)
 
     def _looks_at(self, ad: Ad) -> bool:
         """Whether an ad's photo is needed."""
         return "image" in self.modalities and ("image" in self.model.modalities or not ad.text)
 
-    def _photo(self, image: str | bytes, images: Path) -> Images | Reason:
-        """Decodes an image as for extraction; returns the reason where that fails."""
+    def _photo(self, image: str | bytes, images: Path) -> Mapping[str, Images] | Reason:
+        """Decodes an image as each classifier reads it; returns the reason where that fails."""
         if not image:
             return Reason.NO_IMAGE
-        path = BytesIO(image) if isinstance(image, bytes) else locate(images, image)
+        path = image if isinstance(image, bytes) else locate(images, image)
         if isinstance(path, Reason):
             return path
-        model = self.image()  # outside the block: a broken model is not a broken photo
+        # Outside the block: a broken model is not a broken photo.
+        models = {of: self.image[of]() for of in self._read("image")}
         try:
-            return model.read(path)
+            return {
+                of: model.read(BytesIO(path) if isinstance(path, bytes) else path)
+                for of, model in models.items()
+            }
         except BadInputError:
             return Reason.IMAGE_UNREADABLE
 
@@ -201,16 +214,24 @@ class Predictor:
         rows = [i for i, modalities in enumerate(used) if "text" in modalities]
         if not rows:
             return {}
-        found = self.text().features([batch[i].ad.text for i in rows])
-        return dict(_spread("text", found, rows, len(batch)))
+        arrays: Arrays = {}
+        for of in self._read("text"):
+            model, texts = self.text[of](), [batch[i].ad.text for i in rows]
+            arrays.update(_spread("text", of, model.features(texts), rows, len(batch)))
+            if isinstance(model, TermModel):
+                every = [
+                    ad.ad.text if "text" in m else "" for ad, m in zip(batch, used, strict=True)
+                ]
+                arrays[f"text_terms{of}"] = model.terms(every)  # pyright: ignore[reportArgumentType]
+        return arrays
 
 
 def _spread(
-    modality: str, found: Sequence[NDArray[np.float32]], rows: Sequence[int], ads: int
+    modality: str, of: str, found: Sequence[NDArray[np.float32]], rows: Sequence[int], ads: int
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Vectors and probabilities of these rows; NaN in the others."""
     for kind, values in zip(("vectors", "probs"), found, strict=True):
-        yield f"{modality}_{kind}", _in_rows(values, rows, ads)
+        yield f"{modality}_{kind}{of}", _in_rows(values, rows, ads)
 
 
 def _in_rows(values: NDArray[np.float32], rows: Sequence[int], ads: int) -> NDArray[np.float32]:

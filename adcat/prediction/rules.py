@@ -53,7 +53,8 @@ def fused_rules(model: FusedModel) -> dict[Availability, Rule]:
 
     def single(modality: Modality) -> Rule:
         return Rule(
-            (f"{modality}_probs",), lambda arrays: model.single_modality_probs(modality, arrays[0])
+            model.single_reads(modality),
+            lambda arrays: model.single_modality_probs(modality, arrays),
         )
 
     rules: dict[Availability, Rule] = {modality: single(modality) for modality in MODALITIES}

@@ -7,7 +7,7 @@ line in `TEXT_MODELS`.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from adcat.data.text_cleaning import CLEANINGS, PREPROCESSING, Cleaning
 from adcat.errors import BadInputError, expecting
@@ -15,6 +15,9 @@ from adcat.files import write_json
 from adcat.text import cnn_model, fasttext_model, tfidf_model
 from adcat.text.corpus import Corpus, TextFacts
 from adcat.types import Probs, Vectors
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 DESCRIPTION = "model.json"
 
@@ -33,6 +36,15 @@ class TextModel(Protocol):
 
     def save(self, folder: Path) -> None:
         """Writes the model's own files."""
+        ...
+
+
+@runtime_checkable
+class TermModel(TextModel, Protocol):
+    """A text classifier that reads terms, such as words: `isinstance` tells which do."""
+
+    def terms(self, texts: Sequence[str]) -> "csr_matrix":
+        """The value of each term in cleaned texts, each text's of length 1: [n, terms]."""
         ...
 
 
@@ -72,6 +84,16 @@ def save(
     prepared = PREPROCESSING[cleaning]
     description = {"model": name, "preprocessing": prepared, "categories": list(categories)}
     write_json(folder / DESCRIPTION, description)
+
+
+def has_terms(folder: Path) -> bool:
+    """Whether a folder holds a model that reads terms.
+
+    Raises:
+      BadInputError: there is no text model.
+    """
+    with expecting(folder / DESCRIPTION, "text model of adcat"):
+        return hasattr(TEXT_MODELS[_description(folder)["model"]], "ANALYZERS")
 
 
 def files(folder: Path) -> list[str]:

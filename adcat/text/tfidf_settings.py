@@ -1,7 +1,7 @@
 """The options of TF-IDF with logistic regression."""
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from adcat.settings import option
 from adcat.text.noise import NoiseSettings
@@ -9,10 +9,16 @@ from adcat.text.noise import NoiseSettings
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TfidfSettings(NoiseSettings):
-    """How many terms there are, and how strongly their weights are regularised."""
+    """What the terms are, how many, and how strongly their weights are regularised."""
 
     panel: ClassVar = "TF-IDF with logistic regression"
 
+    analyzer: Literal["word", "char"] = option(
+        "word",
+        "Terms: words and word pairs (word), or the runs of 2 to 5 characters within words (char), "
+        "which share more between misspelt, inflected and compound words and cost some ten times "
+        "as much.",
+    )
     tfidf_c: float = option(
         100.0, "Inverse strength of the regularisation (C).", low=1e-6, high=1e6
     )

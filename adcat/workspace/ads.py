@@ -94,10 +94,10 @@ def read_availabilities(split: Artifact, part: Part) -> Availabilities:
     return index.availabilities[index.rows(part)]
 
 
-def read_groups(split: Artifact, part: Part) -> NDArray[np.int64]:
-    """Reads the number of every ad's group, which duplicates share: [n]."""
+def read_groups(split: Artifact, part: Part, having: Sequence[Modality] = ()) -> NDArray[np.int64]:
+    """Reads the group of every ad that has all of `having`; duplicates share one: [n]."""
     index = _index(split)
-    return index.groups[index.rows(part)]
+    return index.groups[index.rows(part)][have(read_availabilities(split, part), having)]
 
 
 def read_modalities(split: Artifact) -> list[Modality]:
