@@ -78,7 +78,7 @@ def _reserve(path: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Gives a file another name; copies it where the disk knows no hard links, as exFAT's."""
+    """Gives a file another name; copies it on a disk without hard links, such as exFAT."""
     target.unlink(missing_ok=True)
     try:
         target.hardlink_to(source)

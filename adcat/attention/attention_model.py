@@ -112,7 +112,7 @@ def load(folder: Path, categories: int | None = None, text: int | None = None) -
       text: the length that text vectors must have, if that is known.
 
     Raises:
-      BadInputError: the folder holds no such model.
+      BadInputError: the folder does not hold an attention model.
     """
     image = classifier.load(folder, categories, PARTS)
     with expecting(folder / classifier.NETWORK, "attention model"):

@@ -157,7 +157,7 @@ def _analyse(
 
 
 def _left_out(analysis: Analysis) -> list[str]:
-    """A line on the ads that have no group, if there are any."""
+    """A line on the ads without a group, if there are any."""
     ads, grouped = len(analysis.groups), len(analysis.rows)
     if ads == grouped:
         return []

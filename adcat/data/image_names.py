@@ -19,7 +19,7 @@ from adcat.errors import BadInputError
 DEEPEST = 8  # folders of another machine's path that may lie below the images folder
 SEPARATORS = "|;, "  # that may stand between the names in a cell
 FIELD = re.compile(r"{([^{}]+)}")  # of a pattern
-SIGNATURES = {  # how a file begins that is no photo that can be read
+SIGNATURES = {  # how files begin that are not readable photos
     rb".{4}ftyp(hei|hev|mif1|msf1)": "HEIC; convert it to JPEG",
     rb"\s*(<!doctype|<html)": "a web page",
     rb"\s*(<\?xml|<svg)": "SVG; convert it to PNG",
@@ -44,7 +44,7 @@ def fields_of(pattern: str) -> list[str]:
     """The columns that images are named after by a pattern such as `image_{imageid}.jpg`.
 
     Raises:
-      BadInputError: it names none.
+      BadInputError: it does not name any.
     """
     fields = list(dict.fromkeys(FIELD.findall(pattern)))
     if pattern and not fields:
@@ -109,7 +109,7 @@ def _locate(root: Path, image: str) -> Path | Reason:
 
 
 def cause(root: Path, image: str, reason: Reason, separators: str = "") -> str:
-    """Why there is no file of this name, and what helps; empty where no more is known.
+    """Why a name leads to no file, and what helps; empty where nothing is known.
 
     It says the same wherever the folder lies. `separators` are those that were given.
     """

@@ -52,11 +52,11 @@ def opened(path: ImageFile) -> "Iterator[Image]":
     """Opens an image file of which only the first bytes are read yet.
 
     Raises:
-      OSError: it is missing, of none of `FORMATS`, or so large that it is meant to fill the memory.
+      OSError: it is missing, in no known format, or so large that it is meant to fill the memory.
     """
     from PIL import Image, PngImagePlugin
 
-    # Pillow's own limits know no format.
+    # Pillow's own limits ignore the format.
     Image.MAX_IMAGE_PIXELS = None
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MOST_TEXT
     with Image.open(path, formats=FORMATS) as image:

@@ -41,7 +41,7 @@ def parquet_batches(
       progress: counts the rows.
 
     Raises:
-      BadInputError: it is no such file.
+      BadInputError: it is not a Parquet file of ads.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -139,7 +139,7 @@ def _photo_of(kind: "pa.DataType") -> "Callable[[pa.Array], pa.Array] | None":
 
 
 def _text(values: "pa.Array") -> "pa.Array":
-    """Values as text: a missing one is empty, a whole number has no point."""
+    """Values as text: a missing one is empty, a whole number lacks the decimal point."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -5,7 +5,7 @@
 
 scikit-learn's splitters are not used: `GroupShuffleSplit` takes its fractions of groups instead of
 ads, `StratifiedGroupKFold` only knows fractions 1/k and needs an array of groups × categories, and
-`StratifiedShuffleSplit` knows no groups and refuses a category with one ad.
+`StratifiedShuffleSplit` ignores groups and refuses a category with one ad.
 """
 
 from collections.abc import Callable, Iterable, Iterator

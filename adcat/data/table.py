@@ -80,7 +80,7 @@ class InputTable:
             raise BadInputError(f"{self.path} has no rows; expected one for each ad")
 
     def values(self, ad: Mapping[str, Any]) -> list[str | None]:
-        """The values of a JSON object by `COLUMNS`, None for one that is no text; of images one.
+        """The values of a JSON object by `COLUMNS`, None for what is not text; of images the first.
 
         Raises:
           BadInputError: it has several categories, and needs one.
@@ -169,7 +169,7 @@ def parse_headers(pairs: Iterable[str]) -> dict[str, str]:
     """Reads `title=headline` and the like into a dictionary from column to header.
 
     Raises:
-      BadInputError: an entry has another form, or names no column or one twice.
+      BadInputError: an entry is not of that form, or its column is unknown or named twice.
     """
     headers: dict[str, str] = {}
     for pair in pairs:

@@ -30,8 +30,8 @@ def auxiliary(u_img: Any, u_txt: Any, labels: Any, similarity: str, negatives: i
 
     The signs of the printed formula are those of a log-likelihood and a distance; here a loss and
     a similarity s are meant, so both turn. The g texts of another category are drawn at every step
-    from the ads of the batch, whose text vectors are already transformed; an ad whose batch holds
-    no other category has no such term.
+    from the ads of the batch, whose text vectors are already transformed; an ad whose batch is
+    all of its own category lacks the term.
 
     Args:
       u_img: transformed image vectors [n, size].
@@ -43,7 +43,9 @@ def auxiliary(u_img: Any, u_txt: Any, labels: Any, similarity: str, negatives: i
     tf = import_tensorflow()
     other = tf.cast(labels[:, None] != labels[None, :], tf.float32)  # [n, n]
     draws = tf.random.categorical(tf.math.log(other), negatives)  # [n, g]
-    draws = tf.minimum(draws, tf.shape(other, tf.int64)[0] - 1)  # n where there is no other
+    draws = tf.minimum(
+        draws, tf.shape(other, tf.int64)[0] - 1
+    )  # n where all ads are of one category
     return contrast(similarities(u_img, u_txt, similarity), draws, other)
 
 

@@ -95,7 +95,7 @@ def load(
       layers: that the network must have.
 
     Raises:
-      BadInputError: the folder holds no such model.
+      BadInputError: the folder does not hold an image classifier.
     """
     path = folder / DEFINITION
     with expecting(path, "image model of adcat"):

@@ -78,7 +78,7 @@ def draw(chart: Chart) -> "Figure":
         _draw_panel(axes, panel, chart)
     for axes in grid.flat[panels:]:
         axes.set_visible(False)
-    for axes in grid.flat[panels - columns : panels]:  # of which some have no other below
+    for axes in grid.flat[panels - columns : panels]:  # some are the lowest of their column
         axes.tick_params(labelbottom=True)
     figure.supxlabel(chart.x_label, fontsize="medium")
     figure.supylabel(chart.y_label, fontsize="medium")

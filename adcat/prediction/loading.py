@@ -51,8 +51,8 @@ def chosen_model(workspace: Workspace, name: str, progress: Progress) -> ModelPr
     """The model of this name; without a name the best sound one on the validation ads.
 
     Raises:
-      BadInputError: there is no such model.
-      MissingArtifactError: there is no model yet.
+      BadInputError: the workspace lacks a model of this name.
+      MissingArtifactError: nothing has been trained yet.
       StaleArtifactError: every model is stale.
     """
     if name:

@@ -85,7 +85,7 @@ def arriving_ads(
       cleaning: what the text model was trained with.
 
     Raises:
-      BadInputError: no ad has come at all.
+      BadInputError: there were none.
     """
     rows = 0
     for lines in _arriving_lines(file):

@@ -40,7 +40,7 @@ SHOWN: Mapping[Approach, str] = {
 
 
 def approach_section(evaluation: Evaluation, approach: Approach, compare: bool) -> Section | None:
-    """The tables and curves of an approach; None where no such model is there."""
+    """The tables and curves of an approach; None without a model of it."""
     models = evaluation.of(approach)
     if not models:
         return None

@@ -85,7 +85,7 @@ def find_models(workspace: Workspace, names: Sequence[str]) -> list[ModelProbs]:
     """The models of these names, in this order.
 
     Raises:
-      BadInputError: no such model has been made.
+      BadInputError: one of them was never made.
     """
     models = {model.name: model for model in all_models(workspace)}
     for name in names:
