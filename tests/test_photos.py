@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from adcat.cli.app import COMMANDS, app
 from adcat.errors import StaleArtifactError
 from adcat.files import write_json
+from adcat.workspace.digests import Look
 from adcat.workspace.layout import Workspace
 from adcat.workspace.photos import check_photos, photo_changes
 
@@ -190,8 +191,19 @@ def test_every_byte_finds_a_change_that_kept_size_and_time(split):
     change(photo)
     os.utime(photo, ns=(time, time))
     assert photo_changes(found) == {}
-    assert photo_changes(found, every_byte=True) == {"photos/7.jpg": "changed"}
+    assert photo_changes(found, Look(every_byte=True)) == {"photos/7.jpg": "changed"}
     assert photo_changes(found) == {"photos/7.jpg": "changed"}  # it is not forgotten
+
+
+def test_status_does_not_even_remember_what_it_saw(split):
+    found = split()
+    folder = found.root.parent / "photos"
+    os.utime(folder / "0.jpg", (0, 0))
+    change(folder / "1.jpg")
+    cache = found.root / ".cache/photos.json"
+    before = cache.read_bytes()
+    assert "1 changed since the split" in run(Workspace(found.root), "status", "--json").output
+    assert cache.read_bytes() == before
 
 
 def test_a_cache_that_lies_about_its_form_is_not_used(split):

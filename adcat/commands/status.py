@@ -17,6 +17,7 @@ from adcat.types import MODALITIES
 from adcat.workspace import command_lines
 from adcat.workspace.ads import read_modalities
 from adcat.workspace.artifact import Artifact, Finding
+from adcat.workspace.digests import Look
 from adcat.workspace.layout import Workspace
 from adcat.workspace.photos import in_words, photo_changes
 from adcat.workspace.staging import Unfinished
@@ -59,13 +60,13 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     artifacts = [artifact for artifact in workspace.artifacts() if artifact not in needless]
     if not workspace.variants("fuse"):
         artifacts.insert(artifacts.index(workspace.features) + 1, workspace.fused(FIRST_POLICY))
-    known: dict[str, Finding] = {}
+    known, look = dict[str, Finding](), Look(settings.verify, is_remembered=False)
     listener = progress if settings.verify else Silent()  # otherwise it is done at once
     with listener.task("checking artifacts", len(artifacts), "artifacts") as task:
         for artifact in artifacts:
-            artifact.examine(known, every_byte=settings.verify)
+            artifact.examine(known, look)
             task.advance(1)
-    _look_at_photos(workspace.split, known, settings.verify)
+    _look_at_photos(workspace.split, known, look)
     findings = [known[artifact.name] for artifact in artifacts]
     staging_areas = [
         _described(artifact, staging, known)
@@ -82,11 +83,11 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     }
 
 
-def _look_at_photos(split: Artifact, known: dict[str, Finding], every_byte: bool) -> None:
+def _look_at_photos(split: Artifact, known: dict[str, Finding], look: Look) -> None:
     """Calls a split stale whose photos changed; what was made from it still fits the split."""
     found = known[split.name]
     with contextlib.suppress(AdcatError):  # what is wrong with its table is told by who reads it
-        if found.state == "current" and (changes := photo_changes(split, every_byte=every_byte)):
+        if found.state == "current" and (changes := photo_changes(split, look)):
             problem = in_words(split, changes)
             known[split.name] = dataclasses.replace(found, state="stale", problem=problem)
 

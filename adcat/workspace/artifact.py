@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
 from adcat.workspace import command_lines
-from adcat.workspace.digests import FileDigests
+from adcat.workspace.digests import USUAL, FileDigests, Look
 from adcat.workspace.manifest import MANIFEST, Manifest
 from adcat.workspace.staging import Staging, StagingArea, Unfinished
 
@@ -102,33 +102,30 @@ class Artifact:
             raise MissingArtifactError(f"{origin.problem}; make it: {origin.command}")
         raise StaleArtifactError(f"{origin.problem}; make it again: {origin.command}")
 
-    def examine(self, known: dict[str, Finding], *, every_byte: bool = False) -> Finding:
+    def examine(self, known: dict[str, Finding], look: Look = USUAL) -> Finding:
         """Looks at this artifact and at all that it was made from.
 
         Args:
           known: findings by name that are not made twice; new ones are added.
-          every_byte: whether files are read whose size and time are those of the last look.
+          look: how closely to look at files.
         """
         if self.name not in known:
             itself = f"{self / MANIFEST} names the artifact itself among what it was made from"
             known[self.name] = Finding(self, "damaged", itself)  # until more is known
-            known[self.name] = self._examine(known, every_byte)
+            known[self.name] = self._examine(known, look)
         return known[self.name]
 
-    def _examine(self, known: dict[str, Finding], every_byte: bool) -> Finding:
+    def _examine(self, known: dict[str, Finding], look: Look) -> Finding:
         try:
             manifest = self._manifest()
         except FileNotFoundError:
             return self._absent()
         except BadInputError as error:
             return Finding(self, "damaged", str(error))
-        edited = self.digests.first_difference(manifest.files, every_byte=every_byte)
+        edited = self.digests.first_difference(manifest.files, look)
         if edited:
             return Finding(self, "damaged", f"{self / edited} was edited", manifest)
-        sources = [
-            Artifact(self.root, name).examine(known, every_byte=every_byte)
-            for name in manifest.inputs
-        ]
+        sources = [Artifact(self.root, name).examine(known, look) for name in manifest.inputs]
         for source in sources:  # first: what is wrong with one is to be mended before
             if source.state != "current":
                 origin = source.origin or source

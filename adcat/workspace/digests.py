@@ -16,6 +16,17 @@ def digest_of(value: object) -> str:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """How closely to look at files, and whether the next look may rely on it."""
+
+    every_byte: bool = False  # also of files whose size and time are those of the last look
+    is_remembered: bool = True
+
+
+USUAL = Look()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class FileDigests:
     """Digests of a folder's files, recomputed only where size or modification time changed.
 
@@ -34,14 +45,12 @@ class FileDigests:
         write_cache(self.cache, known)
         return {name: digest for name, (_, digest) in known.items()}
 
-    def first_difference(
-        self, expected: Mapping[str, str], *, every_byte: bool = False
-    ) -> str | None:
+    def first_difference(self, expected: Mapping[str, str], look: Look = USUAL) -> str | None:
         """The first file that is missing or has another digest than expected, if any.
 
         Args:
           expected: digests by path.
-          every_byte: whether all files are read, not only those whose size or time changed.
+          look: how closely to look.
         """
         known = self._read()
         fresh: dict[str, list[str]] = {}
@@ -49,7 +58,7 @@ class FileDigests:
         for name, digest in expected.items():
             try:
                 stamp, entry = file_stamp(self.folder / name), known.get(name)
-                if every_byte or not entry or entry[0] != stamp:
+                if look.every_byte or not entry or entry[0] != stamp:
                     entry = [stamp, sha256(self.folder / name)]
             except (OSError, ValueError):  # such as a name with a NUL
                 different = name
@@ -58,7 +67,7 @@ class FileDigests:
             if entry[1] != digest:
                 different = name
                 break
-        if not fresh.items() <= known.items():
+        if look.is_remembered and not fresh.items() <= known.items():
             write_cache(self.cache, {**known, **fresh})
         return different
 

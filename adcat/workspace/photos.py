@@ -16,6 +16,7 @@ from adcat.types import availabilities_with
 from adcat.workspace import command_lines
 from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, stream_ads
 from adcat.workspace.artifact import Artifact
+from adcat.workspace.digests import USUAL, Look
 from adcat.workspace.manifest import MANIFEST
 
 PHOTOS = ".photos"  # those of the table itself; hidden, since `ads.parquet` has their digests
@@ -45,13 +46,13 @@ def check_photos(split: Artifact) -> None:
         raise StaleArtifactError(in_words(split, found))
 
 
-def photo_changes(split: Artifact, *, every_byte: bool = False) -> Changes:
-    """Looks at every photo, by `every_byte` also into those whose size and time are known."""
+def photo_changes(split: Artifact, look: Look = USUAL) -> Changes:
+    """Looks at every photo."""
     import pyarrow.compute as pc
 
     folder, known = images_folder(split), _known_stamps(split)
     has_image = pc.field(AVAILABILITY).isin(availabilities_with(["image"]))
-    last = iter([] if every_byte else known)
+    last = iter([] if look.every_byte else known)
     stamps: list[str] = []
     found: dict[str, Change] = {}
     for chunk in stream_ads(split / ADS, ["image", DIGEST, AVAILABILITY], 8192):
@@ -61,7 +62,7 @@ def photo_changes(split: Artifact, *, every_byte: bool = False) -> Changes:
             stamps.append("" if change else stamp)
             if change:
                 found[image] = change
-    if stamps != known:
+    if look.is_remembered and stamps != known:
         remember(split, stamps)
     return found
 
