@@ -304,14 +304,15 @@ def test_parquet_columns_of_other_types(tmp_path):
 
 
 def test_missing_and_whole_numbers_of_a_typed_column(tmp_path):
-    numbers = pa.array([1.0, float("nan"), None, 2.5, 1e20, -30.0])
+    numbers = pa.array([1.0, float("nan"), None, 2.5, 1e20, -30.0, 123456789012.0])
     columns = {"id": numbers, "category": numbers.cast(pa.float32()), "description": numbers}
-    texts = dict.fromkeys(("title", "image"), pa.array(["nan"] * 6))
+    texts = dict.fromkeys(("title", "image"), pa.array(["nan"] * 7))
     pq.write_table(pa.table({**columns, **texts}), tmp_path / "a.parquet")
     rows = read(tmp_path / "a.parquet")
-    assert [row["id"] for row in rows] == ["1", "", "", "2.5", "1e+20", "-30"]
-    assert [row["category"] for row in rows] == ["1", "", "", "2.5", "1e+20", "-30"]
-    assert [row["title"] for row in rows] == ["nan"] * 6
+    expected = ["1", "", "", "2.5", "1e+20", "-30"]
+    assert [row["id"] for row in rows] == [*expected, "123456789012"]
+    assert [row["category"] for row in rows] == [*expected, "123456790528"]
+    assert [row["title"] for row in rows] == ["nan"] * 7
     line = '{"id": 1.0, "title": NaN, "description": -Infinity, "category": 20.0, "image": "NaN"}'
     path = write(tmp_path / "a.jsonl", line)
     assert values(read(path)[0]) == ("1", "", "", "20", "NaN")

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from adcat.data.image_names import fields_of, filled
 from adcat.errors import BadInputError
 from adcat.progress import Progress
@@ -147,8 +149,11 @@ def _text(values: "pa.Array") -> "pa.Array":
         values = values.dictionary_decode()
     text = values.cast(pa.string())
     if pa.types.is_floating(values.type):  # whole numbers that shared a column with a missing one
+        exact = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        whole = (np.trunc(exact) == exact) & (np.abs(exact) < 2**53)
+        integers = pa.array(np.where(whole, exact, 0).astype(np.int64)).cast(pa.string())
+        text = pc.if_else(pa.array(whole), integers, text)
         text = pc.if_else(pc.is_nan(values), "", text)  # pyright: ignore[reportAttributeAccessIssue]
-        text = pc.replace_substring_regex(text, r"\.0$", "")  # pyright: ignore[reportAttributeAccessIssue]
     text = text.fill_null("")
     text.validate(full=True)  # Arrow reads text that is not UTF-8 without a word
     return text
