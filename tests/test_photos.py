@@ -36,6 +36,7 @@ RUNS = {
 READ_NONE = ("train-text", "fuse", "predict")
 CHANGED = r"photos in \S+: [\d,]+ changed since the split, such as \S+; type: adcat"
 WATCHED = []  # sets of paths, for those that are opened
+MEANWHILE = []  # photos that change when another one is opened
 
 
 @sys.addaudithook
@@ -43,6 +44,9 @@ def _watch(event, arguments):
     if event == "open":
         for paths in WATCHED:
             paths.add(str(arguments[0]))
+    if event == "open" and MEANWHILE and str(arguments[0]).endswith(".jpg"):
+        with MEANWHILE.pop().open("ab") as photo:
+            photo.write(b"more")
 
 
 @contextlib.contextmanager
@@ -106,6 +110,28 @@ def test_whichever_command_opens_a_photo_says_that_it_changed(moved, command, mo
     assert has_read == (command not in READ_NONE)
     shows = ("evaluate", "error-groups", "status")
     assert result.exit_code == (1 if has_read and command not in shows else 0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["extract-features"],
+        ["attend", *RUNS["attend"]],
+        pytest.param(["attend", *RUNS["attend"], "--search"], marks=pytest.mark.soak),
+        pytest.param(["train-image", *RUNS["train-image"]], marks=pytest.mark.soak),
+    ],
+)
+def test_a_photo_that_changes_while_photos_are_read_is_noticed_at_the_end(moved, words):
+    if words == ["extract-features"]:
+        shutil.rmtree(moved.features.path)
+    check_photos(moved.split)
+    before = sorted(moved.root.rglob("manifest.json"))
+    MEANWHILE.append(photos(moved) / "59.jpg")
+    result = run(moved, *words)
+    assert not MEANWHILE
+    assert result.exit_code == 1
+    assert re.findall(CHANGED, " ".join(result.output.split()))
+    assert sorted(moved.root.rglob("manifest.json")) == before  # and nothing to be resumed
 
 
 def test_an_untouched_photo_is_not_read_again(split):

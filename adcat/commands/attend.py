@@ -37,6 +37,7 @@ from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import ATTENTION, Workspace
 from adcat.workspace.manifest import TUNED_ON
+from adcat.workspace.photos import reading_photos
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
 
@@ -103,10 +104,11 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     target = workspace.attention(settings.name or settings.variant)
     with target.write(settings, inputs, resume=True) as staging:
         start = _start(workspace, staging)
-        model, history = train(settings, ads["train"], ads["validation"], *start, progress)
+        with reading_photos(workspace.split, staging):
+            model, history = train(settings, ads["train"], ads["validation"], *start, progress)
+            _predict(workspace, model, ads, settings.batch_size, staging, progress)
         attention.save(model, staging.folder)
         write_records(staging.folder / "history.csv", [dataclasses.asdict(e) for e in history])
-        _predict(workspace, model, ads, settings.batch_size, staging, progress)
         tables += _show(workspace, model, staging.folder, settings, progress)
         staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(ATTENTION + target.path.name, history), *tables])
@@ -161,7 +163,8 @@ def _trials(
                 return evaluations
 
             grid = search.grid(settings.search_rate)
-            search.search(grid, history, staging.folder / search.LOG, progress)
+            with reading_photos(workspace.split, staging):
+                search.search(grid, history, staging.folder / search.LOG, progress)
     return search.read_trials(target / search.LOG)
 
 

@@ -1,5 +1,6 @@
 """Runs both classifiers over every ad: vectors and probabilities, one pass per modality."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Classifier, Workspace
 from adcat.workspace.manifest import OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
+from adcat.workspace.photos import reading_photos
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
 
@@ -142,13 +144,15 @@ def _extract(
     split, modality = workspace.split, classifier.modality
     model, stream = _load(classifier, read_categories(split), batch_size)
     columns = {"vectors": model.dimension, "probs": len(read_categories(split))}
-    for part in PARTS:
-        there = have(read_availabilities(split, part), [modality])
-        folder, count = staging.folder / part, staging.checkpoints / f"{part}-{modality}.rows"
-        files = {folder / f"{modality}_{kind}.npy": columns[kind] for kind in KINDS}
-        title = f"{classifier.name} features, {part}"
-        batches = functools.partial(stream, split, part)
-        fill(files, there, count, batches, progress, title, _UNITS[modality])
+    reads_photos = modality == "image"
+    with reading_photos(split, staging) if reads_photos else contextlib.nullcontext():
+        for part in PARTS:
+            there = have(read_availabilities(split, part), [modality])
+            folder, count = staging.folder / part, staging.checkpoints / f"{part}-{modality}.rows"
+            files = {folder / f"{modality}_{kind}.npy": columns[kind] for kind in KINDS}
+            title = f"{classifier.name} features, {part}"
+            batches = functools.partial(stream, split, part)
+            fill(files, there, count, batches, progress, title, _UNITS[modality])
     out_of_fold = classifier.model / OUT_OF_FOLD_TRAIN_PROBS
     if out_of_fold.exists():
         there = have(read_availabilities(split, "train"), [modality])

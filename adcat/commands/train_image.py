@@ -36,6 +36,7 @@ from adcat.workspace.manifest import (
     TRAIN_PROBS,
     TUNED_ON,
 )
+from adcat.workspace.photos import reading_photos
 from adcat.workspace.staging import Staging
 
 NOTHING = "no ad has a photo, so there is nothing to train, and no other command needs it"
@@ -100,17 +101,12 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     with target.write(recorded, [split], resume=True) as staging:
         model = _build(settings, len(read_categories(split)))
         start = model.last_layer.get_weights()
-        histories = _train(model, settings, training, validation, staging, progress)
+        with reading_photos(split, staging):
+            histories = _train(model, settings, training, validation, staging, progress)
         classifier.save(model, staging.folder)
-        groups = read_groups(split, "train", HAVING)
-        if count := folds_for(settings.folds, groups):
+        with reading_photos(split, staging):
             model.last_layer.set_weights(start)
-            run = _head_run(settings, staging, progress)
-            vectors = _vectors(model, settings, training, validation, run, settings.stage)
-            cuts, scaled = folds(groups, count, settings.seed), settings.weights == RANDOM
-            probs = stages.out_of_fold_probs(model, *vectors, cuts, run, scaled)
-            save_array(staging.folder / OUT_OF_FOLD_TRAIN_PROBS, probs)
-            staging.notes.update({TRAIN_PROBS: OUT_OF_FOLD, "trained_per_fold": "the last layer"})
+            _write_out_of_fold(model, settings, training, validation, split, staging, progress)
         write_table(staging.folder, "history", _history(histories))
         staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(histories)])
@@ -161,6 +157,26 @@ def _train(
         histories["all"], auxiliary = stages.train_all_layers(model, training, validation, run)
         save_network(auxiliary, staging.folder / classifier.AUXILIARY)
     return histories
+
+
+def _write_out_of_fold(
+    model: ImageModel,
+    settings: Settings,
+    training: LabelledImages,
+    validation: LabelledImages,
+    split: Artifact,
+    staging: Staging,
+    progress: Progress,
+) -> None:
+    """Writes the training photos' probabilities by last layers that did not see them, if any."""
+    groups = read_groups(split, "train", HAVING)
+    if count := folds_for(settings.folds, groups):
+        run = _head_run(settings, staging, progress)
+        vectors = _vectors(model, settings, training, validation, run, settings.stage)
+        cuts, scaled = folds(groups, count, settings.seed), settings.weights == RANDOM
+        probs = stages.out_of_fold_probs(model, *vectors, cuts, run, scaled)
+        save_array(staging.folder / OUT_OF_FOLD_TRAIN_PROBS, probs)
+        staging.notes.update({TRAIN_PROBS: OUT_OF_FOLD, "trained_per_fold": "the last layer"})
 
 
 def _head_run(settings: Settings, staging: Staging, progress: Progress) -> Run:

@@ -4,9 +4,11 @@ A photo is read again only where its size and modification time are not those of
 which `.cache/` keeps; they may be lost at any time.
 """
 
+import contextlib
 import json
+import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -18,6 +20,7 @@ from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, stream_ads
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.digests import USUAL, Look
 from adcat.workspace.manifest import MANIFEST
+from adcat.workspace.staging import Staging
 
 PHOTOS = ".photos"  # those of the table itself; hidden, since `ads.parquet` has their digests
 
@@ -44,6 +47,22 @@ def check_photos(split: Artifact) -> None:
     """
     if found := photo_changes(split):
         raise StaleArtifactError(in_words(split, found))
+
+
+@contextlib.contextmanager
+def reading_photos(split: Artifact, staging: Staging) -> Iterator[None]:
+    """Looks after the block whether the photos that it read are still what `split` found.
+
+    Raises:
+      StaleArtifactError: some changed, so that what was made of them is dropped, or are gone.
+    """
+    try:
+        yield
+    finally:
+        if found := photo_changes(split):
+            if "changed" in found.values():
+                shutil.rmtree(staging.folder)
+            raise StaleArtifactError(in_words(split, found))
 
 
 def photo_changes(split: Artifact, look: Look = USUAL) -> Changes:
