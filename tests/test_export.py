@@ -28,7 +28,7 @@ from adcat.workspace.models import find_models
 
 CLASSIFIERS = {"text/model.bin", "text/model.json", "image/model.json", "image/model.keras"}
 FILES = {
-    "text": {"text/model.bin", "text/model.json"},
+    "text": {*CLASSIFIERS, "image/model.onnx"},
     "product-max": {*CLASSIFIERS, "image/model.onnx", "fusion/params.json"},
     "concat": {*CLASSIFIERS, "image/model.onnx", "fusion/params.json", "fusion/model.keras"},
     "attend-c-wh": {*CLASSIFIERS, "image/model.onnx", "fusion/model.json", "fusion/model.keras"},
@@ -76,8 +76,7 @@ def test_an_export_holds_what_serving_needs_and_nothing_else(exports, model):
 def test_an_export_predicts_without_its_workspace_as_with_it(made, exports, tmp_path, model):
     photos = ["photos/0.jpg", "photos/1.jpg", "", "gone.jpg"]
     ads = [{"id": i, "title": "volvo ratt", "image": photo} for i, photo in enumerate(photos)]
-    if model != "text":  # its folder has no image network
-        ads.append({"image": "photos/2.jpg"})
+    ads.append({"image": "photos/2.jpg"})
     lines, images = "".join(f"{json.dumps(ad)}\n" for ad in ads), made.root.parent
     words = ("--images", images)
     expected = adcat(made, "predict", "--model", model, *words, input=lines).stdout
@@ -120,9 +119,6 @@ def test_the_card_says_what_to_expect_of_the_model(made, exports):
     assert "* both: `p ∝ o_img * o_txt`\n" in card
     assert "* image: `p = o_img`\n" in card
     assert "An ad without text" not in card
-    text = (exports["text"][0] / "README.md").read_text()
-    assert "An ad without text gets the prior: no image model is here." in text
-    assert "onnxruntime" not in text
     attend = (exports["attend-c-wh"][0] / "README.md").read_text()
     assert "* both: `p = fusion/model.keras(image_pixels, text_vectors)`" in attend
 

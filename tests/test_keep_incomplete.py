@@ -136,10 +136,18 @@ def test_attention_is_for_whole_ads(made):
 
 
 def test_an_export_answers_incomplete_ads_as_the_workspace_does(made, tmp_path):
-    ads = len(read_labels(made.split, "test"))
-    for model in ("log-linear", "text"):
+    lines = "".join(
+        f"{json.dumps(ad)}\n"
+        for ad in read_ads(made.split, "test", ["id", "title", "description", "image"])
+    )
+    ads, words = len(read_labels(made.split, "test")), ("--images", made.root.parent)
+    whole = int(np.isin(read_availabilities(made.split, "test"), ["both", "text"]).sum())
+    for model, checked in (("log-linear", ads), ("text", whole), ("text-only", whole)):
         result = adcat(made, "export", tmp_path / model, "--model", model)
-        assert f"on {ads} test ads" in result.stdout
+        assert f"on {checked} test ads" in result.stdout
+        expected = adcat(made, "predict", "--model", model, *words, input=lines).stdout
+        found = adcat(made, "predict", "--exported", tmp_path / model, *words, input=lines).stdout
+        assert found == expected
 
 
 def test_a_promise_is_made_for_each_kind(made):

@@ -11,8 +11,8 @@ import numpy as np
 from adcat.data.text_cleaning import clean
 from adcat.errors import BadInputError
 from adcat.evaluation.measuring import measure_models
+from adcat.prediction.export_folder import Runtime, largest_difference, load
 from adcat.prediction.export_folder import export as write_export
-from adcat.prediction.export_folder import largest_difference, load, runtimes
 from adcat.prediction.loading import chosen_model
 from adcat.prediction.new_ads import Ad
 from adcat.progress import Progress
@@ -21,7 +21,8 @@ from adcat.report.model_kinds import kind_of
 from adcat.settings import argument, option
 from adcat.tables import Column, Report, Table
 from adcat.text.registry import cleaning_of
-from adcat.workspace.ads import read_ads, read_split
+from adcat.types import MODALITIES, have
+from adcat.workspace.ads import read_ads, read_availabilities, read_split
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import TUNED_ON
@@ -103,10 +104,18 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
       BadInputError: a probability differs too much.
       StaleArtifactError: photos changed or are gone.
     """
-    if (folder / "image").exists():
+    exported = load(folder)
+    reads = exported.model.modalities
+    runtimes: list[Runtime] = ["keras"]
+    if "image" in reads & exported.modalities:
         check_photos(workspace.split)
-    expected = np.asarray(model.probs("test")[:CHECKED])
-    found = read_ads(workspace.split, "test", ["id", "title", "description", "image"])[:CHECKED]
+        runtimes.insert(0, "onnx")
+    readable = have(read_availabilities(workspace.split, "test"), reads)
+    # Of the others a model of one modality has the prior stored, and asks the other classifier.
+    rows = np.flatnonzero(readable | (len(reads) == len(MODALITIES)))[:CHECKED]
+    expected = np.asarray(model.probs("test")[rows])
+    columns = ["id", "title", "description", "image"]
+    found = read_ads(workspace.split, "test", columns, rows.tolist())
     cleaning = cleaning_of(workspace.text_model.path)
     ads = [
         Ad(row, ad["id"], clean(ad["title"], ad["description"], cleaning), ad["image"])
@@ -114,7 +123,7 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
     ]
     images = images_folder(workspace.split)
     lines = []
-    for runtime in runtimes(folder):
+    for runtime in runtimes:
         difference = largest_difference(load(folder, runtime), ads, images, expected)
         if not difference <= LARGEST_DIFFERENCE:  # NaN is refused, too
             raise BadInputError(

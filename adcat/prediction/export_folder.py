@@ -30,10 +30,9 @@ from adcat.prediction.rules import Rule, baselines
 from adcat.text.registry import cleaning_of
 from adcat.text.registry import files as text_model_files
 from adcat.text.registry import load as load_text_model
-from adcat.types import AVAILABILITIES, Availability, Modality, Probs
-from adcat.workspace.ads import read_modalities
+from adcat.types import AVAILABILITIES, MODALITIES, Availability, Modality, Probs
 from adcat.workspace.layout import Workspace
-from adcat.workspace.models import ModelProbs
+from adcat.workspace.models import ModelProbs, all_models
 
 Runtime: TypeAlias = Literal["onnx", "keras"]
 
@@ -45,7 +44,7 @@ OUTPUT: Mapping[Modality, str] = {"text": "o_txt", "image": "o_img"}  # in a for
 
 
 def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, Any]:
-    """Writes a model, the classifiers that it reads, and their preprocessing.
+    """Writes a model, both classifiers, of which one may stand in for it, and their preprocessing.
 
     The image network is written as Keras and as ONNX.
 
@@ -56,7 +55,8 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, A
       BadInputError: a package that ONNX needs is missing.
     """
     rule, _ = load_rules(model)
-    modalities = rule.modalities & set(read_modalities(workspace.split))
+    names = [one.name for one in all_models(workspace)]
+    modalities: list[Modality] = [modality for modality in MODALITIES if modality in names]
     if "image" in modalities:
         _check_installed()
     preprocessing: dict[Modality, str] = {}
@@ -124,11 +124,6 @@ def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
     for name in names:
         if (source / name).exists():  # a policy in closed form has no network
             shutil.copyfile(source / name, target / name)
-
-
-def runtimes(folder: Path) -> tuple[Runtime, ...]:
-    """The runtimes that can run an exported model's image network; only Keras where it has none."""
-    return ("onnx", "keras") if (folder / ONNX).exists() else ("keras",)
 
 
 def load(folder: Path | str, runtime: Runtime = "keras") -> Predictor:
@@ -219,4 +214,4 @@ def largest_difference(
     batches = predictor.stream([ads], images, expected.shape[1], 0)
     for prediction in (prediction for predictions in batches for prediction in predictions):
         found[prediction.ad.row - 1, prediction.categories] = prediction.probabilities
-    return float(np.abs(found - expected).max())
+    return float(np.abs(found - expected).max(initial=0))
