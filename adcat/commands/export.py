@@ -78,8 +78,10 @@ def _card(
     """The folder's README."""
     kinds, sources = {model.name: kind_of(model)}, with_baselines(workspace, [model])
     evaluation = measure_models(read_split(workspace.split), "test", kinds, sources, progress)
-    classifiers = {"text": workspace.text_model, "image": workspace.image_model}
-    parts = {f"{name} classifier": classifiers[name] for name in serving["preprocessing"]}
+    parts = {
+        f"{name} classifier": Artifact(workspace.root, f"train-{name}")
+        for name in serving["preprocessing"]
+    }
     weights = {
         part: Path(start).name
         for part, artifact in parts.items()

@@ -106,6 +106,7 @@ class LinearPolicy(_Shared):
 
     tuned_on: ClassVar[str] = "nothing"
     form: ClassVar[str] = "linear model"
+    formula: ClassVar[str] = "exp(sum of every array @ fusion/regression_i.npy + regression_b.npy)"
 
     def learns_from(self, settings: PolicySettings) -> str:
         """The part whose ads it learns from."""
@@ -118,7 +119,7 @@ class StackPolicy(_Shared):
 
     tuned_on: ClassVar[str] = "nothing"
     form: ClassVar[str] = "fitted policy"
-    formula: ClassVar[str] = "product of every model's o**w, times prior**gamma"
+    formula: ClassVar[str] = "product of every o**w of fusion/params.json, times prior**gamma"
 
     def learns_from(self, settings: PolicySettings) -> str:
         """The part that its weights are fitted on."""

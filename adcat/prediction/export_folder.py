@@ -4,7 +4,7 @@ import dataclasses
 import json
 import shutil
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
@@ -15,29 +15,30 @@ from adcat.data.text_cleaning import PREPROCESSING
 from adcat.errors import BadInputError, expecting
 from adcat.files import sha256, write_json
 from adcat.fusion.fused_model import PARAMETERS, read_definition
-from adcat.fusion.policy import ClosedForm
+from adcat.fusion.fused_model import files as fusion_files
+from adcat.fusion.policy import ClosedForm, LinearPolicy, StackPolicy
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
 from adcat.image.classifier import ImageModel
 from adcat.image.classifier import load as load_image_model
-from adcat.image.extraction import extractor
 from adcat.image.inception import VECTORS
 from adcat.image.inference import Forward
 from adcat.learning.runtime import import_tensorflow, silenced_stderr
-from adcat.prediction.loading import facts_of, load_rules, stored_rules
+from adcat.prediction.loading import facts_of, forwards, load_rules, stored_rules
 from adcat.prediction.new_ads import Ad
 from adcat.prediction.predictor import ModelFacts, Predictor, once
 from adcat.prediction.rules import Rule, baselines
 from adcat.text.registry import cleaning_of
 from adcat.text.registry import files as text_model_files
 from adcat.text.registry import load as load_text_model
-from adcat.types import AVAILABILITIES, MODALITIES, Availability, Modality, Probs
-from adcat.workspace.layout import Workspace
-from adcat.workspace.models import ModelProbs, all_models
+from adcat.types import AVAILABILITIES, Availability, Modality, Probs
+from adcat.workspace.command_lines import OF_NAME
+from adcat.workspace.layout import Classifier, Workspace
+from adcat.workspace.models import ModelProbs
 
 Runtime: TypeAlias = Literal["onnx", "keras"]
 
 DEFINITION = "serving.json"
-ONNX = "image/model.onnx"
+ONNX = "model.onnx"  # in the folder of an image classifier
 NEEDED = ("tf2onnx", "onnxruntime")  # to write and to check it
 OUTPUTS = ("vectors", "probabilities")
 OUTPUT: Mapping[Modality, str] = {"text": "o_txt", "image": "o_img"}  # in a formula
@@ -54,33 +55,47 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, A
     Raises:
       BadInputError: a package that ONNX needs is missing.
     """
-    rule, _ = load_rules(model)
-    names = [one.name for one in all_models(workspace)]
-    modalities: list[Modality] = [modality for modality in MODALITIES if modality in names]
+    (rule, rules), facts = load_rules(model), facts_of(workspace, model)
+    read = {name for one in (rule, *rules.values()) for name in one.reads}
+    named = [
+        classifier
+        for classifier in workspace.named_classifiers()
+        if any(array.endswith(OF_NAME + classifier.name) for array in read)
+    ]
+    classifiers = [c for c in workspace.classifiers() if c.name == c.modality] + named
+    modalities: set[Modality] = {classifier.modality for classifier in classifiers}
     if "image" in modalities:
         _check_installed()
-    preprocessing: dict[Modality, str] = {}
-    if "text" in modalities:
-        source = workspace.text_model.path
-        _copy(source, folder / "text", text_model_files(source))
-        preprocessing["text"] = PREPROCESSING[cleaning_of(source)]
-    if not model.is_baseline:
+    preprocessing: dict[str, str] = {}
+    for classifier in classifiers:
+        target = folder / classifier.array("probs").replace("_probs", "")  # as `text@words`
+        preprocessing[target.name] = _copy_classifier(classifier, target)
+    if not model.modality:
         # An attention model is kept as an image model is.
-        _copy(model.artifact.path, folder / "fusion", {*fusion_files(model.artifact.path), *IMAGE_MODEL_FILES})
-    if "image" in modalities:
-        _copy(workspace.image_model.path, folder / "image", IMAGE_MODEL_FILES)
-        image = load_image_model(folder / "image")
-        _write_onnx(image, folder / ONNX)
-        preprocessing["image"] = _photo(image)
+        source = model.artifact.path
+        _copy(source, folder / "fusion", {*fusion_files(source), *IMAGE_MODEL_FILES})
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
     definition = {
-        **dataclasses.asdict(facts_of(workspace, model)),
-        "files": {path.relative_to(folder).as_posix(): sha256(path) for path in folder.glob("*/*")},
+        **dataclasses.asdict(facts),
+        "files": {path.relative_to(folder).as_posix(): sha256(path) for path in files},
         "reads": rule.reads,
         "formulas": _formulas(model, rule, modalities),
         "preprocessing": preprocessing,
     }
     write_json(folder / DEFINITION, definition)
     return definition
+
+
+def _copy_classifier(classifier: Classifier, target: Path) -> str:
+    """Copies a classifier; returns what it reads, in words."""
+    source = classifier.model.path
+    if classifier.modality == "text":
+        _copy(source, target, text_model_files(source))
+        return PREPROCESSING[cleaning_of(source)]
+    _copy(source, target, IMAGE_MODEL_FILES)
+    image = load_image_model(target)
+    _write_onnx(image, target / ONNX)
+    return _photo(image)
 
 
 def _formulas(
@@ -95,6 +110,8 @@ def _formulas(
     if not (model.folder / PARAMETERS).exists():
         return formulas
     fused = read_definition(model.folder)
+    if isinstance(fused.policy, StackPolicy | LinearPolicy):
+        formulas["both"] = f"p ∝ {fused.policy.formula}"
     if isinstance(fused.policy, ClosedForm):
         formulas["both"] = f"p ∝ {fused.policy.formula}"
         if fused.policy.single_modality:
@@ -120,9 +137,9 @@ def _check_installed() -> None:
 
 
 def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
-    target.mkdir()
     for name in names:
         if (source / name).exists():  # a policy in closed form has no network
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target / name)
 
 
@@ -146,17 +163,22 @@ def load(folder: Path | str, runtime: Runtime = "keras") -> Predictor:
         own, found = cast(Availability, facts.model), baselines()
     rules: dict[Availability, Rule] = {"none": Rule((), lambda _: prior)}
     rules |= {k: rule for k, rule in found.items() if k == own or (folder / k).exists()}
-    image = once(lambda: load_image_model(folder / "image", len(prior)))
+    names = [path.name for path in sorted(folder.iterdir()) if path.is_dir()]
+
+    def of(modality: Modality, read: Callable[[Path], Any]) -> dict[str, Callable[[], Any]]:
+        there = [name for name in names if name.partition(OF_NAME)[0] == modality]
+        found = {name.removeprefix(modality): folder / name for name in there}
+        return {end: once(lambda path=path: read(path)) for end, path in found.items()}
+
+    images = of("image", lambda path: load_image_model(path, len(prior)))
     return Predictor(
         facts=facts,
         model=rules[own],
         rules=rules,
         cleaning=cleaning_of(folder / "text"),
-        text=once(lambda: load_text_model(folder / "text", facts.categories)),
-        image=image,
-        forward=once(
-            lambda: extractor(image()).forward if runtime == "keras" else onnx_forward(folder)
-        ),
+        text=of("text", lambda path: load_text_model(path, facts.categories)),
+        image=images,
+        forward=forwards(images) if runtime == "keras" else of("image", onnx_forward),
     )
 
 
@@ -192,7 +214,7 @@ def _write_onnx(model: "ImageModel", path: Path) -> None:
 
 
 def onnx_forward(folder: Path) -> "Forward":
-    """Runs the exported network: photos -> vectors [b, dimension] and probabilities."""
+    """Runs an exported network: photos -> vectors [b, dimension] and probabilities."""
     import onnxruntime  # pyright: ignore[reportMissingImports]
 
     session = onnxruntime.InferenceSession(folder / ONNX, providers=["CPUExecutionProvider"])
