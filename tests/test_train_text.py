@@ -12,9 +12,14 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import app
 from adcat.commands.train_text import OPTIONS
+from adcat.data.splitting import folds
 from adcat.files import read_json_lines
 from adcat.learning.hyperparameter_search import SearchOptions, search
 from adcat.progress import Silent
+from adcat.text.corpus import Corpus, measure
+from adcat.text.fasttext_model import train
+from adcat.text.fasttext_settings import FastTextSettings
+from adcat.text.noise import with_noise
 from adcat.text.registry import cleaning_of, load
 from adcat.text.search_space import space
 from adcat.workspace.ads import read_labels
@@ -32,10 +37,11 @@ def titles(labels):
     return [f"{words[c][i % 3]} {words[c][i % 2]} {i}" for i, c in enumerate(labels)]
 
 
-def split(root, train, validation=(0, 2, 3), test=(0, 2, 3)):
+def split(root, train, validation=(0, 2, 3), test=(0, 2, 3), **changes):
     made = Workspace(root)
     labels = {"train": train, "validation": validation, "test": test}
-    make_split(made, CATEGORIES, labels, titles={part: titles(of) for part, of in labels.items()})
+    words = {part: titles(of) for part, of in labels.items()}
+    make_split(made, CATEGORIES, labels, **{"titles": words, **changes})
     return made
 
 
@@ -57,9 +63,13 @@ def test_it_writes_a_model_that_has_learned_the_categories(workspace):
     result = run(workspace, *QUICK)
     assert result.exit_code == 0, result.output
     manifest = workspace.text_model.check()
-    assert set(manifest.files) == {"model.bin", "model.json", "history.csv", "history.md"}
+    assert set(manifest.files) == {
+        "model.bin", "model.json", "history.csv", "history.md", "train_probs.npy",
+    }  # fmt: skip
     assert set(files(workspace)) == {*manifest.files, "manifest.json"}
-    assert manifest.notes == {"fitted_on": "train", "training_steered_by": "nothing"}
+    assert manifest.notes == {
+        "fitted_on": "train", "train_probs": "out-of-fold", "training_steered_by": "nothing",
+    }  # fmt: skip
     assert list(manifest.inputs) == ["split"]
     assert cleaning_of(workspace.text_model.path) == "words"
     vectors, probs = load(workspace.text_model.path).features(["hörnsoffa", "kupoltält 7", "kombi"])
@@ -72,9 +82,10 @@ def test_it_reports_training_and_validation_accuracy(workspace):
     result = run(workspace, *QUICK)
     with (workspace.text_model.path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["part"], row["ads"]) for row in rows] == [("train", "90"), ("validation", "3")]
+    found = [(row["part"], row["ads"]) for row in rows]
+    assert found == [("train", "90"), ("validation", "3"), ("train, out-of-fold", "90")]
     model = load(workspace.text_model.path)
-    for row in rows:
+    for row in rows[:2]:
         labels = read_labels(workspace.split, row["part"])
         _, probs = model.features([title.lower() for title in titles(labels)])
         assert float(row["top1"]) == np.mean(probs.argmax(axis=1) == labels)
@@ -84,9 +95,10 @@ def test_it_reports_training_and_validation_accuracy(workspace):
 
 def test_what_follows_from_the_data_is_told_and_recorded(workspace):
     result = run(workspace)
-    assert "on 90 ads --epochs 100 --bucket 10000 --min-count 1\n" in result.stderr
+    assert "on 90 ads --epochs 100 --bucket 10000 --min-count 1 --folds 5\n" in result.stderr
     settings = workspace.text_model.manifest().settings
     assert (settings["epochs"], settings["bucket"], settings["min_count"]) == (100, 10_000, 1)
+    assert settings["folds"] == 5
     assert (settings["augment_noise"], settings["threads"]) == (0, 1)
     assert settings["learning_rate"] == 0.9683111567577267
 
@@ -118,6 +130,8 @@ def test_the_published_settings(workspace):
     settings = workspace.text_model.manifest().settings
     assert (settings["epochs"], settings["augment_noise"], settings["min_count"]) == (3, 0.2, 1)
     assert (settings["bucket"], settings["threads"]) == (1000, 1)  # given beside it
+    assert settings["folds"] == 0
+    assert not (workspace.text_model / "train_probs.npy").exists()
     assert cleaning_of(workspace.text_model.path) == "thesis"
 
 
@@ -131,9 +145,64 @@ def test_pretrained_vectors_are_recorded_by_name_and_content(workspace, tmp_path
     assert re.fullmatch("[0-9a-f]{64}", manifest.notes["pretrained_vectors_sha256"])
 
 
+def one_known_word(root):
+    """Every title is one word of its own, but for the last two ads, which are duplicates."""
+    labels = [0, 2, 0, 2, 0, 2, 3, 3]
+    words = {part: [f"ord{i}" for i in range(8)] for part in ("train", "validation", "test")}
+    words["train"][7] = words["train"][6]
+    groups = {"train": [1, 2, 3, 4, 5, 6, 7, 7], "validation": range(3), "test": range(3)}
+    return split(root, labels, titles=words, groups=groups)
+
+
+@pytest.mark.parametrize("model", [(), ("--model", "tfidf", "--tfidf-min-df", 1)])
+def test_out_of_fold_answers_are_of_models_that_did_not_see_the_ad_or_its_duplicate(
+    tmp_path, model
+):
+    made = one_known_word(tmp_path / "w")
+    quick = QUICK if not model else ()
+    assert run(made, *model, *quick, "--folds", 7).exit_code == 0  # a fold for each group
+    probs = np.load(made.text_model / "train_probs.npy")
+    assert (probs.shape, probs.dtype) == ((8, 4), np.float32)
+    np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-6)
+    _, own = load(made.text_model.path).features([f"ord{i}" for i in range(7)])
+    assert own.argmax(axis=1)[6] == 3
+    assert (probs[6:, 3] == 0).all()  # no other ad is of the category
+    np.testing.assert_array_equal(probs[6], probs[7])
+
+
+def test_a_fold_is_trained_as_the_whole_is(workspace, tmp_path):
+    """With the settings that follow from all ads, and with noisy copies where these are wanted."""
+    words = ("--augment-noise", 0.2, "--bucket", 1000, "--dim", 5, "--seed", 3)
+    assert run(workspace, *words, "--folds", 2).exit_code == 0
+    probs = np.load(workspace.text_model / "train_probs.npy")
+    rows = [outside for outside, _ in folds(np.arange(90), 2, 3)]
+    labels, words_of = np.array(SORTED), titles(SORTED)
+    for seen, left_out in zip(rows, reversed(rows), strict=True):
+        corpus = Corpus(lambda seen=seen: iter([[words_of[i] for i in seen]]), labels[seen], 4)
+        alphabet = measure(Corpus(lambda: iter([words_of]), labels, 4)).alphabet
+        settings = FastTextSettings(
+            bucket=1000, dim=5, epochs=workspace.text_model.manifest().settings["epochs"],
+            min_count=2,
+        )  # fmt: skip
+        model = train(with_noise(corpus, 0.2, alphabet, 3), settings, 3, tmp_path)
+        expected = model.features([words_of[i] for i in left_out])[1]
+        np.testing.assert_array_equal(probs[left_out], expected)
+
+
+def test_ads_that_are_too_few_for_folds_are_told(tmp_path):
+    made = split(tmp_path / "w", train=[0, 2])
+    result = run(made, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "warning: no out-of-fold probabilities: without a fold, a classifier needs" in (
+        result.stderr
+    )
+    assert "train_probs" not in made.text_model.check().notes
+    assert "train_probs.npy" not in files(made)
+
+
 def test_a_split_without_validation_ads_has_no_validation_accuracy(tmp_path):
     made = split(tmp_path / "w", train=[0, 2, 3], validation=[])
-    assert run(made, *QUICK).exit_code == 0
+    assert run(made, *QUICK, "--folds", 0).exit_code == 0
     assert (made.text_model.path / "history.csv").read_text().splitlines()[1:] == ["train,3,1.0"]
 
 
@@ -164,24 +233,13 @@ def test_a_failure_keeps_the_old_model(workspace):
     assert files(workspace) == before
 
 
-QUICK_OF = {
-    "tfidf": (),
-    "cnn": (
-        "--cnn-epochs",
-        10,
-        "--cnn-filters",
-        20,
-        "--cnn-widths",
-        1,
-        "--cnn-learning-rate",
-        0.01,
-    ),
-}
+CNN = ("--cnn-epochs", 10, "--cnn-filters", 20, "--cnn-widths", 1, "--cnn-learning-rate", 0.01)
+QUICK_OF = {"tfidf": (), "cnn": CNN}
 
 
 @pytest.mark.parametrize("model", QUICK_OF)
 def test_every_model_learns_the_categories(workspace, model):
-    result = run(workspace, "--model", model, *QUICK_OF[model])
+    result = run(workspace, "--model", model, *QUICK_OF[model], "--folds", 2)
     assert result.exit_code == 0, result.output
     assert f"training {model} on 90 ads" in result.stderr
     assert workspace.text_model.check().settings["model"] == model
@@ -189,6 +247,8 @@ def test_every_model_learns_the_categories(workspace, model):
     assert probs.argmax(axis=1).tolist() == [2, 3, 0]
     assert (probs[:, 1] == 0).all()
     assert len(vectors) == 3
+    out_of_fold = np.load(workspace.text_model / "train_probs.npy")
+    assert (out_of_fold.argmax(axis=1) == SORTED).mean() > 0.9
 
 
 @pytest.mark.parametrize(
@@ -208,7 +268,7 @@ def test_an_option_of_another_model_is_an_error(workspace, words, told):
     assert not workspace.text_model.path.exists()
 
 
-TUNE = ("--tune", 8, "--tune-fraction", 0.5, "--bucket", 1000)
+TUNE = ("--tune", 8, "--tune-fraction", 0.5, "--bucket", 1000, "--folds", 2)
 
 
 @pytest.mark.parametrize("algorithm", ["tpe", "random"])
@@ -224,6 +284,7 @@ def test_a_search_trains_the_best_of_its_trials(workspace, algorithm):
     assert manifest.notes["training_steered_by"] == "validation"
     assert f"best of 8 trials: --dim {best['dim']} --epochs {best['epochs']} " in result.stdout
     assert load(workspace.text_model.path).dimension == best["dim"]
+    assert manifest.notes["train_probs"] == "out-of-fold"
 
 
 def test_a_search_needs_validation_ads(tmp_path):
@@ -262,7 +323,8 @@ def test_every_model_has_a_space_of_its_own_settings(model, tmp_path):
 
 @pytest.mark.parametrize("model", QUICK_OF)
 def test_every_model_can_be_tuned(workspace, model):
-    result = run(workspace, "--model", model, *QUICK_OF[model], "--tune", 2, "--tune-fraction", 1)
+    words = (*QUICK_OF[model], "--folds", 0, "--tune", 2, "--tune-fraction", 1)
+    result = run(workspace, "--model", model, *words)
     assert result.exit_code == 0, result.output
     found = read_json_lines(workspace.text_model / "trials.jsonl")
     assert [trial["status"] for trial in found] == ["ok", "ok"]  # texts shorter than the widths

@@ -10,25 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat import thesis
+from adcat.data.splitting import folds, folds_for
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import BadInputError
-from adcat.files import sha256
+from adcat.files import create_array, sha256
 from adcat.learning.hyperparameter_search import SearchOptions, Trial, search
 from adcat.progress import Progress, Silent
-from adcat.settings import classifier_name, flag, option, seed_option
+from adcat.settings import classifier_name, flag, folds_option, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.text import registry as models
 from adcat.text.cnn_settings import CnnSettings
-from adcat.text.corpus import Corpus, TextFacts, measure, sample
+from adcat.text.corpus import Corpus, TextFacts, measure, sample, subset
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.noise import with_noise
 from adcat.text.search_space import space
 from adcat.text.tfidf_settings import TfidfSettings
-from adcat.types import Labels
-from adcat.workspace.ads import iterate_ads, read_ads, read_categories, read_labels, read_modalities
+from adcat.types import Labels, Probs
+from adcat.workspace.ads import (
+    iterate_ads,
+    read_ads,
+    read_categories,
+    read_groups,
+    read_labels,
+    read_modalities,
+)
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import TUNED_ON
+from adcat.workspace.manifest import OUT_OF_FOLD, OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
 from adcat.workspace.staging import Staging
 
 TEXT = ("title", "description")
@@ -56,6 +64,7 @@ class Settings(SearchOptions, CnnSettings, TfidfSettings, FastTextSettings):
 
     model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "The text model.")
     name: str = classifier_name()
+    folds: int | None = folds_option()
     text_cleaning: Cleaning = option(
         "words",
         "Let markup and punctuation separate words and cut scripts without blanks between words "
@@ -74,8 +83,9 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     """Train the text classifier.
 
     Learns from the titles and descriptions of the training ads. If the model's top-1 accuracy on
-    them is far higher than on the validation ads, a policy fitted on training ads will trust the
-    text too much; the thesis' remedy is --augment-noise 0.2.
+    them is far higher than on the validation ads, a policy fitted on its answers to training ads
+    would trust the text too much. With --folds it is fitted on answers of models that had not seen
+    these ads; the thesis' remedy is --augment-noise 0.2.
 
     --tune searches for the settings that are best on the validation ads, then trains with them.
     fasttext: learning rate (0.01 to 2), dim (10 to 200), epochs (1 to 50). tfidf: C (0.1 to 1000),
@@ -90,6 +100,7 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     corpus = _corpus(split, settings.text_cleaning, progress)
     facts = measure(corpus)
     given, settings = settings, module.resolve(settings, facts)
+    settings = dataclasses.replace(settings, folds=folds_for(given.folds, _groups(split)))
     _tell(corpus, given, settings, progress)
     recorded, notes = _recorded(settings)
     lines: list[str] = []
@@ -105,7 +116,8 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
         cleaning = settings.text_cleaning
         lines.append(f"trained in {time.monotonic() - started:,.0f} s")
         models.save(staging.folder, settings.model, model, read_categories(split), cleaning)
-        table = _score(split, model, settings)
+        out_of_fold = _out_of_fold(split, facts, settings, staging, progress)
+        table = _score(split, model, settings, out_of_fold)
         write_table(staging.folder, "history", table)
         tuned_on = "validation" if settings.tune else "nothing"
         staging.notes.update({**notes, "fitted_on": "train", TUNED_ON: tuned_on})
@@ -117,6 +129,36 @@ def _noisy(corpus: Corpus, facts: TextFacts, settings: Settings) -> Corpus:
     if not settings.augment_noise:
         return corpus
     return with_noise(corpus, settings.augment_noise, facts.alphabet, settings.seed)
+
+
+def _out_of_fold(
+    split: Artifact, facts: TextFacts, settings: Settings, staging: Staging, progress: Progress
+) -> Probs | None:
+    """Writes the training ads' probabilities by models that did not see them, if there are folds.
+
+    Returns:
+      The probabilities, memory-mapped: [training ads with a text, categories]. None, too, where the
+      ads outside a fold are too few to learn from.
+    """
+    if not settings.folds:
+        return None
+    corpus, groups = _corpus(split, settings.text_cleaning, Silent()), _groups(split)
+    path, module = staging.folder / OUT_OF_FOLD_TRAIN_PROBS, models.TEXT_MODELS[settings.model]
+    probs = create_array(path, len(groups), corpus.categories)
+    with progress.task("training without each fold", settings.folds, "folds") as task:
+        for seen, left_out in folds(groups, settings.folds, settings.seed):
+            ads = _noisy(subset(corpus, seen), facts, settings)
+            try:
+                model = module.train(ads, settings, settings.seed, staging.checkpoints)
+            except BadInputError as error:
+                progress.say(f"warning: no out-of-fold probabilities: without a fold, {error}")
+                path.unlink()
+                return None
+            blocks = subset(corpus, left_out).texts()
+            probs[left_out] = np.concatenate([model.features(texts)[1] for texts in blocks])
+            task.advance(1)
+    staging.notes[TRAIN_PROBS] = OUT_OF_FOLD
+    return probs
 
 
 def _search(
@@ -153,6 +195,11 @@ def _corpus(split: Artifact, cleaning: Cleaning, progress: Progress) -> Corpus:
     return Corpus(texts, labels, len(read_categories(split)))
 
 
+def _groups(split: Artifact) -> NDArray[np.int64]:
+    """The groups of the training ads that have a text: [n]."""
+    return read_groups(split, "train", HAVING)
+
+
 def _clean(ads: Iterable[dict[str, Any]], cleaning: Cleaning) -> list[str]:
     return [clean(ad["title"], ad["description"], cleaning) for ad in ads]
 
@@ -186,7 +233,9 @@ def _options(settings: Mapping[str, Any]) -> str:
     return " ".join(f"{flag(name)} {value}" for name, value in settings.items())
 
 
-def _score(split: Artifact, model: models.TextModel, settings: Settings) -> Table:
+def _score(
+    split: Artifact, model: models.TextModel, settings: Settings, out_of_fold: Probs | None
+) -> Table:
     """Top-1 accuracy on training ads, at random at most so many, and on the validation ads."""
     labels = read_labels(split, "train", HAVING)
     random = np.random.default_rng(settings.seed)
@@ -197,6 +246,8 @@ def _score(split: Artifact, model: models.TextModel, settings: Settings) -> Tabl
         "train": _correct(model, [_clean(ads, cleaning)], labels[rows]),
         "validation": _correct_validation(split, model, cleaning),
     }
+    if out_of_fold is not None:
+        correct["train, out-of-fold"] = out_of_fold.argmax(axis=1) == labels
     cells = [(part, len(ads), float(ads.mean())) for part, ads in correct.items() if len(ads)]
     return Table("Text model", [Column("part"), Column("ads", "{:,}"), percent("top1")], cells)
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adcat.errors import BadInputError
 from adcat.types import Labels
@@ -27,16 +28,22 @@ class Corpus:
 def sample(corpus: Corpus, fraction: float, seed: int) -> Corpus:
     """A random share of the ads in their order, at least one ad where there are any."""
     ads = len(corpus.labels)
-    chosen = np.zeros(ads, bool)
     order = np.random.default_rng(seed).permutation(ads)
-    chosen[order[: max(1, round(fraction * ads))]] = True
+    return subset(corpus, order[: max(1, round(fraction * ads))])
+
+
+def subset(corpus: Corpus, rows: NDArray[np.integer]) -> Corpus:
+    """Some of the ads, in their order."""
+    chosen = np.zeros(len(corpus.labels), bool)
+    chosen[rows] = True
 
     def texts() -> Iterator[list[str]]:
         start = 0
         for block in corpus.texts():
             here = chosen[start : start + len(block)]
-            yield [text for text, is_chosen in zip(block, here, strict=True) if is_chosen]
             start += len(block)
+            if here.any():
+                yield [text for text, is_chosen in zip(block, here, strict=True) if is_chosen]
 
     return dataclasses.replace(corpus, texts=texts, labels=corpus.labels[chosen])
 
