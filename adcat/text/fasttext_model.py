@@ -30,15 +30,16 @@ FILES = (MODEL,)
 # the ninth) and t; then how many entries the dictionary has, words, labels, tokens, pruned ones.
 HEADER = struct.Struct("<14i d 3i 2q")
 LEAST_ENTRY = 10  # bytes: an end of text, a count, a kind
-TEXTS_SEEN = 2_000_000  # 3 epochs of the thesis' 646,187 training ads
-MIN_EPOCHS, MAX_EPOCHS = 3, 100  # the latter measured on a thousand ads
+PASSES = 2_500  # over √texts: 50 epochs of 2,500 ads, 3 of the thesis' 646,187
+MIN_EPOCHS, MAX_EPOCHS = 3, 100
 MIN_BUCKETS, MAX_BUCKETS = 10_000, 2_000_000  # the thesis' number at most
 
 
 def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
     """Fills in the settings that follow from the training ads and their words.
 
-    epochs: a thousand ads need more passes than the thesis' 3 to learn anything.
+    epochs: few ads need more passes than the thesis' 3 to learn anything, but not so many more that
+    all see equally many texts.
     bucket: a short text has about as many distinct n-grams as words; in a long one they repeat,
     and more buckets cost 4 bytes x dim each for nothing.
     min_count: nearly every word changed by noise occurs once and would get a vector of its own;
@@ -52,7 +53,7 @@ def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
             f"--minn {settings.minn} is above --maxn {settings.maxn}; for no n-grams: --maxn 0"
         )
     texts, words = facts.ads * settings.copies, facts.words * settings.copies
-    epochs = int(np.clip(round(TEXTS_SEEN / max(1, texts)), MIN_EPOCHS, MAX_EPOCHS))
+    epochs = int(np.clip(round(PASSES / max(1, texts) ** 0.5), MIN_EPOCHS, MAX_EPOCHS))
     bucket = int(np.clip(_round_up(words * settings.word_ngrams), MIN_BUCKETS, MAX_BUCKETS))
     has_ngrams = settings.maxn or settings.word_ngrams > 1
     return dataclasses.replace(

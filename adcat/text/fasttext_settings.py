@@ -21,7 +21,7 @@ class FastTextSettings(NoiseSettings):
     )
     epochs: int | None = option(
         None,
-        "Passes over the training text; by default enough to see 2 million texts.",
+        "Passes over the training text; by default 2,500 / √texts, from 3 to 100.",
         low=1,
         high=MAX_INT,
         dry_run=1,
