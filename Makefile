@@ -59,7 +59,7 @@ format: install  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 
 test: install  ## Run the tests, on two cores
-	$(PYTEST) --dist loadfile
+	$(PYTEST) --dist loadfile --no-loadscope-reorder
 
 soak: install  ## Run the long tests, on two cores: kills, interruptions, fuzzing, heavy inputs
 	$(PYTEST) -m soak

@@ -1,5 +1,6 @@
 """A workspace with both classifiers, made by the commands from ads that are drawn here."""
 
+import contextlib
 import csv
 
 import numpy as np
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import app
 from adcat.image import classifier, inception
-from adcat.learning.runtime import seeded_tensorflow
+from adcat.learning.runtime import import_tensorflow, seeded_tensorflow
 from adcat.workspace.ads import read_categories
 from adcat.workspace.layout import Workspace
 
@@ -23,6 +24,17 @@ def adcat(workspace, *words, input=None):
     result = CliRunner().invoke(app, words, input=input)
     assert result.exit_code == 0, result.output
     return result
+
+
+@contextlib.contextmanager
+def uncompiled():
+    """Runs TensorFlow's functions step by step; to compile them takes longer than a few steps."""
+    config = import_tensorflow().config
+    config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        config.run_functions_eagerly(False)
 
 
 def write_table(path, ads):
@@ -77,7 +89,8 @@ def make_workspace(folder, *policies, ads=None, options=()):
         classifier.save(small_image_model(len(read_categories(workspace.split))), staging.folder)
         staging.notes["training_steered_by"] = "validation"
     adcat(workspace, "extract-features")
-    for policy in policies:
-        quick = ("--max-epochs", 3) if policy in NETWORKS else ()
-        adcat(workspace, "fuse", "--policy", policy, *quick)
+    with uncompiled():
+        for policy in policies:
+            quick = ("--max-epochs", 3) if policy in NETWORKS else ()
+            adcat(workspace, "fuse", "--policy", policy, *quick)
     return workspace

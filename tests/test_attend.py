@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
-from pipeline import adcat, make_workspace
+from pipeline import adcat, make_workspace, uncompiled
 from typer.testing import CliRunner
 
 from adcat.attention.fine_tuning import train
@@ -25,7 +25,10 @@ from adcat.workspace.layout import Workspace
 from adcat.workspace.models import find_models
 
 QUICK = ("--stage", "attention", "--epochs", 2)
-SEARCH = ("--search", "--search-rate", 0.002, "--search-fraction", 0.5, *QUICK)
+SEARCH = (
+    "--search", "--search-rate", 0.002, "--search-fraction", 0.5,
+    "--stage", "attention", "--epochs", 1,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,8 @@ def searched(made, tmp_path_factory):
     workspace = Workspace(tmp_path_factory.mktemp("searched") / "w")
     shutil.copytree(made[0].root, workspace.root)
     shutil.rmtree(workspace.root / "attend")
-    return workspace, adcat(workspace, "attend", *SEARCH).stdout
+    with uncompiled():
+        return workspace, adcat(workspace, "attend", *SEARCH).stdout
 
 
 def files(artifact):
@@ -132,7 +136,8 @@ def test_the_maps_of_one_insertion_point_are_stored_at_a_time(made, tmp_path):
     ads = images, np.random.default_rng(0).normal(size=(len(images), 3)).astype(np.float32)
     for point, over in (("c", "wh"), ("c", "c"), ("e", "c")):
         settings = Settings(stage="attention", epochs=1, insert_at=point, over=over)
-        train(settings, ads, ads, 3, image_model, tmp_path, Silent())
+        with uncompiled():
+            train(settings, ads, ads, 3, image_model, tmp_path, Silent())
         assert [path.name for path in tmp_path.glob("maps-*")] == [f"maps-{point}"]
 
 
@@ -153,13 +158,15 @@ def test_a_search_tries_all_ten_settings_once(searched):
     assert settings.items() >= best.setting.items()
     assert settings["learning_rate"] == 0.002
     before = log.stat().st_mtime_ns
-    adcat(workspace, "attend", *SEARCH, "--name", "again")
+    with uncompiled():
+        adcat(workspace, "attend", *SEARCH, "--name", "again")
     assert log.stat().st_mtime_ns == before
 
 
 def test_every_file_that_the_page_names_is_there_and_no_other(searched):
     workspace, _ = searched
-    adcat(workspace, "attend", *QUICK, "--name", "places")
+    with uncompiled():
+        adcat(workspace, "attend", *QUICK, "--name", "places")
     for command in ("evaluate", "error-groups"):
         adcat(workspace, command)
     groups = json.loads(adcat(workspace, "error-groups", "--json").stdout)["groups"]
@@ -177,7 +184,8 @@ def test_every_file_that_the_page_names_is_there_and_no_other(searched):
 
 
 def test_preset_thesis_leaves_the_attention_unscaled(workspace):
-    adcat(workspace, "attend", "--preset", "thesis", "--epochs", 1, "--stage", "attention")
+    with uncompiled():
+        adcat(workspace, "attend", "--preset", "thesis", "--epochs", 1, "--stage", "attention")
     settings = workspace.attention("c-wh").check().settings
     assert (settings["scale"], settings["optimizer"]) == ("none", "rmsprop")
     assert settings["stage"] == "attention"  # options beside the preset win

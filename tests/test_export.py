@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from handmade import Made
 from PIL import Image
-from pipeline import adcat, make_workspace
+from pipeline import adcat, make_workspace, uncompiled
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
@@ -38,7 +38,8 @@ FILES = {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     workspace = make_workspace(tmp_path_factory.mktemp("export"), "product-max", "concat")
-    adcat(workspace, "attend", "--stage", "attention", "--epochs", 1)
+    with uncompiled():
+        adcat(workspace, "attend", "--stage", "attention", "--epochs", 1)
     return workspace
 
 

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 from handmade import NETWORKS
+from pipeline import uncompiled
 
 from adcat.errors import BadInputError, DivergedError
 from adcat.fusion import fitting, fused_model
@@ -116,7 +117,8 @@ def square():
 
 def result(policy, material, settings):
     """What a fit finds: its validation probabilities and how long it took."""
-    model, _ = fit(policy, material, settings, np.arange(40))
+    with uncompiled():
+        model, _ = fit(policy, material, settings, np.arange(40))
     return predictions(model, material.validation).tobytes(), model.parameters.get("last_epoch")
 
 

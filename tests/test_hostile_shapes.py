@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from handmade import make_search
 from hostile import refusal, run
-from pipeline import adcat
+from pipeline import adcat, uncompiled
 from sealed import seal
 
 from adcat.learning.keras_files import save_network
@@ -139,7 +139,11 @@ UNREAD = {  # for people
     "split/rejected.csv", "split/contradictions.csv", "split/class_counts.csv", "train-text/history.csv",
     "attend/c-wh/validation/maps.npy", "fuse/log-linear/history.csv",
 }  # fmt: skip
-OPTIONS = {"fasttext": ("--dim", 8), "tfidf": (), "cnn": ("--cnn-epochs", 1)}
+OPTIONS = {
+    "fasttext": ("--dim", 8),
+    "tfidf": (),
+    "cnn": ("--cnn-epochs", 1, "--cnn-embedding-epochs", 1),
+}
 CASES = [
     pytest.param(kind, file, change, command, id=f"{kind} {file} {i}")
     for kind, files in READ.items()
@@ -159,11 +163,13 @@ def workspaces(finished, tmp_path_factory):
         made[kind] = Workspace(folder / finished.root.name)
         if kind == "fasttext":
             adcat(made[kind], "fuse", "--policy", "log-linear")
-            adcat(made[kind], "fuse", "--policy", "concat", "--max-epochs", 1)
-            adcat(made[kind], "attend", "--stage", "attention", "--epochs", 1)
+            with uncompiled():
+                adcat(made[kind], "fuse", "--policy", "concat", "--max-epochs", 1)
+                adcat(made[kind], "attend", "--stage", "attention", "--epochs", 1)
             make_search(made[kind], ("c", "wh", 0.1, [0.2, 0.3]))
         else:
-            adcat(made[kind], "train-text", "--model", kind, *options)
+            with uncompiled():
+                adcat(made[kind], "train-text", "--model", kind, *options)
         seal(made[kind].root)
     return made
 

@@ -42,9 +42,9 @@ def model(keras):
 
 def test_vectors_are_2048_long_and_probabilities_sum_to_1(model, images):
     assert model.dimension == 2048
-    probs = model.network.predict(images, verbose=0)
+    probs = model.network(images, training=False)
     assert probs.shape == (16, CATEGORIES)
-    np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(np.sum(probs, axis=1), 1, atol=1e-6)
 
 
 def test_new_layers_start_from_a_truncated_normal(model):
@@ -56,8 +56,8 @@ def test_new_layers_start_from_a_truncated_normal(model):
 
 def test_folding_batch_norm_changes_nothing(model, images):
     vectors, probs = compiled(model.network, inception.VECTORS, classifier.PROBABILITIES)(images)
-    np.testing.assert_allclose(vectors, model.backbone.predict(images, verbose=0), atol=1e-5)
-    np.testing.assert_allclose(probs, model.network.predict(images, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(vectors, model.backbone(images, training=False), atol=1e-5)
+    np.testing.assert_allclose(probs, model.network(images, training=False), atol=1e-6)
 
 
 @pytest.mark.parametrize(("length", "pool", "kernel"), [(3, 3, 1), (7, 5, 1), (17, 5, 5)])
@@ -117,7 +117,7 @@ def test_a_saved_classifier_is_read_back_and_serves_as_weights(model, images, tm
     classifier.save(model, tmp_path)
     again = load(tmp_path)
     assert (again.model.side, again.model.central_fraction) == (SIDE, 0.875)
-    expected = model.network.predict(images, verbose=0)
+    expected = model.network(images, training=False)
     np.testing.assert_allclose(again.forward(images)[1], expected, atol=1e-6)
     other_size = inception.build(SIDE + 10, str(tmp_path / classifier.NETWORK))
     assert equal_weights(other_size, model.backbone)
@@ -180,8 +180,8 @@ def test_features_come_in_order_and_do_not_depend_on_the_batch(model, tmp_path):
         Image.linear_gradient("L").rotate(40 * i).resize((30, 20)).save(path)
     extracted = extractor(model)
     images = np.stack([model.read(path) for path in paths])
-    expected = [part.predict(images, verbose=0) for part in (model.backbone, model.network)]
-    assert expected[0].std(axis=0).mean() > 1e-4  # they differ from photo to photo
+    expected = [part(images, training=False) for part in (model.backbone, model.network)]
+    assert np.std(expected[0], axis=0).mean() > 1e-4  # they differ from photo to photo
     for batch_size in (1, 5, 32):
         batches = list(stream_features(extracted, paths, batch_size))
         vectors, probs = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))

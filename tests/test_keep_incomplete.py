@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from handmade import CLOSED_FORMS
-from pipeline import adcat, draw_ads, make_workspace, write_table
+from pipeline import adcat, draw_ads, make_workspace, uncompiled, write_table
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
@@ -121,7 +121,8 @@ def test_the_error_groups_are_of_whole_ads(made):
 
 
 def test_attention_is_for_whole_ads(made):
-    adcat(made, "attend", "--stage", "attention", "--epochs", 1)
+    with uncompiled():
+        adcat(made, "attend", "--stage", "attention", "--epochs", 1)
     availabilities, attention = read_availabilities(made.split, "test"), made.attention("c-wh")
     maps, probs = (np.load(attention / f"test/{name}.npy") for name in ("maps", "probs"))
     assert np.isnan(maps[availabilities != "both"]).all()
@@ -163,8 +164,9 @@ def test_photos_without_any_text_go_through_the_whole_chain(tmp_path):
     adcat(workspace, "split", tmp_path / "ads.csv", *KEEP)
     assert "nothing to train" in adcat(workspace, "train-text").stdout
     assert not workspace.text_model.path.exists()
-    adcat(workspace, "train-image", "--weights", "none", "--stage", "head", "--image-size", 75)
-    adcat(workspace, "extract-features")
+    with uncompiled():
+        adcat(workspace, "train-image", "--weights", "none", "--stage", "head", "--image-size", 75)
+        adcat(workspace, "extract-features")
     for policy in CLOSED_FORMS:
         adcat(workspace, "fuse", "--policy", policy)
     document = json.loads(adcat(workspace, "evaluate", "--json").stdout)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from handmade import Made
 from PIL import Image
-from pipeline import WORDS, adcat, make_workspace, write_table
+from pipeline import WORDS, adcat, make_workspace, uncompiled, write_table
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
@@ -41,7 +41,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(folder):
     workspace = make_workspace(folder, *POLICIES)
-    adcat(workspace, "attend", "--stage", "attention", "--epochs", 1)
+    with uncompiled():
+        adcat(workspace, "attend", "--stage", "attention", "--epochs", 1)
     return workspace
 
 
