@@ -49,9 +49,7 @@ def workspace(tmp_path):
 
 
 def run(workspace, *words):
-    words = ["-w", str(workspace.root), "train-image", *map(str, words)]
-    with uncompiled():
-        return CliRunner().invoke(app, words)
+    return CliRunner().invoke(app, ["-w", str(workspace.root), "train-image", *map(str, words)])
 
 
 def options(**given):
