@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import app
 from adcat.data.rejections import REASONS, Reason
+from adcat.data.spellings import doubts
 from adcat.errors import StaleArtifactError
 from adcat.types import PARTS
 from adcat.workspace.ads import (
@@ -311,7 +312,7 @@ def test_a_photo_that_a_whole_category_shares_does_not_tie_it_together(folder):
     rows = [(*ad[:4], "0.png") if ad[3] == "Möbler" else ad for ad in ADS]  # 12 of 12
     result = run(folder, write(folder, rows), "--stratify", "--test", 0.25, "--validation", 1 / 3)
     assert "0 ads have the text or the photo of an earlier one" in result.stdout
-    assert "1 texts or photos are on too many ads to mark duplicates\n" in result.stdout
+    assert "texts and photos on too many ads to mark duplicates: 1\n" in result.stdout
     assert (
         "2 categories: 0 without a training ad, 0 without a validation ad, 0 with" in result.stdout
     )
@@ -597,6 +598,12 @@ def test_a_table_without_images_is_refused_with_what_to_type(folder):
     told = run(folder, table).stderr
     assert "--column image=HEADER; to keep ads without: --keep-incomplete\n" in told
     assert run(folder, table, "--keep-incomplete").exit_code == 0
+
+
+def test_what_spreadsheets_write_for_nothing_is_told():
+    assert list(doubts(["#N/A", "-", "Möbler"], np.array([2, 1, 9]))) == [
+        "categories that may be missing values: '#N/A' (2), '-' (1)"
+    ]
 
 
 def test_spellings_of_a_category_are_told_and_joined(folder):

@@ -56,7 +56,7 @@ class Duplicates:
             )
         if self.placeholders:
             lines.append(
-                f"{self.placeholders:,} texts or photos are on too many ads to mark duplicates"
+                f"texts and photos on too many ads to mark duplicates: {self.placeholders:,}"
             )
         if self.contradicting.any():
             lines.append(

@@ -13,7 +13,7 @@ from adcat.data.rejections import Rejections
 from adcat.data.row_validation import Codes
 from adcat.progress import Progress
 
-MISSING = ("nan", "null", "none", "n/a")
+MISSING = ("nan", "null", "none", "n/a", "#n/a", "-")
 
 
 def merged(names: Sequence[str], counts: NDArray[np.integer]) -> NDArray[np.int64]:
