@@ -46,6 +46,7 @@ class Report:
 
     lines: Sequence[str] = ()
     tables: Sequence[Table] = ()
+    first: Sequence[str] = ()  # lines before the tables
 
 
 def percent(heading: str) -> Column:

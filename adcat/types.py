@@ -41,6 +41,12 @@ def read_by(arrays: Iterable[str]) -> frozenset[Modality]:
     return frozenset(modality for modality in MODALITIES if modality in words)
 
 
+def classifiers_of(arrays: Iterable[str]) -> list[str]:
+    """The names of the classifiers that arrays such as `image_probs`, `text_probs@words` are of."""
+    split = (array.partition("@") for array in arrays)
+    return sorted({name or array.partition("_")[0] for array, _, name in split})
+
+
 def availabilities_with(modalities: Iterable[Modality]) -> list[Availability]:
     """The kinds of ads that have all of these modalities."""
     wanted = set(modalities)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adcat.plotting.charts import COLORS, Chart, Panel, Series, save
+from adcat.plotting.charts import COLORS, Chart, Estimate, Panel, Ranking, Series, save
 
 
 def chart(panels=1, series=3):
@@ -38,6 +38,18 @@ def test_curves_differ_without_their_colour(tmp_path):
         for color in COLORS
     ]
     assert np.abs(np.diff(lightness)).min() > 30  # of 255, between neighbours
+
+
+def test_a_ranking_names_every_estimate_and_marks_one(tmp_path):
+    better = [Estimate("best $x_1$", 80.04, 70, 90, True), Estimate("text", 60, 50, 70)]
+    ranking = Ranking({"": better, "apart": [Estimate("nn", 40, 30, 50)]}, "top-1 (%)", 60)
+    save(ranking, tmp_path, "figure")
+    svg = (tmp_path / "figure.svg").read_text()
+    assert re.findall(r"<text[^>]*>([^<]*[a-z][^<]*)</text>", svg) == [
+        *("top-1 (%)", "best $x_1$   80.0", "text   60.0", "apart", "nn   40.0"),
+    ]  # fmt: skip
+    bold = re.findall(r"<text[^>]*font-weight: 700[^>]*>([^<]*)</text>", svg)
+    assert bold == ["best $x_1$   80.0", "apart"]
 
 
 def test_one_curve_needs_no_legend(tmp_path):

@@ -113,7 +113,7 @@ def test_the_artifact_holds_the_document_and_the_tables(workspace):
 def test_the_baseline_compared_with_is_the_better_one_on_validation(workspace):
     result = run(workspace)
     assert "text is the better baseline on the validation part" in result.stdout
-    text, image, better = read_table(workspace, "models")
+    better, image, text = read_table(workspace, "models")
     assert text["over text"] == text["p"] == ""
     assert float(image["over text"]) == pytest.approx(1 / 5)  # 2 ads gained, 1 lost
     assert float(image["p"]) == 1
@@ -139,6 +139,16 @@ def test_the_terminal_shows_every_model_and_tells_what_is_left_out(workspace):
     assert "80.00%" in result.stdout
     assert "means over 3 categories; 1 without an ad in the test part is left out" in result.stdout
     assert len(result.stdout.splitlines()) < 20
+
+
+def test_the_terminal_begins_with_the_chosen_model_and_its_gain_and_ranks_the_models(workspace):
+    lines = run(workspace, "image", "better").stdout.splitlines()
+    assert lines[0] == (
+        "chosen on the validation ads: better, top-1 100.00%, +40.00% over text (-23.3% to +80.4%)"
+    )
+    assert [line.split()[0] for line in lines[5:7]] == ["better", "image"]
+    alone = run(workspace, "image", "text").stdout
+    assert alone.startswith("chosen on the validation ads: text, top-1 60.00%, a classifier alone")
 
 
 def test_models_are_taken_in_the_order_they_are_named_and_once(workspace):
@@ -167,8 +177,8 @@ def test_of_equally_right_models_the_surer_one_is_chosen(workspace):
     sure = {"validation": certain(VALIDATION, 4), "test": certain([3] * 5, 4)}  # all wrong there
     make_fused(workspace, "a", {part: (probs + 1) / 5 for part, probs in sure.items()})
     make_fused(workspace, "b", sure)
-    assert "chosen on the validation ads: a\n" in run(workspace, "image", "a").stdout
-    assert "chosen on the validation ads: b\n" in run(workspace, "image", "a", "b").stdout
+    assert "chosen on the validation ads: a," in run(workspace, "image", "a").stdout
+    assert "chosen on the validation ads: b," in run(workspace, "image", "a", "b").stdout
 
 
 def test_of_equally_right_models_the_one_that_validation_steered_comes_last(workspace):
@@ -177,9 +187,9 @@ def test_of_equally_right_models_the_one_that_validation_steered_comes_last(work
     steered = {"training_steered_by": "validation", "validation_probs": "of the one model"}
     make_fused(workspace, "steered", sure, notes=steered)
     make_fused(workspace, "plain", unsure)
-    assert "validation ads: plain\n" in run(workspace, "steered", "plain").stdout
+    assert "validation ads: plain," in run(workspace, "steered", "plain").stdout
     make_fused(workspace, "honest", sure, notes={**steered, "validation_probs": "out-of-fold"})
-    assert "validation ads: honest\n" in run(workspace, "steered", "plain", "honest").stdout
+    assert "validation ads: honest," in run(workspace, "steered", "plain", "honest").stdout
 
 
 def test_the_train_part_is_for_the_baselines(workspace):
@@ -321,11 +331,11 @@ def test_kinds_of_ads_are_on_the_terminal_and_on_the_page(incomplete):
     rows = read_table(incomplete, "kinds")
     assert [(row["ads with"], row["model"], float(row["top-1"])) for row in rows[3:6]] == [
         ("text only", "text", 1),
-        ("text only", "image", 0),
         ("text only", "better", 1),
+        ("text only", "image", 0),
     ]
     page = (incomplete.evaluation / "report.html").read_text()
-    assert "text is right for 100.0% of the 2 ads with text and photo, for 100.0% of" in page
+    assert "image is right for 100.0% of the 2 ads with text and photo, for 0.0% of" in page
     assert "of the ads that have both only one" in page
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcat.types import availabilities_with, have, read_by
+from adcat.types import availabilities_with, classifiers_of, have, read_by
 from adcat.workspace.models import OrPrior
 
 AVAILABILITIES = np.array(["both", "text", "image", "none"])
@@ -49,3 +49,10 @@ def test_it_is_used_as_an_array(predictions):
     assert (len(predictions), predictions.shape) == (3, (3, 2))
     np.testing.assert_array_equal(np.asarray(predictions), EXPECTED)
     assert np.asarray(predictions, np.float64).dtype == np.float64
+
+
+def test_arrays_name_their_classifiers():
+    assert classifiers_of(["image_probs", "text_probs@words", "text_vectors@words"]) == [
+        "image",
+        "words",
+    ]

@@ -66,6 +66,8 @@ def _console(stderr: bool) -> Console:
 def show(report: Report) -> None:
     """Prints what a step has to say on stdout."""
     console = _console(stderr=False)
+    for line in report.first:
+        console.print(_on_one_line(line), soft_wrap=True)
     for table in report.tables:
         console.print(_rich(table))
     for line in report.lines:

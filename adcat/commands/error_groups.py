@@ -87,7 +87,7 @@ class Analysis:
     labels: Labels  # [n]
     baselines: Mapping[str, AdResults]  # by modality
     groups: Groups  # [n]
-    recovered: Mapping[str, Mapping[str, int]]  # model -> error group -> ads
+    recovered: Mapping[str, Mapping[str, int]]  # model, best first -> error group -> ads
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -107,7 +107,7 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
     settings = dataclasses.replace(settings, models=[model.name for model in models])
     with workspace.error_groups.write(settings, read_for(workspace, models)) as staging:
         analysis = _analyse(workspace, models, settings.part, progress)
-        write_json(staging.folder / "summary.json", _document(analysis))
+        write_json(staging.folder / "summary.json", _document(analysis, models))
         _write_groups(staging.folder / "groups.parquet", workspace, analysis)
         tables = _tables(analysis, models, read_categories(workspace.split))
         (staging.folder / "tables").mkdir()
@@ -131,7 +131,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     """What `--json` prints."""
     models = models_to_report(workspace, settings.models, settings.part, progress)
     with reading(read_for(workspace, models)):
-        return _document(_analyse(workspace, models, settings.part, progress))
+        return _document(_analyse(workspace, models, settings.part, progress), models)
 
 
 def _analyse(
@@ -152,8 +152,10 @@ def _analyse(
         right = {modality: read(model) for modality, model in baselines.items()}
         correct = {modality: of_all.correct for modality, of_all in right.items()}
         groups = assign(correct, read_availabilities(workspace.split, part))
-        found = {model.name: recovered(groups, read(model).correct) for model in models}
-    return Analysis(part, labels, right, groups, found)
+        found = {model.name: read(model).correct for model in models}
+    best_first = sorted(found, key=lambda name: (-found[name].mean(), name))
+    of_models = {name: recovered(groups, found[name]) for name in best_first}
+    return Analysis(part, labels, right, groups, of_models)
 
 
 def _left_out(analysis: Analysis) -> list[str]:
@@ -177,13 +179,14 @@ def _baselines(workspace: Workspace) -> dict[str, ModelProbs]:
     return {modality: models[modality] for modality in modalities}
 
 
-def _document(analysis: Analysis) -> dict[str, Any]:
+def _document(analysis: Analysis, models: Sequence[ModelProbs]) -> dict[str, Any]:
     return {
         "part": analysis.part,
         "ads": len(analysis.rows),
         "groups": count(analysis.groups),
         "models": [
-            {"model": name, "recovered": dict(ads)} for name, ads in analysis.recovered.items()
+            {"model": model.name, "recovered": dict(analysis.recovered[model.name])}
+            for model in models
         ],
     }
 
@@ -193,12 +196,11 @@ def _tables(
 ) -> dict[str, Table]:
     """The tables by the names of their files."""
     part, groups = analysis.part, analysis.groups
+    kinds = {model.name: kind_of(model) for model in models}
     by_approach: dict[Approach, dict[str, Mapping[str, int]]] = {}
-    for model in models:
-        kind = kind_of(model)
-        if kind.fraction == 1:
-            found = analysis.recovered[model.name]
-            by_approach.setdefault(kind.approach, {})[model.name] = found
+    for name, found in analysis.recovered.items():
+        if kinds[name].fraction == 1:
+            by_approach.setdefault(kinds[name].approach, {})[name] = found
     return {
         "table-4.1": agreement_table(part, count(groups)),
         "table-4.2": misclassified_table(part, groups, analysis.labels, categories),

@@ -17,7 +17,12 @@ from adcat.report.approaches import approach_section, best_section
 from adcat.report.attention import attention_section, best_over_positions
 from adcat.report.availability import availability_section, top1_by_availability
 from adcat.report.categories import confusion_section, data_section, size_section
-from adcat.report.comparison import categories_table, models_section, pairs_section
+from adcat.report.comparison import (
+    categories_table,
+    models_section,
+    overview_section,
+    pairs_section,
+)
 from adcat.report.embedded_images import ReadShown
 from adcat.report.items import items_section
 from adcat.report.model_kinds import kind_of
@@ -71,7 +76,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
         reading_shown(workspace.split, settings.part, progress) as read,
     ):
         evaluation = _measure(workspace, models, settings.part, progress)
-        write_json(staging.folder / "metrics.json", _document(evaluation))
+        write_json(staging.folder / "metrics.json", _document(evaluation, models))
         sections = _sections(workspace, evaluation, read, search, settings)
         _write_page(staging.folder, evaluation, sections)
         staging.notes["fitted_on"] = "nothing; whatever is chosen is chosen on validation"
@@ -82,7 +87,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     """What `--json` prints."""
     models = models_to_report(workspace, settings.models, settings.part, progress)
     with reading(read_for(workspace, models)):
-        return _document(_measure(workspace, models, settings.part, progress))
+        return _document(_measure(workspace, models, settings.part, progress), models)
 
 
 def _current_search(workspace: Workspace, progress: Progress) -> Artifact | None:
@@ -107,7 +112,9 @@ def _measure(
     return measure_models(read_split(workspace.split), part, kinds, sources, progress)
 
 
-def _document(evaluation: Evaluation) -> dict[str, Any]:
+def _document(evaluation: Evaluation, models: Sequence[ModelProbs]) -> dict[str, Any]:
+    """Every model's metrics, in the order of `models`."""
+    measured_by_name = {measured.name: measured for measured in evaluation.models}
     return {
         "part": evaluation.part,
         "ads": evaluation.ads,
@@ -117,7 +124,7 @@ def _document(evaluation: Evaluation) -> dict[str, Any]:
                 **dataclasses.asdict(measured.scores),
                 **_kinds(evaluation, measured),
             }
-            for measured in evaluation.models
+            for measured in (measured_by_name[model.name] for model in models)
         ],
     }
 
@@ -148,6 +155,7 @@ def _sections(
         attention_section(evaluation, log, is_left_out, compare),
     ]
     return [
+        overview_section(evaluation),
         models_section(evaluation),
         *([availability_section(evaluation)] if evaluation.ads_by_availability else []),
         pairs_section(evaluation),
@@ -191,13 +199,21 @@ def _report(evaluation: Evaluation, workspace: Workspace) -> Report:
         means,
         f"over {evaluation.baseline}: in top-1, on the same ads; {evaluation.baseline} is "
         f"{evaluation.reason}",
-        f"chosen on the validation ads: {evaluation.chosen.name}",
         f"report: {workspace.evaluation / PAGE}",
     ]
     tables = [_overview(evaluation)]
     if evaluation.ads_by_availability:
         tables.append(top1_by_availability(evaluation))
-    return Report(lines, tables)
+    return Report(lines, tables, [_verdict(evaluation)])
+
+
+def _verdict(evaluation: Evaluation) -> str:
+    chosen = evaluation.chosen
+    text = f"chosen on the validation ads: {chosen.name}, top-1 {chosen.scores.top1:.2%}"
+    if chosen.over_baseline is None:
+        return f"{text}, a classifier alone"
+    gain, interval = _difference_in_short(chosen.over_baseline)
+    return f"{text}, {gain:+.2%} over {evaluation.baseline} ({interval})"
 
 
 def _overview(evaluation: Evaluation) -> Table:

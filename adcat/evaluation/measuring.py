@@ -19,6 +19,7 @@ from adcat.evaluation.metrics import (
     count_categories,
     score,
 )
+from adcat.evaluation.selection import no_better_than
 from adcat.evaluation.significance import (
     Interval,
     PairedDifference,
@@ -88,6 +89,7 @@ class ModelKind:
     settings: Mapping[str, Any]  # that it was made with and depends on
     form: str  # the model's type in the thesis' tables
     in_words: str  # how it works
+    parts: Sequence[str] = ()  # the classifiers that it combines
 
     @property
     def fraction(self) -> float:
@@ -108,6 +110,7 @@ class Measured:
     over_baseline: PairedDifference | None  # of top-1; None for the baseline itself
     counts: CategoryCounts
     by_availability: Mapping[Availability, Scores]  # empty where all ads have text and photo
+    no_better_than: str  # the part that it does not beat on the validation ads, if there is one
 
     @property
     def name(self) -> str:
@@ -133,8 +136,8 @@ class Evaluation:
     split: SplitAds
     baseline: str  # that the others are compared with
     reason: str  # why it is that one
-    models: Sequence[Measured]
-    baselines: Mapping[Modality, AdResults]  # that exist, whether they are to be reported or not
+    models: Sequence[Measured]  # best first: by top-1, then by name
+    baselines: Mapping[str, AdResults]  # that exist, whether they are to be reported or not
 
     @property
     def labels(self) -> Labels:
@@ -198,8 +201,9 @@ class Evaluation:
 
 
 def best(models: Sequence[Measured]) -> Measured:
-    """The model with the highest selection score on the validation ads."""
-    return max(models, key=lambda model: model.selection_score)
+    """The model with the highest selection score on the validation ads; ties: a classifier."""
+    in_order = sorted(models, key=lambda model: (APPROACHES.index(model.kind.approach), model.name))
+    return max(in_order, key=lambda model: model.selection_score)
 
 
 def measure_models(
@@ -234,10 +238,11 @@ def measure_models(
     baseline, reason = _choose_baseline(baselines, on_validation)
     by_name = {model.name: model for model in sources}
     measured = [
-        _measure(by_name[name], kind, found, on_validation[name], baseline, split, part)
+        _measure(by_name[name], kind, found, on_validation, baseline, split, part)
         for name, kind in models.items()
     ]
-    right: dict[Modality, AdResults] = {name: found[name] for name in MODALITIES if name in found}
+    right = {name: found[name] for name in MODALITIES if name in found}
+    measured.sort(key=lambda model: (-model.scores.top1, model.name))
     return Evaluation(part, split, baseline, reason, measured, right)
 
 
@@ -269,7 +274,7 @@ def _measure(
     model: Model,
     kind: ModelKind,
     results: Mapping[str, AdResults],
-    on_validation: AdResults,
+    on_validation: Mapping[str, AdResults],
     baseline: str,
     split: SplitAds,
     part: Part,
@@ -281,7 +286,7 @@ def _measure(
         source=model,
         kind=kind,
         ad_results=found,
-        on_validation=on_validation,
+        on_validation=on_validation[model.name],
         scores=score(found, counts),
         interval=accuracy_interval(found.correct),
         over_baseline=reference and paired_difference(found.correct, reference.correct),
@@ -290,6 +295,10 @@ def _measure(
             name: score(found.of(ads), count_categories(found.of(ads), categories))
             for name, ads in _by_availability(split.availabilities[part]).items()
         },
+        no_better_than=no_better_than(
+            on_validation[model.name].correct,
+            {name: on_validation[name].correct for name in kind.parts if name in on_validation},
+        ),
     )
 
 

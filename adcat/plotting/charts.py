@@ -1,9 +1,9 @@
-"""Charts of curves, drawn so that colour is never needed: line styles and markers differ too."""
+"""Charts, drawn so that colour is never needed: line styles and markers differ too."""
 
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ MARKED = 8  # points of a curve that have a marker
 DOTS_PER_INCH = 120
 PANEL = (3.1, 3.0)  # inches, of several
 SINGLE = (7.4, 4.4)
+LINE = 0.25  # of a ranking
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,13 +54,33 @@ class Chart:
     diagonal: bool = False  # x = y as a reference; both axes then go from 0 to 100
 
 
-def save(chart: Chart, folder: Path, name: str) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    is_marked: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ranking:
+    """Estimates under one another, in groups, and a line to compare them with."""
+
+    groups: Mapping[str, Sequence[Estimate]]  # by heading, which may be empty; the first stands out
+    x_label: str
+    line: float
+
+
+def save(chart: Chart | Ranking, folder: Path, name: str) -> None:
     """Draws the chart as `name`.png and `name`.svg."""
     from matplotlib import style
 
     # by default an SVG has random names and text as outlines
     with style.context(["default", {"svg.hashsalt": name, "svg.fonttype": "none"}]):
-        figure = draw(chart)
+        figure = _rank(chart) if isinstance(chart, Ranking) else draw(chart)
         figure.savefig(folder / f"{name}.png", dpi=DOTS_PER_INCH)
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, transparent=True)
 
@@ -105,6 +126,31 @@ def _draw_panel(axes: "Axes", panel: Panel, chart: Chart) -> None:
     axes.grid(alpha=0.35)
     if len(panel.series) > 1:
         axes.legend(fontsize="small", framealpha=0)
+
+
+def _rank(chart: Ranking) -> "Figure":
+    from matplotlib.figure import Figure
+
+    rows = [row for heading, of_it in chart.groups.items() for row in (heading, *of_it) if row]
+    figure = Figure((SINGLE[0], 0.8 + LINE * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(chart.line, color="0.5", linewidth=1, linestyle="--")
+    for y, row in enumerate(rows):
+        if isinstance(row, str):
+            continue
+        color = COLORS[0] if row in next(iter(chart.groups.values())) else "0.45"
+        marker, width = ("D", 4) if row.is_marked else ("o", 2)
+        axes.plot([row.low, row.high], [y, y], color=color, linewidth=width)
+        axes.plot([row.value], [y], color=color, marker=marker, markersize=4 + width)
+    names = [row if isinstance(row, str) else f"{row.name}   {row.value:.1f}" for row in rows]
+    axes.set_yticks(range(len(rows)), [drawable(name) for name in names], parse_math=False)
+    for row, label in zip(rows, axes.get_yticklabels(), strict=True):
+        label.set_fontweight("bold" if isinstance(row, str) or row.is_marked else "normal")
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(axis="x", alpha=0.35)
+    axes.set_xlabel(chart.x_label)
+    return figure
 
 
 DWARFING = 3  # times the second largest category: too large to be drawn beside the others

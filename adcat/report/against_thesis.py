@@ -63,7 +63,8 @@ def thesis_section(evaluation: Evaluation) -> Section:
 
 def effects(evaluation: Evaluation) -> list[Effect]:
     """Every effect whose models exist here; a policy trained with several settings counts once."""
-    models = {model.kind.policy: model for model in reversed(evaluation.of(*APPROACHES))}
+    by_name = sorted(evaluation.of(*APPROACHES), key=lambda model: model.name, reverse=True)
+    models = {model.kind.policy: model for model in by_name}
     if not {"text", "image"} <= set(models):
         return []
     return [*_over_text(models), *_over_groups(evaluation, models)]

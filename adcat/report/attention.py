@@ -87,14 +87,13 @@ def _searched(search: Path | None, is_left_out: bool, compare: bool) -> list[Blo
         (Column("thesis: learning rate", "{:g}"), [row.get("learning_rate") for row in printed]),
         (percent("thesis: validation top-1"), [row.get("top1") for row in printed]),
     ]
-    curves = [_search_curves(trials, over) for over in SEARCHED]
     return [
         Shown(table, "table-5.7", SETTINGS, beside if compare else ()),
-        *(curve for curve in curves if curve.chart.panels[0].series),
+        *(curves for over in SEARCHED for curves in _search_curves(trials, over)),
     ]
 
 
-def _search_curves(trials: Sequence[Trial], over: Over) -> Drawing:
+def _search_curves(trials: Sequence[Trial], over: Over) -> list[Drawing]:
     """Every insertion point at its best learning rate; none that failed."""
     best = [trial for trial in best_of_each(trials).values() if trial.setting["over"] == over]
     series = [
@@ -106,13 +105,16 @@ def _search_curves(trials: Sequence[Trial], over: Over) -> Drawing:
         for trial in best
         if not trial.error
     ]
+    if not series:
+        return []
     highest = "; ".join(f"{one.name}: {max(one.y):.1f}" for one in series)
-    return Drawing(
+    drawing = Drawing(
         Chart([Panel(series)], "epochs", "validation accuracy (%)"),
         f"figure-{SEARCHED[over]}",
         f"Figure {SEARCHED[over]}: accuracy while learning, attention over {ABOUT[over]}, by point",
         f"Line chart of validation accuracy (%) over epochs. Highest: {highest}.",
     )
+    return [drawing]
 
 
 def _learning(model: Measured) -> list[Drawing]:

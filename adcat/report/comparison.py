@@ -7,16 +7,18 @@ import numpy as np
 
 from adcat.evaluation.measuring import Evaluation, Measured
 from adcat.evaluation.significance import PairedDifference, holm, mcnemar
-from adcat.report.page import Section, Shown
-from adcat.report.words import CHANCE, many, praise
+from adcat.plotting.charts import Estimate, Ranking
+from adcat.report.page import Drawing, Section, Shown
+from adcat.report.words import CHANCE, many, praise, share
 from adcat.tables import Cell, Column, Table, percent
 
 CHANGE = "{:+.2%}"
 P_VALUE = "{:.2g}"
+APART = "no better than a part"
 
 
-def models_section(evaluation: Evaluation) -> Section:
-    """Every metric of every model."""
+def overview_section(evaluation: Evaluation) -> Section:
+    """Which model is chosen, and a picture of how accurate all are."""
     chosen = evaluation.chosen
     if chosen.name == evaluation.baseline:
         verdict = "no fused model did better on the validation ads"
@@ -24,10 +26,51 @@ def models_section(evaluation: Evaluation) -> Section:
     else:
         conclusion = f"{praise(chosen, evaluation.baseline)}."
     return Section(
-        "models",
-        "How good is each model?",
+        "overview",
+        "Which model is best?",
         f"{conclusion} It is the model with the best accuracy on the validation ads; the "
         f"{evaluation.part} ads had no say in choosing it.",
+        [_ranking(evaluation)],
+    )
+
+
+def _ranking(evaluation: Evaluation) -> Drawing:
+    """Every model's top-1, best first; those that are no better than one of their parts apart."""
+    groups: dict[str, list[Estimate]] = {"": [], APART: []}
+    for model in evaluation.models:
+        numbers = [100 * number for number in (model.scores.top1, *model.interval)]
+        estimate = Estimate(model.name, *numbers, is_marked=model is evaluation.chosen)
+        groups[APART if model.no_better_than else ""].append(estimate)
+    caption = (
+        f"Top-1 on {many(evaluation.ads, 'ad')} with 95% intervals, best first; in bold, with a "
+        f"diamond, the chosen model; the dashed line is {evaluation.baseline}'s."
+    )
+    if groups[APART]:
+        caption += (
+            " Apart, in grey: models that are right on no more validation ads than the better of "
+            "the classifiers that they combine."
+        )
+    tops = ", ".join(f"{model.name} {share(model.scores.top1)}" for model in evaluation.models)
+    line = 100 * float(evaluation.baselines[evaluation.baseline].correct.mean())
+    return Drawing(
+        Ranking({heading: group for heading, group in groups.items() if group}, "top-1 (%)", line),
+        "overview",
+        caption,
+        f"Top-1 of each model with its interval, best first: {tops}.",
+    )
+
+
+def models_section(evaluation: Evaluation) -> Section:
+    """Every metric of every model."""
+    found = [model.over_baseline for model in evaluation.models if model.over_baseline]
+    told_apart = [one for one in found if one.p_value < CHANCE]
+    better = sum(one.difference > 0 for one in told_apart)
+    return Section(
+        "models",
+        "How good is each model?",
+        f"Of {many(len(found), 'model')} compared with {evaluation.baseline}, {better:,} "
+        f"{'is' if better == 1 else 'are'} better by more than chance and "
+        f"{len(told_apart) - better:,} worse; the others cannot be told from it on these ads.",
         [
             Shown(models_table(evaluation), "models", _how_to_read(evaluation)),
             Shown(_glossary(evaluation)),
@@ -116,8 +159,6 @@ def pairs_table(evaluation: Evaluation) -> Table:
     """Each pair of models on the same ads, the better one first."""
     rows: list[list[Cell]] = []
     for one, other in itertools.combinations(evaluation.models, 2):
-        if one.scores.top1 < other.scores.top1:
-            one, other = other, one
         gained = int(np.count_nonzero(one.ad_results.correct & ~other.ad_results.correct))
         lost = int(np.count_nonzero(other.ad_results.correct & ~one.ad_results.correct))
         difference = (gained - lost) / evaluation.ads

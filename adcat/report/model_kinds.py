@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from adcat.evaluation.measuring import Model, ModelKind
 from adcat.fusion.fused_model import read_definition
-from adcat.types import Modality
+from adcat.types import MODALITIES, Modality, classifiers_of
 
 BASELINES: Mapping[Modality, str] = {
     "text": "reads title and description only",
@@ -23,8 +23,10 @@ def kind_of(model: Model) -> ModelKind:
     settings = model.settings
     if model.folder.parent.name == "attend":
         name = f"attend-{settings['insert_at']}-{settings['over']}"
-        return ModelKind("attention", name, settings, "attention", ATTENDING[settings["over"]])
-    policy = read_definition(model.folder).policy
+        in_words = ATTENDING[settings["over"]]
+        return ModelKind("attention", name, settings, "attention", in_words, MODALITIES)
+    definition = read_definition(model.folder)
+    policy, parts = definition.policy, classifiers_of(definition.reads)
     approach = "early fusion" if policy.is_early else "late fusion"
     read = {name: value for name, value in settings.items() if name in policy.options}
-    return ModelKind(approach, policy.name, read, policy.form, policy.in_words)
+    return ModelKind(approach, policy.name, read, policy.form, policy.in_words, parts)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from adcat.plotting.charts import Chart, save
+from adcat.plotting.charts import Chart, Ranking, save
 from adcat.tables import Cell, Column, Table, write_table
 
 PAGE = "page.html.jinja"
@@ -25,6 +25,7 @@ class Shown:
     file: str = ""  # its name in `tables`; empty for one that stands on the page only
     note: str = ""  # how to read it
     beside: Sequence[tuple[Column, Sequence[Cell]]] = ()  # further columns, on the page only
+    on_demand: str = ""  # what is seen of it at first; empty where it is open
     kind: str = "table"
 
     @property
@@ -40,7 +41,7 @@ class Shown:
 class Drawing:
     """A chart on the page."""
 
-    chart: Chart
+    chart: Chart | Ranking
     file: str  # its name in `figures`
     caption: str
     alt: str  # what it shows, for screen readers
@@ -49,7 +50,7 @@ class Drawing:
     @property
     def is_wide(self) -> bool:
         """Whether it needs the page's whole width, and more than a phone's."""
-        return len(self.chart.panels) > 1
+        return isinstance(self.chart, Chart) and len(self.chart.panels) > 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def render(heading: str, facts: str, sections: Sequence[Section], figures: Path)
     Args:
       heading: the page's.
       facts: what it is about, in a line or two.
-      sections: its parts.
+      sections: its parts; the first stands above the contents.
       figures: where `write_files` put the charts.
     """
     import jinja2

@@ -1,5 +1,7 @@
 """Calibration: what confidence is worth, and how many ads can be categorised automatically."""
 
+from collections.abc import Sequence
+
 from adcat.evaluation.calibration import (
     Automation,
     Reliability,
@@ -81,12 +83,20 @@ def _percentages(found: Reliability) -> Series:
 
 def automation_section(evaluation: Evaluation) -> Section:
     """How many ads can be categorised without human review, at which precision."""
-    table = automation_table(evaluation)
+    chosen = evaluation.chosen
+    first = [
+        model for model in evaluation.models if model is chosen or model.kind.approach == "baseline"
+    ]
+    title = f"Accepting confident predictions on the {evaluation.part} part"
     return Section(
         "automation",
         "How much can be automated?",
-        _conclusion(evaluation.chosen),
-        [Shown(table, "automation", _HOW), _automation_chart(evaluation)],
+        _conclusion(chosen),
+        [
+            Shown(automation_table(f"{title}: {chosen.name} and the baselines", first), note=_HOW),
+            Shown(automation_table(title, evaluation.models), "automation", on_demand="All models"),
+            _automation_chart(evaluation),
+        ],
     )
 
 
@@ -135,10 +145,10 @@ def at_precision(model: Measured, precision: float) -> Automation | None:
     return automate(judged.confidence, judged.correct, threshold)
 
 
-def automation_table(evaluation: Evaluation) -> Table:
+def automation_table(title: str, models: Sequence[Measured]) -> Table:
     """By model and required precision, the accepted ads and errors."""
     rows: list[list[Cell]] = []
-    for model in evaluation.models:
+    for model in models:
         for precision in PRECISIONS:
             found = at_precision(model, precision)
             cells: list[Cell] = [None] * 4
@@ -147,7 +157,7 @@ def automation_table(evaluation: Evaluation) -> Table:
                 cells = [found.threshold, found.share, found.precision, errors]
             rows.append([model.name, precision, *cells])
     return Table(
-        f"Accepting confident predictions on the {evaluation.part} part",
+        title,
         [
             *(Column("model"), Column("required precision", "{:.0%}")),
             *(Column("threshold"), percent("share accepted"), percent("precision")),
