@@ -51,7 +51,9 @@ def create_array(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # it may be a link to a file of another artifact
     array = np.lib.format.open_memmap(path, "w+", kind, (rows, columns))
-    _reserve(path)
+    if hasattr(os, "posix_fallocate"):  # not on macOS; writing to a block that is missing is fatal
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return array
 
 
@@ -64,17 +66,6 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     path.write_bytes(content.getbuffer())
-
-
-def _reserve(path: Path) -> None:
-    """Takes the blocks of a memory-mapped file: a write to one that is not there is fatal.
-
-    Raises:
-      OSError: the disk has no room for them.
-    """
-    if hasattr(os, "posix_fallocate"):  # not on macOS
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -3,11 +3,12 @@
 A command builds a `Table` once; `adcat.cli` shows it and `write_table` writes it.
 """
 
+import contextlib
 import csv
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Cell: TypeAlias = str | int | float | None
 
@@ -56,19 +57,25 @@ def percent(heading: str) -> Column:
 
 def write_table(folder: Path, name: str, table: Table) -> None:
     """Writes `name.csv` with the plain values and `name.md` with the formatted ones."""
-    with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([column.heading for column in table.columns])
+    headings = [column.heading for column in table.columns]
+    with csv_writer(folder / f"{name}.csv", headings) as writer:
         writer.writerows(table.rows)
     (folder / f"{name}.md").write_text(markdown(table), encoding="utf-8")
 
 
 def write_records(path: Path, records: Sequence[Mapping[str, Cell]]) -> None:
     """Writes dictionaries with the same keys as CSV."""
+    with csv_writer(path, list(records[0])) as writer:
+        writer.writerows(record.values() for record in records)
+
+
+@contextlib.contextmanager
+def csv_writer(path: Path, headings: Sequence[str]) -> Iterator[Any]:
+    """Opens a CSV file whose first row are the headings."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(headings)
+        yield writer
 
 
 def markdown(table: Table) -> str:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from adcat.attention.fine_tuning import train
 from adcat.attention.search import grid, read_trials
 from adcat.cli.app import app
-from adcat.cli.options import read_by
+from adcat.cli.options import options_read_by
 from adcat.commands.attend import Settings, attend
 from adcat.evaluation.error_groups import FIGURES
 from adcat.image.labelled_images import LabelledImages
@@ -192,7 +192,7 @@ def test_preset_thesis_leaves_the_attention_unscaled(workspace):
 
 
 def test_only_the_stage_attention_reads_views_and_the_limit_of_stored_maps():
-    of_all, of_attention = (read_by(Settings)[stage] for stage in ("all", "attention"))
+    of_all, of_attention = (options_read_by(Settings)[stage] for stage in ("all", "attention"))
     assert of_attention.keys() - of_all.keys() == {"views", "cache_limit"}
     assert of_attention == dataclasses.asdict(Settings(stage="attention"))
 

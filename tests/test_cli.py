@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import COMMANDS, app, errors_told
 from adcat.cli.help import SettingsCommand
-from adcat.cli.options import build, parameters, read_by
+from adcat.cli.options import build, options_read_by, parameters
 from adcat.settings import flag, option, seed_option
 from adcat.workspace.layout import Workspace
 
@@ -102,7 +102,7 @@ def test_the_options_stand_under_headings_the_deciding_one_first():
 def test_the_help_of_a_choice_shows_what_it_reads(words):
     output = run("train-text", *words).output
     shown = set(re.findall(r"^  --([a-z0-9-]+)", output, re.MULTILINE))
-    read = {flag(name)[2:] for name in read_by(settings_of("train-text"))["cnn"]}
+    read = {flag(name)[2:] for name in options_read_by(settings_of("train-text"))["cnn"]}
     assert shown == {*read, "preset", "dry-run", "help"}
     assert "With --model" not in output
 

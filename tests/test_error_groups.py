@@ -343,7 +343,7 @@ def test_other_parts(workspace):
     assert [model["model"] for model in train["models"]] == ["text", "image"]
     refused = run(workspace, "max", "--part", "train")
     assert refused.exit_code == 1
-    assert "max has no probabilities of the train part" in refused.stderr
+    assert "max has no probabilities for the training part" in refused.stderr
 
 
 def test_both_baselines_are_needed(workspace):

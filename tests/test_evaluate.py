@@ -200,7 +200,7 @@ def test_the_train_part_is_for_the_baselines(workspace):
     ]
     refused = run(workspace, "better", "--part", "train")
     assert refused.exit_code == 1
-    assert "better has no probabilities of the train part" in refused.stderr
+    assert "better has no probabilities for the training part" in refused.stderr
     assert "--part validation" in refused.stderr
 
 

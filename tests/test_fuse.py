@@ -8,7 +8,7 @@ from pipeline import uncompiled
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
-from adcat.cli.options import read_by
+from adcat.cli.options import options_read_by
 from adcat.commands.fuse import Settings
 from adcat.fusion.fused_model import load
 from adcat.fusion.policies import POLICIES
@@ -200,7 +200,7 @@ def test_the_manifest_has_what_the_policy_reads_and_the_command_line_its_values(
 ):
     fused(policy)
     quick = {"max_epochs": 2, "hidden_units": 8} if policy in NETWORKS else {}
-    expected = {**read_by(Settings)[policy], **quick}
+    expected = {**options_read_by(Settings)[policy], **quick}
     assert expected.pop("name") == ""
     assert made.fused(policy).manifest().settings == expected
 
@@ -216,7 +216,7 @@ def test_the_manifest_has_what_the_policy_reads_and_the_command_line_its_values(
     ],
 )
 def test_the_options_of_a_policy_have_its_own_defaults(policy, read):
-    found = read_by(Settings)[policy]
+    found = options_read_by(Settings)[policy]
     assert {"policy": policy, "name": "", **read}.items() <= found.items()
     assert (len(found) == 2 + len(read)) == (policy not in NETWORKS)
     unread = {"max": "seed", "log-linear": "tune", "image-boost-prop": "boost_form"}

@@ -63,7 +63,7 @@ def test_a_writer_that_is_done_waits_for_a_reader_that_came_meanwhile(copy):
             writer, lambda: any((copy.root / ".partial").glob("train-text/draft/.checkpoints/*"))
         )
         before = copy.text_model.manifest().digest
-        with copy.text_model._staging_area.reading():
+        with copy.text_model.staging_area.reading():
             wait_for(writer, lambda: (copy.root / ".partial/train-text/draft/history.csv").exists())
             time.sleep(0.5)
             assert writer.poll() is None

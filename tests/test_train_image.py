@@ -14,7 +14,7 @@ from pipeline import uncompiled
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
-from adcat.cli.options import read_by
+from adcat.cli.options import options_read_by
 from adcat.commands.train_image import Settings, train_image
 from adcat.image import classifier
 from adcat.image.extraction import load, stream_features
@@ -246,7 +246,7 @@ def test_a_split_without_validation_ads_is_refused(tmp_path):
 
 
 def test_the_last_layer_has_its_own_epochs_and_patience():
-    of_all, of_head = (read_by(Settings)[stage] for stage in ("all", "head"))
+    of_all, of_head = (options_read_by(Settings)[stage] for stage in ("all", "head"))
     assert of_all.keys() - of_head.keys() == {"epochs", "patience"}
     assert of_head["learning_rate"] == Settings().learning_rate
 

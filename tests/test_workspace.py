@@ -228,7 +228,7 @@ def test_drafts_that_are_sealed_while_they_are_listed_do_no_harm(workspace):
     with ThreadPoolExecutor() as threads:
         writing = threads.submit(write_often)
         while not writing.done():
-            assert len(workspace.split.unfinished()) <= 1
+            assert len(workspace.split.staging_area.unfinished()) <= 1
         writing.result()
 
 

@@ -5,7 +5,6 @@ every part, the same in all arrays; models are linked; what was stale or damaged
 step does not know that it rehearses. What only costs time has a value for this in its option.
 """
 
-import contextlib
 import dataclasses
 import resource
 import sys
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from adcat.errors import AdcatError
 from adcat.files import save_array, write_json
-from adcat.progress import Progress, Task
+from adcat.progress import Progress
 from adcat.tables import Report
 from adcat.types import PARTS, Labels
 from adcat.workspace.ads import read_labels
@@ -57,10 +56,9 @@ def dry_run(
             step(copy, _shortened(settings), _Renaming(progress, renamed))
         except AdcatError as error:
             raise type(error)(renamed(str(error))) from None
-    return Report([
-        f"dry run succeeded with at most {ads} ads of each part, in "
-        f"{time.monotonic() - started:,.0f} s and {_peak_memory():.1f} GB; nothing was written"
-    ])  # fmt: skip
+    costs = f"{time.monotonic() - started:,.0f} s and {_peak_memory():.1f} GB"
+    done = f"dry run succeeded with at most {ads} ads of each part, in {costs}"
+    return Report([f"{done}; nothing was written"])
 
 
 def _ads(settings: Any) -> int:
@@ -112,15 +110,12 @@ def _copy(finding: Finding, target: Artifact, rows: Rows) -> None:
         position = target / str(name)
         position.parent.mkdir(parents=True, exist_ok=True)
         if is_cut and name.parts[0] in rows and path.suffix == ".npy":
-            _cut_array(path, position, rows[name.parts[0]])
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            save_array(position, array[rows[name.parts[0]]])
         elif is_cut and name == PurePath(ADS):
             _cut_ads(path, position, rows)
         elif path.is_file():
             position.symlink_to(path.resolve())
-
-
-def _cut_array(source: Path, target: Path, rows: NDArray[np.int64]) -> None:
-    save_array(target, np.load(source, mmap_mode="r", allow_pickle=False)[rows])
 
 
 def _cut_ads(source: Path, target: Path, rows: Rows) -> None:
@@ -166,14 +161,11 @@ class _Renaming:
     """A `Progress` with renamed paths."""
 
     def __init__(self, progress: Progress, renamed: Callable[[str], str]) -> None:
+        self.task = progress.task
         self._progress, self._renamed = progress, renamed
 
-    def task(
-        self, title: str, total: int, unit: str, done: int = 0
-    ) -> contextlib.AbstractContextManager[Task]:
-        return self._progress.task(title, total, unit, done)
-
     def say(self, line: str) -> None:
+        """Reports the line with renamed paths."""
         self._progress.say(self._renamed(line))
 
 

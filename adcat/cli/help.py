@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from typer.core import TyperCommand
 
-from adcat.cli.options import read_by
+from adcat.cli.options import options_read_by
 from adcat.settings import flag
 
 LAST = "Options"  # what every command has
@@ -26,23 +26,26 @@ class SettingsCommand(TyperCommand):
 
     settings: ClassVar[type[Any]]
 
+    @property
+    def _selector(self) -> str:
+        return getattr(self.settings, "selector", "")
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Looks which policy or model is chosen first: --help ends the parsing."""
-        if hasattr(self.settings, "selector"):
+        if self._selector:
             given, *_ = self.make_parser(ctx).parse_args(args=list(args))
-            ctx.meta["choice"] = given.get(self.settings.selector)
+            ctx.meta["choice"] = given.get(self._selector)
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes the options heading by heading."""
         panels: dict[str, list[Any]] = {name: [] for name in getattr(self.settings, "panels", ())}
-        selector = getattr(self.settings, "selector", None)
-        for param in sorted(self.get_params(ctx), key=lambda param: param.name != selector):
+        for param in sorted(self.get_params(ctx), key=lambda param: param.name != self._selector):
             heading = "Arguments" if param.param_type_name == "argument" else LAST
             heading = getattr(param, "rich_help_panel", None) or heading
             panels[heading] = [*panels.get(heading, []), param]
         panels[LAST] = panels.pop(LAST)
-        read = read_by(self.settings) if selector else {}
+        read = options_read_by(self.settings) if self._selector else {}
         choice = ctx.meta.get("choice")
         for heading, params in panels.items():
             if choice in read:
@@ -61,24 +64,22 @@ class SettingsCommand(TyperCommand):
             if readers[param] and not shared:
                 param.help += f" {readers[param]}."
             defaults = [of[param.name] for of in read.values() if param.name in of]
-            if param.name == getattr(self.settings, "selector", None):
+            if param.name == self._selector:
                 param.help += f" {param.opts[0]} NAME --help shows its options only."
             elif any(default != defaults[0] for default in defaults):
-                param.show_default = f"by {self.settings.selector}"
+                param.show_default = f"by {self._selector}"
             elif defaults:
                 param.default = defaults[0]
         _write(ctx, formatter, heading, shown, f"{shared}:" if shared else "")
 
     def _of_choice(self, params: Sequence[Any], defaults: Mapping[str, Any]) -> list[Any]:
         """The options that a choice reads, with the defaults in effect for it."""
-        shown = [copy.copy(p) for p in params if p.name in defaults or not self._is_field(p)]
+        fields = self.settings.__dataclass_fields__
+        shown = [copy.copy(p) for p in params if p.name in defaults or p.name not in fields]
         for param in shown:
-            if param.name != self.settings.selector:
+            if param.name != self._selector:
                 param.default = defaults.get(param.name, param.default)
         return shown
-
-    def _is_field(self, param: Any) -> bool:
-        return param.name in self.settings.__dataclass_fields__
 
     def _readers(self, param: Any, read: Read) -> str:
         """Which choices read an option, in words; nothing where all do."""
@@ -86,7 +87,7 @@ class SettingsCommand(TyperCommand):
         others = [choice for choice in read if choice not in names]
         if not names or not others:
             return ""
-        selector = flag(self.settings.selector)
+        selector = flag(self._selector)
         if len(others) < len(names):
             return f"With every {selector} but {', '.join(others)}"
         return f"With {selector} {', '.join(names)}"

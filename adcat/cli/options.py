@@ -20,9 +20,8 @@ WIDEST_CHOICE = 24  # characters; longer ones are listed in the help text instea
 def parameters(settings: type[Any]) -> list[inspect.Parameter]:
     """One typer parameter per field, and `--preset` where the class has published values."""
     hints = get_type_hints(settings)
-    made = [
-        _parameter(settings, field, hints[field.name]) for field in dataclasses.fields(settings)
-    ]
+    fields = dataclasses.fields(settings)
+    made = [_parameter(settings, field, hints[field.name]) for field in fields]
     if hasattr(settings, "published"):
         is_preset = getattr(settings, "is_preset", False)
         made.append(_PRESET.replace(default="thesis" if is_preset else None))
@@ -41,7 +40,7 @@ def build(
     """
     chosen = {name: value for name, value in values.items() if name != "preset" and given(name)}
     selector = getattr(settings, "selector", "")
-    read = read_by(settings) if selector else {}
+    read = options_read_by(settings) if selector else {}
     for name in chosen:
         if selector and name not in read[values[selector]]:
             fail(_refusal(selector, name, values[selector], read))
@@ -54,7 +53,7 @@ def build(
     return settings(**{**published, **chosen})
 
 
-def read_by(settings: type[Any]) -> dict[str, Mapping[str, Any]]:
+def options_read_by(settings: type[Any]) -> dict[str, Mapping[str, Any]]:
     """The fields that each choice of the selector reads, with the defaults in effect for it."""
     found, defaults, selector = {}, dataclasses.asdict(settings()), settings.selector
     del defaults[selector]

@@ -13,7 +13,7 @@ from adcat.data import splitting
 from adcat.data.duplicates import NO_KEY, Duplicates, find_duplicates
 from adcat.data.image_names import fields_of, images_folder
 from adcat.data.image_verification import ImageVerification
-from adcat.data.rejections import Reason, Rejections, list_writer
+from adcat.data.rejections import Reason, Rejections
 from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
 from adcat.data.spellings import checked_spellings
 from adcat.data.table import COLUMNS, InputTable, parse_headers
@@ -22,7 +22,7 @@ from adcat.files import sha256, write_json
 from adcat.plotting.charts import category_distribution
 from adcat.progress import Progress
 from adcat.settings import argument, option, seed_option
-from adcat.tables import Column, Report, Table, percent, write_table
+from adcat.tables import Column, Report, Table, csv_writer, percent, write_table
 from adcat.types import PARTS, Availabilities
 from adcat.workspace.ads import CATEGORIES
 from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, GROUP, ads_schema
@@ -229,7 +229,7 @@ def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> No
         progress.task("writing ads", len(rows.malformed), "rows") as task,
     ):
         listed = [
-            (files.enter_context(list_writer(folder / name, found.columns)), found)
+            (files.enter_context(csv_writer(folder / name, found.columns)), found)
             for name, found in lists.items()
         ]
         reader = pa.ipc.open_file(source)

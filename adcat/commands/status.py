@@ -71,7 +71,7 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     staging_areas = [
         _described(artifact, staging, known)
         for artifact in workspace.begun()
-        for staging in artifact.unfinished()
+        for staging in artifact.staging_area.unfinished()
     ]
     return {
         "workspace": str(workspace.root),
@@ -105,11 +105,12 @@ def _needless(workspace: Workspace) -> list[Artifact]:
 
 def _described_state(finding: Finding) -> dict[str, Any]:
     path, manifest = finding.artifact.path, finding.manifest
+    problem = finding.problem.removeprefix(f"{finding.artifact.root}/")  # the user named that
     return {
         "artifact": finding.artifact.name,
         "state": finding.state,
         "sound": finding.state in ("stale", "current"),
-        "why": _why(finding),
+        "why": "" if finding.state == "missing" else problem,
         "bytes": _bytes(path),
         "seconds_old": _seconds_since(manifest.record) if manifest else None,
         "command": finding.command,
@@ -153,12 +154,6 @@ def _in_words(staging: dict[str, Any]) -> str:
         "waiting": f"unfinished: {started}; resume: {staging['command']}",
         "outdated": f"unfinished: {started}, its inputs changed since; remove: {staging['folder']}",
     }[staging["state"]]
-
-
-def _why(finding: Finding) -> str:
-    """The problem, without the workspace that the user named; nothing where it is missing."""
-    problem = finding.problem.removeprefix(f"{finding.artifact.root}/")
-    return "" if finding.state == "missing" else problem
 
 
 def _bytes(folder: Path) -> int:

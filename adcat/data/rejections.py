@@ -1,15 +1,15 @@
 """Why a row of a table is not an ad of the split: one reason each, the first that applies."""
 
-import contextlib
-import csv
 import dataclasses
 import enum
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from adcat.tables import csv_writer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,6 @@ class Reason(enum.StrEnum):
 
 
 REASONS = tuple(Reason)
-
 
 # The column whose cell is to blame.
 COLUMN_OF = {
@@ -67,13 +66,8 @@ class Rejections:
         for i in np.flatnonzero(self.codes[rows] >= 0).tolist():
             reason = REASONS[self.codes[rows[i]]]
             cell = batch[COLUMN_OF[reason]][i].as_py() if reason in COLUMN_OF else ""
-            yield (
-                batch["row"][i].as_py(),
-                batch["id"][i].as_py(),
-                reason,
-                cell,
-                self.causes[rows[i]],
-            )
+            own = (batch[name][i].as_py() for name in ("row", "id"))
+            yield *own, reason, cell, self.causes[rows[i]]
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
@@ -91,10 +85,8 @@ class Rejections:
 
     def in_words(self) -> str:
         """The counts and the first cause of each, such as `2 image unreadable (row 7: HEIC)`."""
-        return (
-            ", ".join(f"{n:,} {reason}{self._first(reason)}" for reason, n in self.counts().items())
-            or "none"
-        )
+        found = (f"{n:,} {reason}{self._first(reason)}" for reason, n in self.counts().items())
+        return ", ".join(found) or "none"
 
     def _first(self, reason: Reason) -> str:
         rows = np.flatnonzero((self.codes == REASONS.index(reason)) & (self.causes != ""))
@@ -108,7 +100,7 @@ class Rejections:
             return ""
         path.parent.mkdir(parents=True, exist_ok=True)
         first: Sequence[object] | None = None
-        with pa.memory_map(str(table)) as source, list_writer(path, self.columns) as writer:
+        with pa.memory_map(str(table)) as source, csv_writer(path, self.columns) as writer:
             reader = pa.ipc.open_file(source)
             for number in range(reader.num_record_batches):
                 listed = list(self.listed(reader.get_batch(number)))
@@ -118,12 +110,3 @@ class Rejections:
         blamed = f" {cell!r}" if cell else ""
         tried = f", tried {images / str(cell)}" if cell and "image" in str(reason) else ""
         return f"\nrow {row}: {reason}{blamed}{tried}; all of them: {path}"
-
-
-@contextlib.contextmanager
-def list_writer(path: Path, columns: Sequence[str]) -> Iterator[Any]:
-    """Opens a CSV file of rows."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        yield writer

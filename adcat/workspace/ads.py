@@ -141,21 +141,13 @@ def _index(split: Artifact) -> _Index:
 @functools.lru_cache(maxsize=2)
 def _read_index(path: Path, version: tuple[int, int, int]) -> _Index:
     del version  # of the file: part of the cache's key
-    columns = ["part", "label", AVAILABILITY, GROUP]
-    chunks = [
-        [chunk[name].to_numpy(zero_copy_only=False) for name in columns]
-        for chunk in stream_ads(path, columns, 65536)
-    ]
-    empty = [np.zeros(0, object)] * len(columns)
-    parts, labels, availabilities, groups = map(
-        np.concatenate, zip(*(chunks or [empty]), strict=True)
+    kinds = {"part": np.str_, "label": np.int64, AVAILABILITY: np.str_, GROUP: np.int64}
+    empty = [np.zeros(0, kind) for kind in kinds.values()]
+    chunks = (
+        [chunk[name].to_numpy(zero_copy_only=False).astype(kind) for name, kind in kinds.items()]
+        for chunk in stream_ads(path, list(kinds), 65536)
     )
-    return _Index(
-        parts.astype(np.str_),
-        labels.astype(np.int64),
-        availabilities.astype(np.str_),
-        groups.astype(np.int64),
-    )
+    return _Index(*map(np.concatenate, zip(empty, *chunks, strict=True)))
 
 
 def iterate_ads(
@@ -196,11 +188,8 @@ def read_ads(
     Rows count the ads of the part that have all modalities of `having`.
     """
     if rows is None:
-        return [
-            ad
-            for chunk in iterate_ads(split, part, columns, having=having)
-            for ad in chunk.to_pylist()
-        ]
+        chunks = iterate_ads(split, part, columns, having=having)
+        return [ad for chunk in chunks for ad in chunk.to_pylist()]
     with _reading_rows(split, part, columns, having) as read:
         return read(rows)
 
@@ -277,6 +266,5 @@ def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) ->
     images = (image for chunk in chunks for image in chunk["image"].to_pylist())
     availabilities = read_availabilities(split, part)
     has_image = have(availabilities[have(availabilities, having)], ["image"])
-    return [
-        str(folder / image) if there else "" for image, there in zip(images, has_image, strict=True)
-    ]
+    pairs = zip(images, has_image, strict=True)
+    return [str(folder / image) if there else "" for image, there in pairs]

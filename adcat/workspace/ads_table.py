@@ -19,20 +19,9 @@ def ads_schema(incomplete: bool = False) -> "pa.Schema":
     """The columns; with one more where ads may lack their text or their photo."""
     import pyarrow as pa
 
-    names = [
-        "id",
-        "part",
-        "row",
-        GROUP,
-        "title",
-        "description",
-        "category",
-        "label",
-        "image",
-        DIGEST,
-    ]
+    before, after = ("id", "part", "row"), ("title", "description", "category", "label", "image")
+    columns = (*before, GROUP, *after, DIGEST, *([AVAILABILITY] if incomplete else []))
     types = {"row": pa.int64(), GROUP: pa.int64(), "label": pa.int32()}
-    columns = [*names, *([AVAILABILITY] if incomplete else [])]
     return pa.schema({name: types.get(name, pa.string()) for name in columns})
 
 

@@ -17,7 +17,7 @@ from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
 from adcat.workspace import command_lines
 from adcat.workspace.digests import USUAL, FileDigests, Look
 from adcat.workspace.manifest import MANIFEST, Manifest
-from adcat.workspace.staging import Staging, StagingArea, Unfinished
+from adcat.workspace.staging import Staging, StagingArea
 
 HALF_REPLACED = "was being replaced by a command that was killed; any other command mends it"
 
@@ -76,13 +76,13 @@ class Artifact:
             raise StaleArtifactError(f"{error}; make it again: {self.command}") from None
 
     def _manifest(self) -> Manifest:
-        self._staging_area.wait()
+        self.staging_area.wait()
         return Manifest.read(self / MANIFEST)
 
     def exists(self) -> bool:
         """Whether it was ever made and not deleted; a moment of its replacement does not count."""
-        self._staging_area.wait()
-        return self.path.exists() or self._staging_area.is_half_replaced
+        self.staging_area.wait()
+        return self.path.exists() or self.staging_area.is_half_replaced
 
     def check(self, known: "dict[str, Finding] | None" = None) -> Manifest:
         """Returns the manifest, having checked this artifact and all that it was made from.
@@ -125,7 +125,8 @@ class Artifact:
         edited = self.digests.first_difference(manifest.files, look)
         if edited:
             return Finding(self, "damaged", f"{self / edited} was edited", manifest)
-        sources = [Artifact(self.root, name).examine(known, look) for name in manifest.inputs]
+        inputs = [Artifact(self.root, name) for name in manifest.inputs]
+        sources = [artifact.examine(known, look) for artifact in inputs]
         for source in sources:  # first: what is wrong with one is to be mended before
             if source.state != "current":
                 origin = source.origin or source
@@ -140,7 +141,7 @@ class Artifact:
         return Finding(self, "current", "", manifest)
 
     def _absent(self) -> Finding:
-        if self._staging_area.is_half_replaced:
+        if self.staging_area.is_half_replaced:
             return Finding(self, "damaged", f"{self.path} {HALF_REPLACED}")
         return Finding(self, "missing", f"{self.path} is missing")
 
@@ -159,7 +160,8 @@ class Artifact:
         return self.root / ".cache" / f"{self.name}.json"
 
     @property
-    def _staging_area(self) -> StagingArea:
+    def staging_area(self) -> StagingArea:
+        """Where it is made."""
         return StagingArea(self.path, self.root / ".partial" / self.name, self._cache)
 
     @contextlib.contextmanager
@@ -184,16 +186,8 @@ class Artifact:
                 inputs={name: source.digest for name, source in sources.items()},
                 record={"made_from": {name: source.settings for name, source in sources.items()}},
             )
-            with self._staging_area.write(manifest, resume=resume) as staging:
+            with self.staging_area.write(manifest, resume=resume) as staging:
                 yield staging
-
-    def unfinished(self) -> list[Unfinished]:
-        """The staging folders to be resumed, or being written."""
-        return self._staging_area.unfinished()
-
-    def repair(self) -> None:
-        """Ends what a killed process left."""
-        self._staging_area.repair()
 
 
 @contextlib.contextmanager
@@ -210,7 +204,7 @@ def reading(artifacts: Iterable[Artifact]) -> Iterator[dict[str, Manifest]]:
     with contextlib.ExitStack() as stack:
         sources = list(artifacts)
         for source in sources:
-            stack.enter_context(source._staging_area.reading())
+            stack.enter_context(source.staging_area.reading())
         yield {source.name: source.check() for source in sources}
 
 

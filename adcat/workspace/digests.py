@@ -52,21 +52,20 @@ class FileDigests:
           expected: digests by path.
           look: how closely to look.
         """
-        known = self._read()
-        fresh: dict[str, list[str]] = {}
-        different = None
-        for name, digest in expected.items():
+        known, fresh = self._read(), dict[str, list[str]]()
+
+        def found(name: str) -> str | None:
+            """The digest of a file; None where it cannot be read."""
             try:
                 stamp, entry = file_stamp(self.folder / name), known.get(name)
                 if look.every_byte or not entry or entry[0] != stamp:
                     entry = [stamp, sha256(self.folder / name)]
             except (OSError, ValueError):  # such as a name with a NUL
-                different = name
-                break
+                return None
             fresh[name] = entry
-            if entry[1] != digest:
-                different = name
-                break
+            return entry[1]
+
+        different = next((name for name in expected if found(name) != expected[name]), None)
         if look.is_remembered and not fresh.items() <= known.items():
             write_cache(self.cache, {**known, **fresh})
         return different

@@ -158,7 +158,7 @@ class Workspace:
     def repair(self) -> None:
         """Ends what killed processes left."""
         for artifact in self.begun():
-            artifact.repair()
+            artifact.staging_area.repair()
 
     def _of_all_steps(self, variants: Callable[[str], list[Artifact]]) -> list[Artifact]:
         several = {step: variants(step) for step in NAMES}

@@ -111,7 +111,11 @@ def models_to_report(
         models = find_models(workspace, list(dict.fromkeys(names)))
         known: dict[str, Finding] = {}
         for model in models:
-            _check_part(model, part)
+            if part == "train" and not model.modality:
+                raise BadInputError(
+                    f"{model.name} has no probabilities for the training part; only classifiers of "
+                    "one modality do; use --part validation or --part test"
+                )
             model.artifact.check(known)
         return models
     models = [m for m in all_models(workspace) if m.modality or part != "train"]
@@ -130,14 +134,6 @@ def read_for(workspace: Workspace, models: Sequence[ModelProbs]) -> list[Artifac
     """The artifacts that are read where models are looked at, each once."""
     artifacts = [workspace.split, workspace.features, *(model.artifact for model in models)]
     return list(dict.fromkeys(artifacts))
-
-
-def _check_part(model: ModelProbs, part: Part) -> None:
-    if part == "train" and not model.modality:
-        raise BadInputError(
-            f"{model.name} has no probabilities of the train part, only classifiers "
-            "of one modality have; use --part validation or --part test"
-        )
 
 
 def _sound(models: Sequence[ModelProbs], progress: Progress) -> list[ModelProbs]:

@@ -71,16 +71,18 @@ class StagingArea:
           BusyError: another process is writing or reading the artifact.
         """
         started = time.time()
-        with self._writers_lock():
-            self._check_unread()
-            self._recover()
+        with self._locked("writing"):
+            with self._locked("reading"):
+                self._recover()
             folder = self.folder / (manifest.digest[:16] if resume else TEMPORARY)
             if folder.exists() and not resume:
                 shutil.rmtree(folder)
             folder.mkdir(parents=True, exist_ok=True)
             staging = Staging(folder, {}, dict(manifest.record))
             try:
-                self._describe(folder, manifest, started)
+                begun = dataclasses.replace(manifest, record=record(started))  # for `status`
+                with replacing(folder / MANIFEST) as new:
+                    write_json(new, dataclasses.asdict(begun))
                 yield staging
                 self._seal(staging, manifest, started)
             except BaseException as error:
@@ -120,7 +122,7 @@ class StagingArea:
         """Repairs what a killed process left, unless another process is writing the artifact."""
         temporary = self.folder / TEMPORARY
         if self._aside.exists() or temporary.exists():
-            with contextlib.suppress(BusyError, OSError), self._writers_lock():
+            with contextlib.suppress(BusyError, OSError), self._locked("writing"):
                 self._recover()
                 shutil.rmtree(temporary, ignore_errors=True)
                 self._sweep()
@@ -137,17 +139,7 @@ class StagingArea:
         found = [by_time[version] for version in sorted(by_time)]
         if found and self._is_being_written():
             found[-1] = dataclasses.replace(found[-1], is_being_written=True)
-        return [
-            staging
-            for staging in found
-            if staging.is_being_written or staging.folder.name != TEMPORARY
-        ]
-
-    def _describe(self, folder: Path, manifest: Manifest, started: float) -> None:
-        """Describes the unfinished artifact, for `status`."""
-        begun = dataclasses.replace(manifest, record=record(started))
-        with replacing(folder / MANIFEST) as new:
-            write_json(new, dataclasses.asdict(begun))
+        return [one for one in found if one.is_being_written or one.folder.name != TEMPORARY]
 
     def _seal(self, staging: Staging, manifest: Manifest, started: float) -> None:
         """Writes the manifest and moves the folder into place."""
@@ -163,7 +155,7 @@ class StagingArea:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # last: digests take their time
         self.target.parent.mkdir(parents=True, exist_ok=True)
         with self._open("reading") as file:
-            lock(file, fcntl.LOCK_EX)  # waits for a reader that came after `_check_unread`
+            lock(file, fcntl.LOCK_EX)  # waits for a reader that came after the check in `write`
             with contextlib.suppress(FileNotFoundError):
                 self.target.rename(self._aside)
             folder.rename(self.target)
@@ -188,23 +180,20 @@ class StagingArea:
             self.folder.rmdir()
 
     @contextlib.contextmanager
-    def _writers_lock(self) -> Iterator[None]:
-        with self._open("writing") as file:
-            self._lock(file, "writing")
-            yield
+    def _locked(self, what: str) -> Iterator[None]:
+        """Keeps other processes from writing or reading the artifact within the block.
 
-    def _check_unread(self) -> None:
-        with self._open("reading") as file:
-            self._lock(file, "reading")
-
-    def _lock(self, file: IO[str], what: str) -> None:
+        Raises:
+          BusyError: one is.
+        """
         last_try = time.monotonic() + GLANCE
-        while not lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            if time.monotonic() > last_try:
-                raise BusyError(
-                    f"another adcat is {what} {self.target}; wait for it, or use another workspace"
-                )
-            time.sleep(0.01)
+        with self._open(what) as file:
+            while not lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                if time.monotonic() > last_try:
+                    busy = f"another adcat is {what} {self.target}"
+                    raise BusyError(f"{busy}; wait for it, or use another workspace")
+                time.sleep(0.01)
+            yield
 
     def _is_being_written(self) -> bool:
         try:
