@@ -33,7 +33,7 @@ def option(
       low: the lowest value allowed.
       high: the highest value allowed.
       panel: its heading in `--help` where that is not its class's.
-      completes: which names in the workspace the shell completes it with.
+      completes: which names in the workspace the shell completes it with; "" for none.
       dry_run: its value in a dry run unless it is off (0, None), where its own would cost time or
         ask for more ads than there are.
     """
@@ -53,7 +53,7 @@ def seed_option() -> Any:
     """The `--seed` of a command that draws at random."""
     return option(
         0,
-        "Seed of every random choice. What is trained also depends on the processor.",
+        "Seed of all random choices; trained models also depend on the processor.",
         low=0,
         high=2**31 - 1,
         panel="Options",

@@ -18,9 +18,9 @@ from adcat.evaluation.error_groups import (
     Misclassified,
     agreement_table,
     assign,
-    best,
     count,
     draw,
+    first_predictions,
     illustrate,
     misclassified_table,
     most_misclassified,
@@ -64,7 +64,7 @@ def test_an_ad_that_lacks_something_is_in_no_group():
     assert table.texts() == [
         [which, "b", "1", "1", "100.00%"] for which in ("image", "text", "both")
     ]
-    drawn = draw(groups, np.array([1, 1, 1]), 3, 5, 5, seed=0)
+    drawn = draw(groups, np.array([1, 1, 1]), 0, 3, 5, 5)
     assert [one.rows for of_group in drawn.values() for one in of_group] == [[0]]
 
 
@@ -127,9 +127,9 @@ def test_the_most_misclassified_categories_by_hand():
 @given(groups_and_labels, st.integers(1, 80), st.integers(0, 9))
 def test_what_is_drawn_for_a_gallery(case, sample, seed):
     groups, labels = case
-    drawn = draw(groups, labels, sample, categories=3, ads=2, seed=seed)
+    drawn = draw(groups, labels, seed, sample, categories=3, ads=2)
     assert list(drawn) == list(ERROR_GROUPS)
-    assert drawn == draw(groups, labels, sample, categories=3, ads=2, seed=seed)
+    assert drawn == draw(groups, labels, seed, sample, categories=3, ads=2)
     for group, categories in drawn.items():
         counts = [drawn.misclassified.count for drawn in categories]
         assert counts == sorted(counts, reverse=True)
@@ -144,7 +144,7 @@ def test_what_is_drawn_for_a_gallery(case, sample, seed):
 @given(groups_and_labels)
 def test_a_sample_of_all_ads_finds_every_category_of_a_group(case):
     groups, labels = case
-    drawn = draw(groups, labels, len(labels), categories=5, ads=60, seed=0)
+    drawn = draw(groups, labels, 0, len(labels), categories=5, ads=60)
     for group, categories in drawn.items():
         rows = [row for one in categories for row in one.rows]
         assert sorted(rows) == np.flatnonzero(groups == GROUPS.index(group)).tolist()
@@ -154,7 +154,7 @@ def test_every_ad_is_as_likely_to_be_drawn():
     groups, labels = np.full(10, 3, np.int8), np.zeros(10, int)
     times = np.zeros(10, int)
     for seed in range(1000):
-        (one,) = draw(groups, labels, 5, 1, 2, seed)["both_incorrect"]
+        (one,) = draw(groups, labels, seed, 5, 1, 2)["both_incorrect"]
         times[one.rows] += 1
     assert times.min() > 150  # 200 expected; 50 is four standard deviations
     assert times.max() < 250
@@ -173,10 +173,10 @@ def test_ads_that_illustrate_a_group_come_first_where_the_classifiers_were_near(
 
 
 def test_the_best_predictions_with_ties():
-    assert best(np.array([0.1, 0.4, 0.1, 0.4], np.float32), 3) == [
-        (1, pytest.approx(0.4)),
-        (3, pytest.approx(0.4)),
-        (0, pytest.approx(0.1)),
+    assert first_predictions(np.array([0.1, 0.4, 0.1, 0.4], np.float32), "abcd") == [
+        ("b", pytest.approx(0.4)),
+        ("d", pytest.approx(0.4)),
+        ("a", pytest.approx(0.1)),
     ]
 
 

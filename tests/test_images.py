@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from adcat.data.images import central_crop, open_image, stream_batches
+from adcat.data.images import central_crop, open_image
 from adcat.data.thread_map import THREADS, map_ahead
 from adcat.errors import BadInputError
+from adcat.image.classifier import ImageModel
+from adcat.image.labelled_images import LabelledImages, central_images
 
 RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
 
@@ -159,9 +161,8 @@ def test_tiny_photos_are_read(tmp_path, size):
 
 def test_batches_come_in_order(tmp_path):
     paths = [save(tmp_path, Image.new("RGB", (2, 2), (i, 0, 0)), f"{i}.png") for i in range(20)]
-    batches = list(
-        stream_batches(lambda path: central_crop(path, 2, 1), [paths[:8], paths[8:16], paths[16:]])
-    )
+    examples = central_images(LabelledImages(paths, np.zeros(20, np.int64)), ImageModel(None, 2, 1))
+    batches = [batch for (batch,) in examples.stream(np.split(np.arange(20), [8, 16]), 0)]
     assert [len(batch) for batch in batches] == [8, 8, 4]
     reds = (np.concatenate(batches)[:, 0, 0, 0] + 1) * 127.5
     np.testing.assert_allclose(reds, range(20), atol=1e-4)

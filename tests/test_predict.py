@@ -1,4 +1,4 @@
-"""Answers for new ads, from the command line: the same numbers as stored, whatever is missing."""
+"""Predictions for new ads on the command line: the same numbers as stored, whatever is missing."""
 
 import csv
 import json
@@ -47,7 +47,7 @@ def made(folder):
 
 
 def predict(workspace, *words, input=None):
-    """The answers on stdout, line by line."""
+    """The predictions on stdout, line by line."""
     result = adcat(workspace, "predict", *words, input=input)
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -144,7 +144,7 @@ def test_what_is_missing_is_answered_from_what_is_there(made, folder, model):
 
 
 def test_a_neighbour_changes_nothing(made, folder):
-    """Each ad alone gets the answer that it gets among broken ones."""
+    """Each ad by itself gets the prediction that it gets among broken ones."""
     ads = [{**ad, "image": ad["image"] if i % 2 else "gone"} for i, ad in enumerate(test_ads(made))]
     words = ("--model", "concat", "--images", folder, "--top", ALL)
     together = predict(made, *words, input="\n".join(map(json.dumps, ads)))
@@ -284,7 +284,7 @@ def test_validation_ads_flatter_what_they_steered(made):
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 def test_every_format_holds_the_same(made, folder, tmp_path, suffix):
-    path = tmp_path / f"answers.{suffix}"
+    path = tmp_path / f"predictions.{suffix}"
     words = (folder / "ads.csv", "--model", "text", "--accept-above", 0.9)
     expected = predict(made, *words)
     adcat(made, "predict", *words, "--output", path)
@@ -386,7 +386,7 @@ def test_a_changed_classifier_is_noticed(made, tmp_path):
         (("--output", "a.jsonl"), "--output needs a table"),
         (("ads.csv", "--output", "a.xls"), "expected a file in one of .jsonl, .csv, .parquet"),
         (("ads.csv", "--shard", "3/2"), "expected a share such as 2/8"),
-        (("ads.csv", "--title", "x"), "not both"),
+        (("ads.csv", "--title", "x"), "a table or a single ad"),
         (("ads.csv", "--images", "nowhere"), "nowhere is not a folder"),
         (("nowhere.csv",), "nowhere.csv does not exist"),
     ],

@@ -232,7 +232,7 @@ def test_few_ads_choose_no_threshold_however_right_they_are(workspace):
 
 def test_confused_categories_with_their_ads(finished):
     page = read_page(finished)
-    assert "max makes 2 errors, no two of them between the same categories" in page
+    assert "max makes 2 errors, no two between the same categories" in page
     first, second = read_table(finished, "confusion")
     assert (first["category"], first["other category"]) == ("cars", "bikes")
     assert first["taken for the other"] == "1"

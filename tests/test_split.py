@@ -455,7 +455,7 @@ def test_many_batches_give_the_same_rows(folder, monkeypatch):
     bad = [("x", "Bord", "", "Möbler", "gone.png")] * 4
     rows = [*ADS[:5], *bad, *ADS[5:]]  # one batch of three is rejected whole
     whole = split(folder, rows)
-    monkeypatch.setattr("adcat.data.table.ROWS_PER_BATCH", 3)
+    monkeypatch.setattr("adcat.data.parquet.ROWS_PER_BATCH", 3)
     batched = split(folder, rows, workspace="w2")
     assert ads(batched) == ads(whole)
     assert rejected(batched) == rejected(whole)
@@ -589,7 +589,7 @@ def test_categories_that_may_be_lists_are_told(folder):
     told = run(folder, write(folder, rows)).stderr
     assert (
         "warning: categories that may be several in one: 'Möbler|Rea' (4), 'Cyklar; Rea' (4), "
-        "\"['a', 'b']\" (4); an ad has one here: leave one in each row\n"
+        "\"['a', 'b']\" (4); leave one category in each row\n"
     ) in told
 
 

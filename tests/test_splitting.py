@@ -139,20 +139,20 @@ def test_an_empty_part_is_an_error(groups, message):
 # By hash
 
 
-def dealt(groups, founders, numbers):
+def hashed(groups, founders, numbers):
     """With 0.25 of the ads for testing, then 0.4 of the others: below 0.55."""
     return hashed_parts(np.array(groups), np.array(founders), np.array(numbers), 0.25, 0.4).tolist()
 
 
 def test_numbers_decide_by_hand():
     each, alone = np.arange(4), np.full(4, True)
-    assert dealt(each, alone, [0.249, 0.25, 0.549, 0.55]) == [TEST, VALIDATION, VALIDATION, TRAIN]
+    assert hashed(each, alone, [0.249, 0.25, 0.549, 0.55]) == [TEST, VALIDATION, VALIDATION, TRAIN]
     # a duplicate that came later has no say; where it joins two ads the lower number has
-    assert dealt([0, 0, 2, 2], [True, False, True, False], [0.9, 0.1, 0.3, 0.1]) == [
+    assert hashed([0, 0, 2, 2], [True, False, True, False], [0.9, 0.1, 0.3, 0.1]) == [
         *(TRAIN, TRAIN, VALIDATION, VALIDATION),
     ]
-    assert dealt([0, 0, 0], [True, True, False], [0.9, 0.1, 0.6]) == [TEST] * 3
-    assert dealt([0, 0, 0], [True, True, False], [0.9, 0.3, 0.1]) == [VALIDATION] * 3
+    assert hashed([0, 0, 0], [True, True, False], [0.9, 0.1, 0.6]) == [TEST] * 3
+    assert hashed([0, 0, 0], [True, True, False], [0.9, 0.3, 0.1]) == [VALIDATION] * 3
 
 
 def test_numbers_are_those_of_names_and_seed_on_any_machine():

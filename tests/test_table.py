@@ -138,8 +138,7 @@ def test_nul_and_ten_megabytes_in_a_cell(tmp_path):
 
 
 def test_rows_are_numbered_across_batches(tmp_path, monkeypatch):
-    for module in (input_table, parquet):
-        monkeypatch.setattr(module, "ROWS_PER_BATCH", 2)
+    monkeypatch.setattr(parquet, "ROWS_PER_BATCH", 2)
     for name in ("a.csv", "a.jsonl", "a.parquet"):
         path = write_table(tmp_path / name, [(str(i), "t", "d", "c", "i") for i in range(5)])
         batches = list(InputTable(path).batches(Silent()))
@@ -153,7 +152,7 @@ def test_long_texts_make_small_batches(tmp_path, monkeypatch):
 
 
 def test_memory_does_not_grow_with_the_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(input_table, "ROWS_PER_BATCH", 100)
+    monkeypatch.setattr(parquet, "ROWS_PER_BATCH", 100)
     path = write_table(
         tmp_path / "a.csv", [(str(i), "t" * 500, "d", "c", "i") for i in range(9000)]
     )
@@ -207,7 +206,7 @@ def test_a_missing_column_is_named(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
 def test_a_table_without_ids_has_the_numbers_of_its_rows(tmp_path, name, monkeypatch):
-    monkeypatch.setattr(input_table, "ROWS_PER_BATCH", 2)
+    monkeypatch.setattr(parquet, "ROWS_PER_BATCH", 2)
     rows = [{"Title": f"t{i}", "description": "d", "category": "c", "image": "i"} for i in range(3)]
     if name == "a.csv":
         lines = [list(rows[0]), *(list(row.values()) for row in rows)]

@@ -124,7 +124,11 @@ def test_other_widths_are_an_error(text):
 @pytest.mark.parametrize(
     ("changes", "error", "told"),
     [
-        ({"labels": LABELS * 0}, BadInputError, "training ads of two categories; 1 of 5 have 1"),
+        (
+            {"labels": LABELS * 0},
+            BadInputError,
+            "training ads of at least two categories; 1 of 5 have 1",
+        ),
         ({"cnn_min_count": 99}, BadInputError, "occurs 99 times; type: --cnn-min-count 1"),
         ({"cnn_learning_rate": 1e38}, DivergedError, "try a lower --cnn-learning-rate than 1e"),
     ],

@@ -238,7 +238,7 @@ def test_divergence_is_an_error_that_names_the_learning_rate(tmp_path):
     ],
 )
 def test_fewer_than_two_categories_are_an_error(tmp_path, ads, changes, found):
-    with pytest.raises(BadInputError, match=f"training ads of two categories; {found}"):
+    with pytest.raises(BadInputError, match=f"training ads of at least two categories; {found}"):
         trained(tmp_path, ads=ads, **changes)
 
 

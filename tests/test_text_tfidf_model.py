@@ -176,7 +176,7 @@ def test_the_same_seed_gives_the_same_files_and_they_load_again(tmp_path, analyz
 @pytest.mark.parametrize(
     ("ads", "changes", "told"),
     [
-        (ADS[:2], {}, "a classifier needs training ads of two categories; 1 of 5 have 1"),
+        (ADS[:2], {}, "a classifier needs training ads of at least two categories; 1 of 5 have 1"),
         (ADS, {"tfidf_min_df": 9}, "no word is in 9 training ads; type: --tfidf-min-df 1"),
     ],
 )

@@ -209,8 +209,16 @@ def test_a_split_without_validation_ads_has_no_validation_accuracy(tmp_path):
 @pytest.mark.parametrize(
     ("train", "words", "told"),
     [
-        ([], (), "error: a classifier needs training ads of two categories; 0 of 4 have 1"),
-        ([2, 2], (), "error: a classifier needs training ads of two categories; 1 of 4 have 1"),
+        (
+            [],
+            (),
+            "error: a classifier needs training ads of at least two categories; 0 of 4 have 1",
+        ),
+        (
+            [2, 2],
+            (),
+            "error: a classifier needs training ads of at least two categories; 1 of 4 have 1",
+        ),
         ([0, 2], ("--minn", 9), "error: --minn 9 is above --maxn 6; for no n-grams: --maxn 0"),
         ([0, 2], ("--pretrained-vectors", "no.vec"), "error: no.vec: No such file or directory"),
         ([0, 2], ("--learning-rate", 1e9), "error: training diverged at learning rate 1e+09; try"),

@@ -111,11 +111,7 @@ def training_network(
 
 
 def _train_attention(
-    model: AttentionModel,
-    settings: AttentionTraining,
-    training: Ads,
-    validation: Ads,
-    run: Run,
+    model: AttentionModel, settings: AttentionTraining, training: Ads, validation: Ads, run: Run
 ) -> list[Evaluation]:
     """Trains the attention matrix and the last layer; the rest is frozen, in inference mode.
 
@@ -136,6 +132,7 @@ def _train_attention(
     folder.mkdir(exist_ok=True)
 
     def examples(part: str, crops: Crops, text_vectors: Vectors) -> Examples:
+        """The maps of a part's crops, stored where there is room, with the ads' text vectors."""
         if map_bytes > settings.cache_limit * GIGABYTE:
             return with_text(computed(forward, crops), text_vectors)
         maps = run_once(forward, crops, shape, folder / f"{part}.maps", run)

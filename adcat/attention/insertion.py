@@ -42,9 +42,8 @@ def cut(network: "keras.Model", point: Point, *, with_auxiliary: bool = False) -
         is_above = MODULES[point] <= AUXILIARY_MODULE
         outputs[is_above].append(network.get_layer(AUXILIARY_INPUT).output)
     below, above = (tensors if with_auxiliary else tensors[0] for tensors in outputs)
-    return Cut(
-        keras.Model(network.input, below, name="below"), keras.Model(maps, above, name="above")
-    )
+    above_it = keras.Model(maps, above, name="above")
+    return Cut(keras.Model(network.input, below, name="below"), above_it)
 
 
 def _before(network: "keras.Model", module: int) -> Any:

@@ -15,17 +15,7 @@ from adcat.attention.overlays import overlay, squares
 from adcat.attention.step import Over
 from adcat.data.images import central_box, open_image
 from adcat.errors import expecting
-from adcat.evaluation.error_groups import (
-    ADS,
-    CATEGORIES,
-    GROUPS,
-    PREDICTIONS,
-    SAMPLE,
-    Groups,
-    best,
-    draw,
-    in_words,
-)
+from adcat.evaluation.error_groups import GROUPS, Groups, draw, first_predictions, in_words
 from adcat.plotting.charts import channel_heat_map
 from adcat.plotting.galleries import IMAGE_PIXELS, Example, gallery
 from adcat.tables import Cell, Column, Table, percent, write_table
@@ -65,7 +55,7 @@ class AttendedAds:
         return self.probs.argmax(axis=1) == self.labels
 
     def at_the_border(self, shape: tuple[int, int]) -> NDArray[np.float64]:
-        """The share of each ad's attention in the outermost ring of locations: [n]."""
+        """The share of each ad's attention in the outermost ring of positions: [n]."""
         ring = border(*shape)
         starts = range(0, len(self.maps), BLOCK)
         blocks = [self.maps[i : i + BLOCK][:, ring].sum(axis=1, dtype=np.float64) for i in starts]
@@ -102,9 +92,11 @@ def show(
 
 def _example_reader(ads: AttendedAds, model: AttentionModel, blur: float) -> ReadExamples:
     def read(rows: Sequence[int]) -> dict[int, Example]:
+        """Reads ads as examples, by their rows."""
         return {row: example(row, ad) for row, ad in zip(rows, ads.read(rows), strict=True)}
 
     def pictures(row: int, path: str) -> "Sequence[Image]":
+        """The photo, the photo under its attention, and its positions of most attention."""
         image = open_image(path, max(IMAGE_PIXELS))
         image.thumbnail(IMAGE_PIXELS)
         left, top, right, bottom = central_box(image, model.image.central_fraction)
@@ -113,7 +105,7 @@ def _example_reader(ads: AttendedAds, model: AttentionModel, blur: float) -> Rea
         return [image, overlay(seen, weights, blur), squares(seen, weights)]
 
     def example(row: int, ad: ShownAd) -> Example:
-        found = [(ads.categories[c], p) for c, p in best(ads.probs[row], PREDICTIONS)]
+        found = first_predictions(ads.probs[row], ads.categories)
         shown = pictures(row, ad.image) if ad.image else []
         return Example(shown, ad.title, ad.category, {"prediction": found})
 
@@ -130,17 +122,14 @@ def border_table(groups: Groups, shares: NDArray[np.float64], flat: float) -> Ta
     """
     by_group = {in_words(name): groups == i for i, name in enumerate(GROUPS)}
     rows = {**by_group, "all ads": np.ones(len(shares), np.bool_)}
-    return _border(
-        "test",
-        [
-            [name, int(here.sum()), float(shares[here].mean()), flat]
-            for name, here in rows.items()
-            if here.any()
-        ],
-    )
+    return _border([
+        [name, int(here.sum()), float(shares[here].mean()), flat]
+        for name, here in rows.items()
+        if here.any()
+    ])  # fmt: skip
 
 
-def read_border_table(path: Path, part: str) -> Table:
+def read_border_table(path: Path) -> Table:
     """Reads such a table from its CSV file.
 
     Raises:
@@ -149,11 +138,11 @@ def read_border_table(path: Path, part: str) -> Table:
     with expecting(path, "table of attention"), path.open(newline="", encoding="utf-8") as file:
         _, *rows = csv.reader(file)
         rows = [[name, int(ads), float(at), float(flat)] for name, ads, at, flat in rows]
-    return _border(part, rows)
+    return _border(rows)
 
 
-def _border(part: str, rows: Sequence[Sequence[Cell]]) -> Table:
-    return Table(f"Attention at the border of the photo, {part} part", BORDER, rows)
+def _border(rows: Sequence[Sequence[Cell]]) -> Table:
+    return Table("Attention at the border of the photo, test part", BORDER, rows)
 
 
 def _draw_figures(
@@ -182,8 +171,7 @@ def _draw_figures(
 def _draw_galleries(folder: Path, ads: AttendedAds, read: ReadExamples, seed: int) -> None:
     """Draws a gallery of each error group, of ads that the model gets right (thesis, A.4)."""
     groups = np.where(ads.correct, ads.groups, GROUPS.index("both_correct")).astype(np.int8)
-    size = min(SAMPLE, len(groups))
-    for group, categories in draw(groups, ads.labels, size, CATEGORIES, ADS, seed).items():
+    for group, categories in draw(groups, ads.labels, seed).items():
         examples = read([row for drawn in categories for row in drawn.rows])
         rows = [
             (ads.categories[drawn.misclassified.category], [examples[row] for row in drawn.rows])

@@ -35,6 +35,7 @@ def stream_predictions(
     size = -(-batch_size // THREADS)
 
     def prediction(start: int) -> tuple[Probs, Weights]:
+        """Probabilities and α of a block of ads."""
         rows = slice(start, start + size)
         batch = np.stack([model.image.read(path) for path in images.paths[rows]])
         return forward(batch, text_vectors[rows])

@@ -39,9 +39,8 @@ def overlay(image: "Image", weights: Map, blur: float) -> "Image":
     height, width = weights.shape
     light = Image.fromarray((255 * scaled(weights)).round().astype(np.uint8))
     light = light.resize(image.size, Image.Resampling.NEAREST)
-    light = light.filter(
-        ImageFilter.GaussianBlur((blur * image.width / width, blur * image.height / height))
-    )
+    radii = blur * image.width / width, blur * image.height / height
+    light = light.filter(ImageFilter.GaussianBlur(radii))
     light = light.point([round(255 * DARKEST + (1 - DARKEST) * value) for value in range(256)])
     return Image.composite(image, Image.new("RGB", image.size), light)
 

@@ -26,19 +26,7 @@ from adcat.tables import Report
 from adcat.workspace.command_lines import DEFAULT_WORKSPACE
 from adcat.workspace.layout import STEPS, Workspace
 
-COMMANDS = (
-    "split",
-    "train-text",
-    "train-image",
-    "extract-features",
-    "fuse",
-    "attend",
-    "evaluate",
-    "error-groups",
-    "predict",
-    "export",
-    "status",
-)
+COMMANDS = (*STEPS, "predict", "export", "status")
 
 REMEDIES = {
     errno.ENOSPC: "; make room and run the same command again",
@@ -54,10 +42,7 @@ First steps:
 """
 
 app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    epilog=FIRST_STEPS,
+    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, epilog=FIRST_STEPS
 )
 
 

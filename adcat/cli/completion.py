@@ -14,6 +14,7 @@ def completer(which: str) -> Callable[[typer.Context], list[str]] | None:
     """Lists the names of all models, or of the models of one command; nothing for ""."""
 
     def names(ctx: typer.Context) -> list[str]:
+        """The names in the workspace that the command line states."""
         with contextlib.suppress(OSError, ValueError):  # a completion that fails says nothing
             workspace = Workspace(Path(ctx.find_root().params["workspace"]))
             if which == "models":

@@ -123,10 +123,7 @@ def _cut_ads(source: Path, target: Path, rows: Rows) -> None:
     import pyarrow.parquet as pq
 
     passed = dict.fromkeys(rows, 0)  # ads of each part that were read
-    with (
-        pq.ParquetFile(source) as file,
-        pq.ParquetWriter(target, file.schema_arrow) as writer,
-    ):
+    with pq.ParquetFile(source) as file, pq.ParquetWriter(target, file.schema_arrow) as writer:
         for batch in file.iter_batches():
             parts = np.array(batch["part"].to_pylist())
             chosen = np.zeros(len(parts), bool)

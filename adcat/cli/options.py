@@ -85,7 +85,7 @@ _PRESET = inspect.Parameter(
     annotation=Annotated[
         Literal["thesis"] | None,
         typer.Option(
-            metavar="thesis", help="Use every published setting; options given beside it win."
+            metavar="thesis", help="Use the thesis' settings; other options override them."
         ),
     ],
 )

@@ -136,6 +136,8 @@ class Terminal:
 
 
 class _Bar:
+    """A task drawn as a bar."""
+
     def __init__(self, progress: bars.Progress, row: bars.TaskID, unit: str) -> None:
         self._progress, self._row, self._unit = progress, row, unit
 
@@ -146,6 +148,8 @@ class _Bar:
 
 
 class _Lines:
+    """A task that prints a line now and then."""
+
     def __init__(self, title: str, total: int, unit: str, done: int) -> None:
         self._title, self._total, self._unit = title, total, unit
         self._done = self._before = done

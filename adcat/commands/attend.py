@@ -66,7 +66,7 @@ class Settings(AttentionTraining):
     )
     search_rate: list[float] = option(
         [0.01, 0.001, 0.0001],
-        "Learning rate of --search; may be repeated.",
+        "Learning rate to try with --search; may be repeated.",
         dry_run=[0.001],
     )
     blur: float = option(
@@ -156,6 +156,7 @@ def _trials(
             start = _start(workspace, staging)
 
             def history(setting: search.Setting) -> Sequence[Evaluation]:
+                """The evaluations of a training with this setting."""
                 tried = dataclasses.replace(settings, **setting)
                 _, evaluations = train(tried, some, ads["validation"], *start, progress)
                 for state in staging.checkpoints.glob("*.npz"):  # of past trials: 0.4 GB each
@@ -216,9 +217,8 @@ def _show(
     labels, categories = read_labels(split, "test", MODALITIES), read_categories(split)
     whole = have(read_availabilities(split, "test"), MODALITIES)
     baselines = {m: _rows(features.probs("test", m), whole) for m in MODALITIES}
-    correct = {
-        m: ad_results(p, labels, features.artifact.path).correct for m, p in baselines.items()
-    }
+    source = features.artifact.path
+    correct = {m: ad_results(o, labels, source).correct for m, o in baselines.items()}
     with reading_shown(split, "test", progress, MODALITIES) as read:
         ads = AttendedAds(
             maps=_rows(open_array(folder / "test" / MAPS, len(whole)), whole),
@@ -236,10 +236,8 @@ def _summary(name: str, history: Sequence[Evaluation]) -> Table:
     return Table(
         f"Attention model {name}",
         [
-            Column("epochs", "{:.4g}"),
-            Column("best epoch", "{:.4g}"),
-            percent("train top-1"),
-            percent("validation top-1"),
+            *(Column("epochs", "{:.4g}"), Column("best epoch", "{:.4g}")),
+            *(percent("train top-1"), percent("validation top-1")),
         ],
         [[history[-1].epoch, kept.epoch, kept.train_top1, kept.validation_top1]],
     )

@@ -116,15 +116,9 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
         with reading_shown(workspace.split, settings.part, progress) as read:
             remarks = _draw(staging.folder, workspace, read, settings, analysis)
         staging.notes["fitted_on"] = "nothing"
-    written = workspace.error_groups
-    lines = [
-        *_left_out(analysis),
-        *remarks,
-        f"tables: {written / 'tables'}",
-        f"galleries: {written / 'galleries'}",
-    ]
+    written = [f"{name}: {workspace.error_groups / name}" for name in ("tables", "galleries")]
     shown = [tables["table-4.1"], tables["table-4.2"], _recovered(analysis)]
-    return Report(lines, shown)
+    return Report([*_left_out(analysis), *remarks, *written], shown)
 
 
 def document(workspace: Workspace, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -145,6 +139,7 @@ def _analyse(
     with progress.task(f"error groups of {part}", units, "ads") as task:
 
         def read(model: ModelProbs) -> AdResults:
+            """Reads a model's results, and counts them as done."""
             found = ad_results(model.probs(part), labels, model.path(part))
             task.advance(len(labels), model.name)
             return found
@@ -224,11 +219,8 @@ def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
 
     names = read_categories(workspace.split)
     words = ("id", "category", "group", "text_prediction", "image_prediction")
-    schema = pa.schema(
-        [("row", pa.int64())]
-        + [(word, pa.string()) for word in words]
-        + [(f"{modality}_confidence", pa.float32()) for modality in MODALITIES]
-    )
+    confidences = [(f"{modality}_confidence", pa.float32()) for modality in MODALITIES]
+    schema = pa.schema([("row", pa.int64()), *((w, pa.string()) for w in words), *confidences])
     start, own = 0, ["row", "id", "category"]
     with pq.ParquetWriter(path, schema) as file:
         for chunk in iterate_ads(workspace.split, analysis.part, own, having=MODALITIES):
@@ -253,7 +245,7 @@ def _draw(
         return []
     names, classifiers = read_categories(workspace.split), _baselines(workspace)
     seed = settings.seed
-    drawn = draw(analysis.groups, labels, size, settings.categories, settings.ads, seed)
+    drawn = draw(analysis.groups, labels, seed, size, settings.categories, settings.ads)
     remarks: list[str] = []
     for group, categories in drawn.items():
         probs = {modality: classifiers[modality].probs(settings.part) for modality in WRONG[group]}

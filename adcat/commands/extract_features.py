@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
@@ -15,7 +16,7 @@ from adcat.image import extraction
 from adcat.image.extraction import Extractor
 from adcat.progress import Progress
 from adcat.settings import option
-from adcat.tables import Column, Report, Table
+from adcat.tables import Cell, Column, Report, Table
 from adcat.text import registry
 from adcat.text.registry import TextModel, cleaning_of
 from adcat.types import MODALITIES, PARTS, Modality, Part, Probs, Vectors, have
@@ -184,16 +185,10 @@ def _load(
 
 
 def _table(workspace: Workspace, made: Sequence[Classifier]) -> Table:
-    availabilities = {part: read_availabilities(workspace.split, part) for part in PARTS}
-    rows = [
-        (
-            part,
-            classifier.modality,
-            int(have(availabilities[part], [classifier.modality]).sum()),
-            Features(classifier.features).vectors(part, classifier.modality).shape[1],
-        )
-        for part in PARTS
-        for classifier in made
-    ]
+    rows: list[Sequence[Cell]] = []
+    for part, classifier in itertools.product(PARTS, made):
+        vectors = Features(classifier.features).vectors(part, classifier.modality)
+        ads = have(read_availabilities(workspace.split, part), [classifier.modality]).sum()
+        rows.append([part, classifier.modality, int(ads), vectors.shape[1]])
     columns = [Column("part"), Column("modality"), Column("ads", "{:,}"), Column("vector length")]
     return Table("Features", columns, rows)

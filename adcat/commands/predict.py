@@ -55,7 +55,7 @@ class Settings:
     )
     exported: Path | None = option(
         None,
-        "Folder that adcat export has written, to use without the workspace.",
+        "Folder written by adcat export, to be used instead of the workspace.",
         panel=SUGGESTIONS,
     )
     top: int = option(5, "Number of categories to suggest.", low=1, panel=SUGGESTIONS)
@@ -73,16 +73,18 @@ class Settings:
     )
     image_separator: str = option(
         "",
-        "Characters between several photos in a cell; by default those of the split.",
+        "Characters that separate the photos in a cell; by default as in the split.",
         panel=TABLE,
     )
     image_pattern: str = option(
         "",
-        "What photos are called after other columns; by default as in the split.",
+        "Names of photos made from other columns; by default as in the split.",
         panel=TABLE,
     )
     column: list[str] = option(
-        [], "A column with another header, such as title=headline; may be repeated.", panel=TABLE
+        [],
+        "Header of a column, where it is not its name: title=headline; may be repeated.",
+        panel=TABLE,
     )
     calibrate: bool = option(
         False,
@@ -108,7 +110,7 @@ class Settings:
         "1/1", "Process one of several equal shares of the rows, such as 2/8.", panel=TABLE
     )
     batch_size: int = option(
-        32, "Photos processed at a time; of ads without one, up to 4,096.", low=1, high=4096
+        32, "Photos processed at a time; ads without one go by up to 4,096.", low=1, high=4096
     )
     seed: int = seed_option()
 
@@ -131,20 +133,17 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     source = _source(settings, predictor.facts, progress)
 
     def records(done: int = 0) -> Iterator[Record]:
+        """Predicts the ads after the first `done`, then says what the predictions rest on."""
         read = [column for m in predictor.model.modalities for column in READ[m]]
         availabilities, problems = Counter[str](), Counter[str]()
         ads = source.ads(done, predictor.cleaning, read)
         for predictions in predictor.stream(
             ads, source.images, settings.top, source.ahead, settings.batch_size, source.separator
         ):
-            availabilities.update(prediction.availability for prediction in predictions)
-            problems.update(
-                problem for prediction in predictions for problem in prediction.problems
-            )
-            yield from (
-                prediction.record(predictor.facts.categories, settings.accept_above)
-                for prediction in predictions
-            )
+            for prediction in predictions:
+                availabilities[prediction.availability] += 1
+                problems.update(prediction.problems)
+                yield prediction.record(predictor.facts.categories, settings.accept_above)
         progress.say(f"predictions based on: {_listed(availabilities)}")
         if problems:
             progress.say(f"problems: {_listed(problems)}")
@@ -192,7 +191,7 @@ def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source
     )
     is_one = (settings.title, settings.description, settings.image) != (None, None, None)
     if is_one and settings.ads:
-        raise BadInputError("give ADS, or --title, --description and --image of one ad, not both")
+        raise BadInputError("give a table or a single ad: ADS, or --title, --description, --image")
     if not settings.ads and shard != Shard():
         raise BadInputError(f"--shard {settings.shard} needs a table; give ADS")
     if is_one:
@@ -218,9 +217,8 @@ def _one_ad(settings: Settings) -> Source:
     image = settings.image or ""
     folder = (settings.images or Path()) / Path(image).parent
     name = image if is_url(image) else Path(image).name
-    return Source(
-        lambda _, cleaning, __: [[Ad(1, "", clean(*texts, cleaning), name)]], folder.resolve()
-    )
+    ads = lambda _, cleaning, __: [[Ad(1, "", clean(*texts, cleaning), name)]]  # noqa: E731
+    return Source(ads, folder.resolve())
 
 
 def _about(predictor: Predictor, settings: Settings) -> Manifest:

@@ -53,15 +53,15 @@ class Settings:
     )
     image_separator: str = option(
         "",
-        "Characters between several photos in a cell; the first that can be read is used.",
+        "Characters that separate the photos in a cell; the first readable one is used.",
         panel="The table",
     )
     image_pattern: str = option(
-        "", "What photos are called after other columns, such as '{id}.jpg'.", panel="The table"
+        "", "Names of photos made from other columns, such as '{id}.jpg'.", panel="The table"
     )
     column: list[str] = option(
         [],
-        "A column with another header, such as title=headline; may be repeated.",
+        "Header of a column, where it is not its name: title=headline; may be repeated.",
         panel="The table",
     )
     test: float = option(
@@ -75,9 +75,11 @@ class Settings:
         panel="The parts",
     )
     exact: bool = option(
-        False, "Draw exactly these fractions; new ads then move others.", panel="The parts"
+        False, "Make the fractions exact; ads added later may then move others.", panel="The parts"
     )
-    stratify: bool = option(False, "Draw exactly these of every category.", panel="The parts")
+    stratify: bool = option(
+        False, "Make the fractions exact within every category, too.", panel="The parts"
+    )
     keep_incomplete: bool = option(
         False,
         f"Keep ads without text or without a readable photo, and list them in {INCOMPLETE}.",
@@ -86,19 +88,19 @@ class Settings:
     min_ads: int = option(1, "Reject categories with fewer ads.", low=1, panel="Which ads to keep")
     merge_spellings: bool = option(
         False,
-        "Join categories that differ only in case, blanks or entities; the most frequent wins.",
+        "Join categories that differ only in case, spaces or HTML entities; the commonest wins.",
         panel="Which ads to keep",
     )
     duplicates: Literal["together", "ignore", "drop"] = option(
         "together",
-        "Ads with the same cleaned text or picture: keep them in one part, ignore that, or drop "
-        "all but the first.",
+        "Keep ads with the same cleaned text or picture in one part (together), treat them like "
+        "any others (ignore), or keep only the first (drop).",
         panel="The parts",
     )
     image_check: Literal["full", "header", "none"] = option(
         "full",
-        "Decode every photo, read only its header, or only check that the file exists: a later "
-        "change then only shows in its size and time.",
+        "Decode every photo (full), read its header (header), or only check that the file exists "
+        "(none); later changes are then noticed by size and time only.",
         dry_run="none",
         panel="Which ads to keep",
     )
@@ -106,15 +108,15 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Deal:
+class _Assignment:
     """What became of every row."""
 
     found: ValidatedRows
     duplicates: Duplicates
     groups: NDArray[np.int64]  # first row of those that no cut may separate: [rows]
     categories: list[str]
-    labels: NDArray[np.int32]  # places in `categories`: [rows]
-    parts: NDArray[np.int8]  # places in PARTS, -1 for a rejected row: [rows]
+    labels: NDArray[np.int32]  # indices in `categories`: [rows]
+    parts: NDArray[np.int8]  # indices in PARTS, -1 for a rejected row: [rows]
     availabilities: Availabilities | None  # what an ad has: [rows]; None where every ad has both
 
 
@@ -140,22 +142,22 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         category, merge = rows.category, settings.merge_spellings
         category = checked_spellings(category, found.rejections, merge, progress)
         rows = dataclasses.replace(rows, category=category)
-        deal = _deal(rows, found, settings, workspace.root / REJECTED)
-        counts = _write(staging.folder, rows, deal, progress)
+        made = _assign(rows, found, settings, workspace.root / REJECTED)
+        counts = _write(staging.folder, rows, made, progress)
         staging.record.update(images=str(images), table=str(settings.ads.resolve()))
         staging.notes.update(
             table_sha256=sha256(settings.ads),
             rows=len(rows.malformed),
-            rejected=deal.found.rejections.counts(),
-            duplicates=int(deal.duplicates.repeated.sum()),
+            rejected=made.found.rejections.counts(),
+            duplicates=int(made.duplicates.repeated.sum()),
         )
         if keep:
-            staging.notes["incomplete"] = deal.found.incomplete.counts()
-    _remember_photos(workspace.split, deal)
-    return _report(deal, counts, settings, workspace.split.path)
+            staging.notes["incomplete"] = made.found.incomplete.counts()
+    _remember_photos(workspace.split, made)
+    return _report(made, counts, settings, workspace.split.path)
 
 
-def _deal(rows: Rows, found: ValidatedRows, settings: Settings, refused: Path) -> _Deal:
+def _assign(rows: Rows, found: ValidatedRows, settings: Settings, refused: Path) -> _Assignment:
     """Draws the parts of the ads that stay; lists why not in the file `refused` if none do."""
     rejections = found.rejections
     digests = found.digests.codes
@@ -183,7 +185,7 @@ def _deal(rows: Rows, found: ValidatedRows, settings: Settings, refused: Path) -
         parts[accepted] = splitting.hashed_parts(groups, founders, numbers, *shares)[accepted]
         splitting.check_parts(parts[accepted], groups[accepted], "; for exact sizes: --exact")
     availabilities = found.availabilities if settings.keep_incomplete else None
-    return _Deal(found, duplicates, groups, categories, labels, parts, availabilities)
+    return _Assignment(found, duplicates, groups, categories, labels, parts, availabilities)
 
 
 def _number_categories(
@@ -194,34 +196,37 @@ def _number_categories(
     refused.unlink(missing_ok=True)
     if len(categories) < 2:
         images = (settings.images or settings.ads.parent).resolve()
+        left = "no ads"
+        if categories:
+            name, ads = categories[0][:MOST_OF_A_NAME], rejections.accepted.sum()
+            left = f"only the category {name!r} (ads: {ads:,})"
         raise BadInputError(
-            f"{settings.ads} leaves {rejections.accepted.sum()} ads of {len(categories)} "
-            f"categories {str(categories)[:MOST_OF_A_NAME]}; expected at least two categories\n"
+            f"{settings.ads} leaves {left}; expected at least two categories\n"
             f"rejected: {rejections.in_words()}{rejections.explained(refused, rows.file, images)}"
         )
     return categories, labels
 
 
-def _write(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> Table:
+def _write(folder: Path, rows: Rows, made: _Assignment, progress: Progress) -> Table:
     """Writes the artifact's files and returns the counts of the categories."""
-    accepted = deal.found.rejections.accepted
-    _write_rows(folder, rows, deal, progress)
-    write_json(folder / CATEGORIES, deal.categories)
-    counts = splitting.class_counts(deal.labels[accepted], deal.parts[accepted], deal.categories)
+    accepted = made.found.rejections.accepted
+    _write_rows(folder, rows, made, progress)
+    write_json(folder / CATEGORIES, made.categories)
+    counts = splitting.class_counts(made.labels[accepted], made.parts[accepted], made.categories)
     write_table(folder, "class_counts", counts)
     category_distribution(folder, "figure-4.1", [int(row[2] or 0) for row in counts.rows])
     return counts
 
 
-def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> None:
+def _write_rows(folder: Path, rows: Rows, made: _Assignment, progress: Progress) -> None:
     """Writes the ads and the lists of rejected and of other rows, in the table's order."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    lists = {REJECTED: deal.found.rejections, CONTRADICTIONS: deal.duplicates}
-    if deal.availabilities is not None:
-        lists[INCOMPLETE] = deal.found.incomplete
-    schema = ads_schema(incomplete=deal.availabilities is not None)
+    lists = {REJECTED: made.found.rejections, CONTRADICTIONS: made.duplicates}
+    if made.availabilities is not None:
+        lists[INCOMPLETE] = made.found.incomplete
+    schema = ads_schema(incomplete=made.availabilities is not None)
     with (
         pa.memory_map(str(rows.file)) as source,
         pq.ParquetWriter(folder / ADS, schema, compression="zstd") as ads,
@@ -235,49 +240,50 @@ def _write_rows(folder: Path, rows: Rows, deal: _Deal, progress: Progress) -> No
         reader = pa.ipc.open_file(source)
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
-            ads.write_batch(_ads(batch, deal, schema))
+            ads.write_batch(_ads(batch, made, schema))
             for writer, found in listed:
                 writer.writerows(found.listed(batch))
             task.advance(batch.num_rows)
 
 
-def _ads(batch: "pa.RecordBatch", deal: _Deal, schema: "pa.Schema") -> "pa.RecordBatch":
+def _ads(batch: "pa.RecordBatch", made: _Assignment, schema: "pa.Schema") -> "pa.RecordBatch":
     """The accepted rows of a batch, with what was found out about them."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     positions = batch["row"].to_numpy() - 1
-    accepted = deal.found.rejections.accepted[positions]
+    accepted = made.found.rejections.accepted[positions]
     positions, batch = positions[accepted], batch.filter(pa.array(accepted))
 
     def of_image(found: Codes) -> pa.Array:
+        """A column of what was found of the photos, null where an ad has none."""
         codes = found.codes[positions]
         return found.values.take(pa.array(codes, mask=codes == NO_KEY))
 
     columns = {
         **{name: batch[name] for name in batch.schema.names},
-        "image": pc.coalesce(of_image(deal.found.names), batch["image"]),  # pyright: ignore[reportAttributeAccessIssue]
-        "part": pa.array([PARTS[part] for part in deal.parts[positions]], pa.string()),
-        GROUP: pa.array(deal.groups[positions] + 1),
-        "label": pa.array(deal.labels[positions]),
-        "category": pa.array(deal.categories).take(pa.array(deal.labels[positions])),
-        DIGEST: of_image(deal.found.digests),
+        "image": pc.coalesce(of_image(made.found.names), batch["image"]),  # pyright: ignore[reportAttributeAccessIssue]
+        "part": pa.array([PARTS[part] for part in made.parts[positions]], pa.string()),
+        GROUP: pa.array(made.groups[positions] + 1),
+        "label": pa.array(made.labels[positions]),
+        "category": pa.array(made.categories).take(pa.array(made.labels[positions])),
+        DIGEST: of_image(made.found.digests),
     }
-    if deal.availabilities is not None:
-        columns[AVAILABILITY] = pa.array(deal.availabilities[positions].tolist(), pa.string())
+    if made.availabilities is not None:
+        columns[AVAILABILITY] = pa.array(made.availabilities[positions].tolist(), pa.string())
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def _remember_photos(split: Artifact, deal: _Deal) -> None:
-    stamps = deal.found.stamps
-    codes = stamps.codes[deal.found.rejections.accepted]
+def _remember_photos(split: Artifact, made: _Assignment) -> None:
+    stamps = made.found.stamps
+    codes = stamps.codes[made.found.rejections.accepted]
     remember(split, stamps.names(codes[codes != NO_KEY]))
 
 
-def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Report:
-    rows, accepted = len(deal.parts), int(deal.found.rejections.accepted.sum())
+def _report(made: _Assignment, counts: Table, settings: Settings, folder: Path) -> Report:
+    rows, accepted = len(made.parts), int(made.found.rejections.accepted.sum())
     rejected = f"{rows - accepted:,} rejected ({folder / REJECTED})"
-    sizes = np.bincount(deal.parts[deal.found.rejections.accepted], minlength=len(PARTS)).tolist()
+    sizes = np.bincount(made.parts[made.found.rejections.accepted], minlength=len(PARTS)).tolist()
     table = Table(
         f"{accepted:,} ads",
         [Column("part"), Column("ads", "{:,}"), percent("share")],
@@ -286,13 +292,13 @@ def _report(deal: _Deal, counts: Table, settings: Settings, folder: Path) -> Rep
     largest = counts.rows[0]
     lines = [
         f"{rows:,} rows read: {accepted:,} accepted, {rejected}",
-        *deal.duplicates.in_words(settings.duplicates, folder / CONTRADICTIONS),
-        f"{len(deal.categories):,} categories: {splitting.without_ads(counts)}; "
+        *made.duplicates.in_words(settings.duplicates, folder / CONTRADICTIONS),
+        f"{len(made.categories):,} categories: {splitting.without_ads(counts)}; "
         f"the largest, {largest[1]}, has {largest[3]:.1f} % of the ads",
     ]
-    if deal.availabilities is not None:
-        kept = deal.found.incomplete.in_words()
+    if made.availabilities is not None:
+        kept = made.found.incomplete.in_words()
         lines.insert(1, f"incomplete ads kept: {kept} ({folder / INCOMPLETE})")
     if accepted < rows:
-        lines.insert(1, f"rejected: {deal.found.rejections.in_words()}")
+        lines.insert(1, f"rejected: {made.found.rejections.in_words()}")
     return Report(lines, [table])

@@ -88,9 +88,7 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     vectors, after --stage all on those of the finished network, which has seen every photo.
     """
     if settings.weights == RANDOM and settings.stage == "all" and settings.views > 1:
-        raise BadInputError(
-            "--views is for training the last layer, which --weights none leaves out"
-        )
+        raise BadInputError("--views is for training the last layer; --weights none leaves it out")
     split = workspace.split
     split.check()
     target = workspace.classifier("image", settings.name).model

@@ -45,9 +45,16 @@ class Duplicates:
     def in_words(self, treatment: str, contradictions: Path) -> list[str]:
         """The sentences about them, given what was done with them and where they are listed."""
         largest = np.bincount(self.groups[self.groups != NO_KEY]).max(initial=0)
-        lines = [
+        found = {
+            "photos show the same picture as another one, saved again, scaled, cropped or with "
+            "bars": self.similar,
+            "texts or photos are on too many ads to mark duplicates": self.placeholders,
+            f"ads have duplicates of another category ({contradictions})": self.contradicting.sum(),
+        }
+        return [
             f"{self.repeated.sum():,} ads have the text or the photo of an earlier one; "
-            f"{TREATMENTS[treatment]}; ads in the largest group: {largest:,}"
+            f"{TREATMENTS[treatment]}; ads in the largest group: {largest:,}",
+            *(f"{number:,} {what}" for what, number in found.items() if number),
         ]
         if self.similar:
             lines.append(
@@ -143,9 +150,8 @@ def duplicate_groups(links: Pairs, among: NDArray[np.bool_]) -> NDArray[np.int64
       links: ads that belong together: [2, links].
       among: the rows that are ads: [rows].
     """
-    _, first, members = np.unique(
-        _components(links, len(among)), return_index=True, return_inverse=True
-    )
+    groups = _components(links, len(among))
+    _, first, members = np.unique(groups, return_index=True, return_inverse=True)
     return np.where(among, first[members], NO_KEY)
 
 

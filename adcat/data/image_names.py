@@ -171,9 +171,8 @@ def _similar(root: Path, image: str) -> str:
     folder = root / path.parent
     by_name = _files(folder, folder.stat().st_mtime_ns)
     found = by_name.get(path.name.casefold()) or by_name.get(path.stem.casefold())
-    return (
-        str(path.with_name(found)) if found and _is_file(root, str(path.with_name(found))) else ""
-    )
+    name = str(path.with_name(found)) if found else ""
+    return name if name and _is_file(root, name) else ""
 
 
 @functools.lru_cache(maxsize=8)

@@ -51,6 +51,7 @@ class ImageVerification:
         root, chunks = self.folder.resolve(), range(0, len(cells), IMAGES_PER_TASK)
 
         def verified(start: int) -> list[Verdict]:
+            """Checks the cells of one task."""
             some = cells[start : start + IMAGES_PER_TASK]
             return [_verify(root, cell, self.check, self.separator) for cell in some]
 
@@ -70,13 +71,12 @@ class ImageVerification:
 
         @functools.lru_cache(VIEWS_KEPT)
         def seen(number: int) -> Views:
+            """The views of the photo of this verdict."""
             return views(open_image(self.folder / (verdicts[number].name or "")))
 
         if len(same):
             with self._threads("comparing similar images", len(same), "pairs") as (threads, task):
-                compared = threads.map(
-                    lambda pair: show_the_same(*map(seen, pair)), pairs.T.tolist()
-                )
+                compared = threads.map(lambda *pair: show_the_same(*map(seen, pair)), *pairs)
                 for position, is_same in enumerate(compared):
                     same[position] = is_same
                     task.advance(1)

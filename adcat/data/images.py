@@ -5,14 +5,13 @@ An array of photos is float32 [n, height, width, 3] in [-1, 1], as Inception v3 
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.data.thread_map import Item, map_ahead
 from adcat.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -156,15 +155,3 @@ def resized(image: "Image", side: int, box: Box) -> NDArray[np.uint8]:
     from PIL.Image import Resampling
 
     return np.asarray(image.resize((side, side), Resampling.BILINEAR, box))
-
-
-def stream_batches(
-    read: Callable[[Item], Images], batches: Iterable[Iterable[Item]]
-) -> Iterator[Images]:
-    """Reads batches of photos in threads, ahead of their use: [n, height, width, 3] each.
-
-    Args:
-      read: reads one photo, such as `central_crop` of a path.
-      batches: what it is called with; the photos come in this order.
-    """
-    return map_ahead(lambda batch: np.stack([read(item) for item in batch]), batches)

@@ -129,6 +129,7 @@ def _photo_of(kind: "pa.DataType") -> "Callable[[pa.Array], pa.Array] | None":
     from pyarrow import types
 
     def stored(values: "pa.Array") -> "pa.Array":
+        """The values, null where they are empty."""
         return pc.if_else(pc.greater(pc.binary_length(values), 0), values, None)
 
     if _is_list(kind):

@@ -105,12 +105,13 @@ def split_rows(lines: Iterator[str], delimiter: str) -> Iterator[tuple[bool, lis
 class _Lines:
     """Lines that can be read again from within a row."""
 
-    def __init__(self, lines: Iterator[str], delimiter: str):
+    def __init__(self, lines: Iterator[str], delimiter: str) -> None:
         self.lines, self.delimiter = lines, delimiter
         self.again: list[str] = []  # lines to be read once more, the next one last
         self.taken: list[str] = []  # lines of the row that is being read
 
     def feed(self) -> Iterator[str]:
+        """Yields the lines one by one, and keeps them as those of the row."""
         while (line := self.again.pop() if self.again else next(self.lines, None)) is not None:
             self.taken.append(line)
             yield line
@@ -154,17 +155,10 @@ def json_objects(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
             yield _json_object(line)
 
 
-def _number(spelled: str) -> str:
-    return re.sub(r"\.0+$", "", spelled)
-
-
-def _nothing(_: str) -> str:
-    return ""
-
-
 def _json_object(line: str) -> dict[str, Any]:
+    as_text = {"parse_int": str, "parse_float": lambda spelled: re.sub(r"\.0+$", "", spelled)}
     try:
-        value = json.loads(line, parse_int=str, parse_float=_number, parse_constant=_nothing)
+        value = json.loads(line, **as_text, parse_constant=lambda _: "")
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -205,9 +205,11 @@ def _check_images(
         rejections.add(reason, np.isin(image.codes, used[bad]))
 
     def of_images(field: str) -> Codes:
+        """A field of the verdicts, as numbers."""
         return _encode([pa.array([getattr(v, field) for v in verdicts], pa.string())])
 
     def of_rows(found: Codes) -> Codes:
+        """The same of the rows that name these images."""
         return Codes(image.recode(used, found.codes), found.values)
 
     digests = of_images("digest")

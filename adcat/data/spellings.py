@@ -30,26 +30,23 @@ def merged(names: Sequence[str], counts: NDArray[np.integer]) -> NDArray[np.int6
 
 
 def doubts(names: Sequence[str], counts: NDArray[np.integer]) -> Iterator[str]:
-    """A sentence for names that stand for a missing value, one for names spelt in several ways.
-
-    And one for names that look like lists.
-    """
+    """Sentences on names that stand for missing values, are spelt in several ways, or are lists."""
     groups = _spellings(names)
     missing = [position for name in MISSING for position in groups.get(name, [])]
     if missing:
         yield f"categories that may be missing values: {_counted(names, counts, missing)}"
     several = [positions for positions in groups.values() if len(positions) > 1]
     if several:
-        found = "; ".join(_counted(names, counts, positions) for positions in several[:10])
-        more = f" and {len(several) - 10:,} more" if len(several) > 10 else ""
-        yield f"categories spelt in several ways: {found}{more}; to join them: --merge-spellings"
-    lists = _lists(names)
-    if lists:
-        more = f" and {len(lists) - 10:,} more" if len(lists) > 10 else ""
-        yield (
-            f"categories that may be several in one: {_counted(names, counts, lists[:10])}{more}; "
-            "an ad has one here: leave one in each row"
-        )
+        found = "; ".join(_counted(names, counts, positions) for positions in several[:MOST])
+        found += _more(several)
+        yield f"categories spelt in several ways: {found}; to join them: --merge-spellings"
+    if lists := _lists(names):
+        found = _counted(names, counts, lists[:MOST]) + _more(lists)
+        yield f"categories that may be several in one: {found}; leave one category in each row"
+
+
+def _more(found: Sequence[object]) -> str:
+    return f" and {len(found) - MOST:,} more" if len(found) > MOST else ""
 
 
 def _lists(names: Sequence[str]) -> list[int]:

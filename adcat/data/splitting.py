@@ -1,4 +1,4 @@
-"""How ads are dealt out to the training, the validation and the test part.
+"""How ads are assigned to the training, the validation and the test part.
 
 `hashed_parts` looks at each group of duplicates alone, so that a table that grows keeps its parts;
 `draw_parts` looks at all, so that the parts have exactly the sizes asked for.
@@ -36,7 +36,7 @@ def hashed_parts(
     test: float,
     validation: float,
 ) -> NDArray[np.int8]:
-    """The part of every ad, as its place in `PARTS`, from its group's number alone.
+    """The part of every ad, as its index in `PARTS`, from its group's number alone.
 
     A group has the lowest number of its founders. So a new ad moves another one only where it joins
     groups of different parts: these become test ads if any were, otherwise validation ads.
@@ -88,7 +88,7 @@ def draw_parts(
     validation: float,
     seed: int,
 ) -> NDArray[np.int8]:
-    """Draws the part of every ad, as its place in `PARTS`; a group is never torn apart.
+    """Draws the part of every ad, as its index in `PARTS`; a group is never torn apart.
 
     The groups come in random order. Each goes into the test part if it has room for all of it,
     otherwise into the validation part, otherwise into the training part. Without groups the parts
@@ -111,7 +111,10 @@ def draw_parts(
     stratum = strata[first]
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(sizes))
-    room = _rooms(np.bincount(stratum, weights=sizes), test, validation, generator)
+    counts = np.bincount(stratum, weights=sizes)
+    in_test = _apportion(counts, test, generator)
+    in_validation = _apportion(counts - in_test, validation, generator)
+    room = {TEST: in_test.tolist(), VALIDATION: in_validation.tolist()}
     parts = np.full(len(sizes), TRAIN, np.int8)
     _fill(parts, order, sizes, stratum, room, lambda size, left: size <= left)
     by_size = order[np.argsort(sizes[order], kind="stable")]
@@ -119,15 +122,6 @@ def draw_parts(
     parts = parts[members]
     check_parts(parts, groups, f" for --test {test} and --validation {validation}")
     return parts
-
-
-def _rooms(
-    counts: NDArray[np.number], test: float, validation: float, generator: Generator
-) -> dict[int, list[int]]:
-    """How many ads of each stratum the test and the validation part take, from its count of ads."""
-    in_test = _apportion(counts, test, generator)
-    in_validation = _apportion(counts - in_test, validation, generator)
-    return {TEST: in_test.tolist(), VALIDATION: in_validation.tolist()}
 
 
 def _apportion(
@@ -174,7 +168,7 @@ def cut(
       seed: decides the order of the groups.
 
     Returns:
-      The places of the first ones and of the others, ascending.
+      The indices of the first ones and of the others, ascending.
     """
     _, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(sizes))
@@ -199,7 +193,7 @@ def folds_for(given: int | None, groups: NDArray[np.integer]) -> int:
 def folds(
     groups: NDArray[np.integer], count: int, seed: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yields the places of the ads outside and inside of each fold; groups [n] stay whole."""
+    """Yields the indices of the ads outside and inside of each fold; groups [n] stay whole."""
     from sklearn.model_selection import GroupKFold
 
     return GroupKFold(count, shuffle=True, random_state=seed).split(groups, groups=groups)
@@ -219,7 +213,7 @@ def class_counts(
 
     Args:
       labels: category of each ad: [n].
-      parts: part of each ad, as its place in `PARTS`: [n].
+      parts: part of each ad, as its index in `PARTS`: [n].
       categories: the names.
     """
     pairs = labels * len(PARTS) + parts

@@ -6,15 +6,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from adcat.data import parquet
 from adcat.data.image_names import fields_of, filled
-from adcat.data.parquet import (
-    LISTS,
-    PHOTO,
-    ROWS_PER_BATCH,
-    parquet_batches,
-    several_categories,
-    with_names,
-)
 from adcat.data.records import (
     best_delimiter,
     decoded_lines,
@@ -86,10 +79,10 @@ class InputTable:
           BadInputError: it has several categories, and needs one.
         """
         values = {column: json_value(ad, self.names(column)) for column in self.columns}
-        for column in LISTS:
+        for column in parquet.LISTS:
             if isinstance(found := values[column], list):
                 if len(found) > 1 and column == "category" and column in self.needed:
-                    raise BadInputError(f"{self.path}: {several_categories(found)}")
+                    raise BadInputError(f"{self.path}: {parquet.several_categories(found)}")
                 values[column] = found[0] if found else None
         return self.row(list(map(json_text, values.values())))
 
@@ -124,8 +117,8 @@ class InputTable:
             neither a title nor a description nor an image.
         """
         found = ", ".join(map(repr, headers))[:300]
-        places = {column: self._place(column, headers, found) for column in self.columns}
-        there = {name for name, position in places.items() if position is not None}
+        positions = {column: self._position(column, headers, found) for column in self.columns}
+        there = {name for name, position in positions.items() if position is not None}
         if self.image_pattern and there.issuperset(fields_of(self.image_pattern)):
             there.add("image")
         if there.isdisjoint(CONTENT):
@@ -138,9 +131,9 @@ class InputTable:
                 f"warning: {self.path} has no column {column!r}, which the model reads; "
                 f"if it has another name: --column {column}=HEADER"
             )
-        return list(places.values())
+        return list(positions.values())
 
-    def _place(self, column: str, headers: Sequence[str], found: str) -> int | None:
+    def _position(self, column: str, headers: Sequence[str], found: str) -> int | None:
         for name in self.names(column):
             fitting = [i for i, header in enumerate(headers) if header == name]
             fitting = fitting or [i for i, h in enumerate(headers) if same_header(h, name)]
@@ -210,8 +203,8 @@ def _tidied(before: int, batch: "pa.RecordBatch") -> "pa.RecordBatch":
     columns = {"malformed": pa.repeat(False, batch.num_rows), **dict.fromkeys(COLUMNS, nothing)}
     columns |= {"id": numbers, **{name: batch[name] for name in batch.schema.names}}
     columns["id"] = pc.coalesce(columns["id"], numbers)  # pyright: ignore[reportAttributeAccessIssue]
-    if PHOTO in columns:
-        columns["image"] = pc.if_else(columns[PHOTO].is_valid(), numbers, "")  # pyright: ignore[reportAttributeAccessIssue]
+    if parquet.PHOTO in columns:
+        columns["image"] = pc.if_else(columns[parquet.PHOTO].is_valid(), numbers, "")  # pyright: ignore[reportAttributeAccessIssue]
     for name in ("id", "category", "image"):
         columns[name] = pc.utf8_trim_whitespace(columns[name])  # pyright: ignore[reportAttributeAccessIssue]
     columns["category"] = pc.utf8_normalize(columns["category"], "NFC")  # pyright: ignore[reportAttributeAccessIssue]
@@ -247,7 +240,7 @@ def _csv_records(table: InputTable, lines: Iterator[str], progress: Progress) ->
     for broken, fields in rows:
         malformed = broken or len(fields) != len(headers)
         fields += [""] * (len(headers) - len(fields))
-        values = table.row(["" if place is None else fields[place] for place in positions])
+        values = table.row(["" if i is None else fields[i] for i in positions])
         yield malformed, values if positions[0] is not None else [None, *values[1:]]
 
 
@@ -270,7 +263,7 @@ def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
     for record in records:
         chunk.append(record)
         characters += sum(map(len, filter(None, record[1])))
-        if len(chunk) == ROWS_PER_BATCH or characters > CHARACTERS_PER_BATCH:
+        if len(chunk) == parquet.ROWS_PER_BATCH or characters > CHARACTERS_PER_BATCH:
             yield chunk
             chunk, characters = [], 0
     if chunk:
@@ -294,5 +287,6 @@ def _parquet_batches(table: InputTable, progress: Progress) -> Iterator["pa.Reco
         by_column = zip(table.columns, table.positions(headers, progress), strict=True)
         return {column: headers[position] for column, position in by_column if position is not None}
 
-    for batch in parquet_batches(table.path, columns_in, "category" in table.needed, progress):
-        yield with_names(batch, table.image_pattern)
+    is_labelled = "category" in table.needed
+    for batch in parquet.parquet_batches(table.path, columns_in, is_labelled, progress):
+        yield parquet.with_names(batch, table.image_pattern)

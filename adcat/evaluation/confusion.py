@@ -38,14 +38,8 @@ def most_confused(
         here = position.ravel() == k
         lost = int(np.count_nonzero(y[here] == low))
         won = int(counts[k]) - lost
-        swapped = won > lost
-        found.append(
-            ConfusedPair(
-                *((high, low) if swapped else (low, high)),
-                *((won, lost) if swapped else (lost, won)),
-                wrong[here],
-            )
-        )
+        both = (high, low, won, lost) if won > lost else (low, high, lost, won)
+        found.append(ConfusedPair(*both, wrong[here]))
     return found
 
 

@@ -80,6 +80,10 @@ class Misclassified:
     count: int
     total: int  # ads of the category
 
+    def heading(self, names: Sequence[str]) -> str:
+        """What stands above its ads in a gallery, by the categories' names."""
+        return f"{names[self.category]}: {self.count:,} of {self.total:,} ads drawn"
+
 
 def most_misclassified(labels: Labels, wrong: NDArray[np.bool_], top: int) -> list[Misclassified]:
     """The categories with the most ads that are wrong, at most `top`; ties: lowest index."""
@@ -98,7 +102,12 @@ class Drawn:
 
 
 def draw(
-    groups: Groups, labels: Labels, sample: int, categories: int, ads: int, seed: int
+    groups: Groups,
+    labels: Labels,
+    seed: int,
+    sample: int = SAMPLE,
+    categories: int = CATEGORIES,
+    ads: int = ADS,
 ) -> dict[str, list[Drawn]]:
     """Draws the ads that stand for each error group (thesis, appendix A.2).
 
@@ -131,9 +140,9 @@ def illustrate(
     return rows[np.argsort(~is_near[rows], kind="stable")][:ads].tolist()
 
 
-def best(probs: Probs, top: int) -> list[tuple[int, float]]:
-    """The `top` categories of one ad's probabilities, best first; ties: lowest index."""
-    return [(int(c), float(probs[c])) for c in highest(probs, top)]
+def first_predictions(probs: Probs, names: Sequence[str]) -> list[tuple[str, float]]:
+    """The most probable categories of one ad, as they are shown, best first; ties: lowest index."""
+    return [(names[int(c)], float(probs[c])) for c in highest(probs, PREDICTIONS)]
 
 
 def agreement_table(part: Part, counts: Mapping[str, int]) -> Table:
@@ -158,20 +167,14 @@ def agreement_table(part: Part, counts: Mapping[str, int]) -> Table:
 def misclassified_table(part: Part, groups: Groups, labels: Labels, names: Sequence[str]) -> Table:
     """Table 4.2: by classifier, the categories with the most misclassified ads."""
     labels, groups = labels[groups != NO_GROUP], groups[groups != NO_GROUP]
-    wrong = {
-        "image": _misclassified_by(groups, {"image"}),
-        "text": _misclassified_by(groups, {"text"}),
-        "both": _misclassified_by(groups, {"text", "image"}),
-    }
+    erring = {"image": ["image"], "text": ["text"], "both": ["text", "image"]}
+    wrong = {name: _misclassified_by(groups, set(those)) for name, those in erring.items()}
     hardest = {name: most_misclassified(labels, ads, MOST) for name, ads in wrong.items()}
     return Table(
         f"Table 4.2: the categories with the most misclassified ads, {part} part",
         [
-            Column("incorrect"),
-            Column("category"),
-            Column("misclassified", "{:,}"),
-            Column("category total", "{:,}"),
-            percent("share"),
+            *(Column("incorrect"), Column("category"), Column("misclassified", "{:,}")),
+            *(Column("category total", "{:,}"), percent("share")),
         ],
         [
             [classifier, names[hard.category], hard.count, hard.total, hard.count / hard.total]
@@ -181,7 +184,7 @@ def misclassified_table(part: Part, groups: Groups, labels: Labels, names: Seque
     )
 
 
-def _misclassified_by(groups: Groups, classifiers: set[Modality]) -> NDArray[np.bool_]:
+def _misclassified_by(groups: Groups, classifiers: set[str]) -> NDArray[np.bool_]:
     """Whether all of these classifiers err about an ad: [n]."""
     here = [GROUPS.index(group) for group, wrong in WRONG.items() if classifiers <= set(wrong)]
     return np.isin(groups, here)
@@ -194,11 +197,8 @@ def recovered_table(
     columns = [Column("model")]
     for group in ERROR_GROUPS:
         columns += [Column(in_words(group), "{:,}"), percent(f"share of {in_words(group)}")]
-    return Table(
-        title,
-        columns,
-        [[model, *_with_shares(ads, counts)] for model, ads in models.items()],
-    )
+    rows = [[model, *_with_shares(ads, counts)] for model, ads in models.items()]
+    return Table(title, columns, rows)
 
 
 def _with_shares(ads: Mapping[str, int], counts: Mapping[str, int]) -> list[Cell]:

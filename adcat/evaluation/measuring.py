@@ -180,18 +180,13 @@ class Evaluation:
     @property
     def ads_by_availability(self) -> dict[Availability, int]:
         """The number of ads by availability; empty where all have text and photo."""
-        return {
-            kind: int(of_kind.sum())
-            for kind, of_kind in _by_availability(self.availabilities).items()
-        }
+        found = _by_availability(self.availabilities)
+        return {kind: int(of_kind.sum()) for kind, of_kind in found.items()}
 
     def of(self, *approaches: Approach) -> list[Measured]:
         """The models of some approaches that learned from all of their ads."""
-        return [
-            model
-            for model in self.models
-            if model.kind.approach in approaches and model.kind.fraction == 1
-        ]
+        whole = (model for model in self.models if model.kind.fraction == 1)
+        return [model for model in whole if model.kind.approach in approaches]
 
     @property
     def headline(self) -> list[Measured]:
@@ -263,11 +258,11 @@ def _choose_baseline(
         return first, "the only baseline"
     if not len(on_validation[first].labels):
         return first, "the baseline named first, since no validation ads exist to choose by"
-    better = max(
-        baselines,
-        key=lambda model: on_validation[model.name].selection_score(model.is_tuned_on_validation),
-    )
-    return better.name, "the better baseline on the validation part"
+
+    def score(model: Model) -> SelectionScore:
+        return on_validation[model.name].selection_score(model.is_tuned_on_validation)
+
+    return max(baselines, key=score).name, "the better baseline on the validation part"
 
 
 def _measure(

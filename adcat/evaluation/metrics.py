@@ -1,7 +1,7 @@
 """How good a model's probabilities are (thesis, chapter 5).
 
-The probabilities are read once, a block of ads at a time. Of each ad its
-`AdResults` are kept, from which every metric follows.
+The probabilities are read once, a block of ads at a time; of each ad its `AdResults` are kept, from
+which every metric follows.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ class SelectionScore(NamedTuple):
 
     top1: float
     is_honest: bool
-    minus_loss: float  # of the mean of -log of the true category's probability, in nats
+    minus_loss: float  # minus the mean negative log-likelihood, in nats
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

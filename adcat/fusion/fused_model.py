@@ -1,6 +1,7 @@
 """A fused model as it is kept: what it reads, how it combines, and the files that hold it."""
 
 import dataclasses
+import functools
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -129,13 +130,8 @@ def closed_form(
       parameters: for ads that have both modalities.
       single: for ads that have one only, where the policy finds any.
     """
-    return FusedModel(
-        policy,
-        PROBS,
-        lambda inputs: policy.combine(*inputs, **parameters),
-        parameters,
-        single=single or {},
-    )
+    combine: Callable[..., NDArray[np.floating]] = functools.partial(policy.combine, **parameters)
+    return FusedModel(policy, PROBS, lambda o: combine(*o), parameters, single=single or {})
 
 
 def network(policy: NetworkPolicy, keras_model: Any, parameters: dict[str, Any]) -> FusedModel:
@@ -246,7 +242,7 @@ def _try(model: FusedModel, columns: Mapping[str, int]) -> None:
     """Runs a model on an ad of which nothing is known.
 
     Raises:
-      ValueError: its parameters or answers are not of one number per category.
+      ValueError: its parameters or predictions are not of one number per category.
     """
     categories = columns["text_probs"]
     given = {name: len(w) for name, w in zip(model.reads, _weights(model), strict=False)}

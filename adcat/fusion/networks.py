@@ -107,15 +107,14 @@ def prepare(
     """
     from keras import Input, layers
 
-    inputs = [
-        Input((len(mean),), name=name) for name, (mean, _) in zip(reads, statistics, strict=True)
-    ]
-    prepared = list(inputs)
-    for i, (name, (mean, variance)) in enumerate(zip(reads, statistics, strict=True)):
+    inputs, prepared = list[Tensor](), list[Tensor]()
+    for name, (mean, variance) in zip(reads, statistics, strict=True):
+        inputs.append(Input((len(mean),), name=name))
+        prepared.append(inputs[-1])
         if name == "text_vectors" and settings.l2_normalise_text:
-            prepared[i] = layers.UnitNormalization()(prepared[i])
+            prepared[-1] = layers.UnitNormalization()(inputs[-1])
         elif settings.standardise:
-            prepared[i] = layers.Normalization(mean=mean, variance=variance)(prepared[i])
+            prepared[-1] = layers.Normalization(mean=mean, variance=variance)(inputs[-1])
     return inputs, prepared
 
 

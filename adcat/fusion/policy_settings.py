@@ -23,7 +23,7 @@ class TrainingSettings(SearchOptions):
     hidden_units: int = option(100, "Units of each hidden layer.", low=1)
     hidden_activation: Activation = option("tanh", "Activation of the hidden layers.")
     learning_rate: float = option(0.001, "Initial learning rate.", low=0)
-    optimizer: Literal["adam", "rmsprop", "sgd"] = option("adam", "Optimizer.")
+    optimizer: Literal["adam", "rmsprop", "sgd"] = option("adam", "Optimizer for training.")
     keep_probability: float = option(
         1.0, "Share of hidden outputs that dropout keeps; 1 turns it off.", low=0.01, high=1
     )
@@ -66,9 +66,7 @@ class LateSettings:
     )
     image_power: float = option(1.0, "Exponent of the image probabilities.", low=0)
     text_power: float = option(1.0, "Exponent of the text probabilities.", low=0)
-    renormalise: bool = option(
-        False, "Normalise the powers to sum to 1; the thesis does not say so."
-    )
+    renormalise: bool = option(False, "Normalise the powers to sum to 1; not in the thesis.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,7 +44,7 @@ def random_crop(width: int, height: int, random: Generator) -> Box:
     """Draws a crop as TensorFlow's `sample_distorted_bounding_box` does.
 
     An aspect ratio, then a height among those that respect the area and fit into the photo, then
-    the place. A photo too narrow for any such crop is taken whole.
+    the position. A photo too narrow for any such crop is taken whole.
     """
     for _ in range(CROP_ATTEMPTS):
         aspect = random.uniform(*CROP_ASPECT)

@@ -72,13 +72,8 @@ def build(side: int, categories: int, weights: str | None) -> ImageModel:
 
 def save(model: ImageModel, folder: Path) -> None:
     """Writes the network and its preprocessing."""
-    definition = {
-        "backbone": inception.NAME,
-        "central_fraction": model.central_fraction,
-        "image_size": model.side,
-        "pixels": [-1, 1],
-    }
-    write_json(folder / DEFINITION, definition)
+    read = {"image_size": model.side, "central_fraction": model.central_fraction}
+    write_json(folder / DEFINITION, {"backbone": inception.NAME, "pixels": [-1, 1], **read})
     save_network(model.network, folder / NETWORK)
 
 
@@ -115,5 +110,7 @@ def load(
             network.get_layer(name)
         found = network.outputs[0].shape[1:]
         if len(found) != 1 or found[0] != (categories or found[0]):
-            raise ValueError(f"its answers are of shape {found}, expected {categories} categories")
+            raise ValueError(
+                f"its predictions are of shape {found}, expected {categories} categories"
+            )
     return ImageModel(network, side, fraction)

@@ -52,6 +52,7 @@ def run_once(
     title, size = f"{path.suffix[1:]}, {path.stem}", training.schedule.batch_size
 
     def batches(done: int) -> Iterator[NDArray[np.float32]]:
+        """The outputs for the crops after the first `done`."""
         with training.progress.task(title, len(crops), "images", done) as task:
             for (outputs,) in run(forward, crops.read, range(done, len(crops)), size):
                 yield outputs

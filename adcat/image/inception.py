@@ -33,10 +33,10 @@ def build(side: int, weights: str | None) -> "keras.Model":
         the top layers (`.h5`, `.weights.h5`) or of a model (`.keras`); None for random ones.
 
     Raises:
-      BadInputError: the weights cannot be found.
+      BadInputError: the weights cannot be found, or are not those of Inception v3.
     """
     keras = import_tensorflow().keras
-    body = _imagenet(side) if weights == IMAGENET else _random(side)
+    body = _imagenet(side) if weights == IMAGENET else _keras_network(side)
     vectors = keras.layers.GlobalAveragePooling2D(name=VECTORS)(body.output)
     network = keras.Model(body.input, vectors, name=NAME)
     if weights not in (None, IMAGENET):
@@ -44,7 +44,7 @@ def build(side: int, weights: str | None) -> "keras.Model":
     return network
 
 
-def _random(side: int, weights: str | None = None) -> "keras.Model":
+def _keras_network(side: int, weights: str | None = None) -> "keras.Model":
     build = import_tensorflow().keras.applications.InceptionV3
     return build(include_top=False, weights=weights, input_shape=(side, side, 3))
 
@@ -52,7 +52,7 @@ def _random(side: int, weights: str | None = None) -> "keras.Model":
 def _imagenet(side: int) -> "keras.Model":
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # Keras draws the download there
-            return _random(side, IMAGENET)
+            return _keras_network(side, IMAGENET)
     except Exception as error:  # Keras raises plain Exception where the download fails
         raise BadInputError(
             f"cannot get the ImageNet weights ({error}); download Keras' "

@@ -43,10 +43,12 @@ def fold_batch_norm(network: "keras.Model") -> "keras.Model":
     }
 
     def copy(layer):
+        """The layer again, with a bias if it takes a norm's part."""
         bias = {"use_bias": True} if layer.name in norms else {}
         return type(layer).from_config(layer.get_config() | bias)
 
     def call(layer, inputs, *args, **kwargs):
+        """Passes by the norms."""
         is_norm = isinstance(layer, keras.layers.BatchNormalization)
         return inputs if is_norm else layer(inputs, *args, **kwargs)
 

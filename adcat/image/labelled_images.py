@@ -3,7 +3,10 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
-from adcat.data.images import Images, stream_batches
+import numpy as np
+
+from adcat.data.images import Images
+from adcat.data.thread_map import map_ahead
 from adcat.image.augmentation import augmented_crop
 from adcat.image.classifier import ImageModel
 from adcat.learning.examples import Examples, Inputs, Rows
@@ -23,9 +26,8 @@ class LabelledImages:
 
 def augmented_images(images: LabelledImages, side: int, seed: int) -> Examples:
     """Photos in another random crop each epoch, for training."""
-    return _read(
-        images, lambda row, epoch: augmented_crop(images.paths[row], side, (seed, epoch, row))
-    )
+    paths = images.paths
+    return _read(images, lambda row, epoch: augmented_crop(paths[row], side, (seed, epoch, row)))
 
 
 def central_images(images: LabelledImages, model: ImageModel) -> Examples:
@@ -37,6 +39,6 @@ def _read(images: LabelledImages, read: Callable[[int, int], Images]) -> Example
     """Photos that are read by row and epoch."""
 
     def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
-        return ((batch,) for batch in stream_batches(lambda row: read(row, epoch), batches))
+        return map_ahead(lambda rows: (np.stack([read(row, epoch) for row in rows]),), batches)
 
     return Examples(images.labels, stream)

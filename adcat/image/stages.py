@@ -136,27 +136,20 @@ def last_layer_of(vectors: Vectors, categories: int) -> "tuple[keras.Layer, kera
     keras = import_tensorflow().keras
     mean, variance = moments(vectors)
     floor = np.square(SPREAD_FLOOR) * variance.mean()  # keeps what hardly varies from exploding
-    scale = keras.layers.Normalization(
-        mean=mean, variance=np.maximum(variance, floor) / np.square(SPREAD)
-    )
+    variance = np.maximum(variance, floor) / np.square(SPREAD)
+    scale = keras.layers.Normalization(mean=mean, variance=variance)
     prior = keras.regularizers.L2(np.square(SPREAD) / (2 * PRIOR_VARIANCE * len(vectors)))
-    return (
-        keras.layers.Dense(
-            categories,
-            kernel_initializer=inception.truncated_normal(),
-            kernel_regularizer=prior,
-        ),
-        scale,
-    )
+    start = inception.truncated_normal()
+    layer = keras.layers.Dense(categories, kernel_initializer=start, kernel_regularizer=prior)
+    return layer, scale
 
 
 def moments(vectors: Vectors) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and variance of every column, reading some rows at a time: [dimension] each."""
     starts = range(0, len(vectors), BLOCK)
-    mean = np.zeros(vectors.shape[1])
+    mean, variance = np.zeros((2, vectors.shape[1]))
     for start in starts:
         mean += vectors[start : start + BLOCK].sum(axis=0, dtype=np.float64) / len(vectors)
-    variance = np.zeros(vectors.shape[1])
     for start in starts:
         variance += np.square(vectors[start : start + BLOCK] - mean).sum(axis=0) / len(vectors)
     return mean, variance
@@ -171,10 +164,7 @@ def folded(layer: "keras.Layer", scale: "keras.Layer") -> list[np.ndarray]:
 
 
 def train_all_layers(
-    model: ImageModel,
-    training: LabelledImages,
-    validation: LabelledImages,
-    run: Run,
+    model: ImageModel, training: LabelledImages, validation: LabelledImages, run: Run
 ) -> "tuple[list[Evaluation], keras.Model]":
     """Stage (b): trains all layers on the photos, another random crop of each in every epoch.
 

@@ -30,7 +30,7 @@ class SearchOptions:
     panel: ClassVar = "Search"
     needs: ClassVar = {"tune_algorithm": "tune", "tune_fraction": "tune"}
 
-    tune: int = option(0, "Trials of a search for the settings; 0 for none.", low=0, dry_run=2)
+    tune: int = option(0, "Trials of a search for the best settings; 0 for none.", low=0, dry_run=2)
     tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
     tune_fraction: float = option(
         0.1, "Share of the ads that each trial uses.", low=0.001, high=1, dry_run=1
@@ -145,9 +145,9 @@ def _suggest(
 
 def _document(trial: Trial) -> dict[str, Any]:
     """A finished trial as hyperopt keeps it; it minimises a loss."""
-    result = (
-        {"status": "ok", "loss": -trial.score} if trial.score is not None else {"status": "fail"}
-    )
+    result: dict[str, Any] = {"status": "fail"}
+    if trial.score is not None:
+        result = {"status": "ok", "loss": -trial.score}
     indices = {name: [trial.trial] if drawn else [] for name, drawn in trial.point.items()}
     return {
         "tid": trial.trial,

@@ -30,6 +30,7 @@ def _timeless(content: Any) -> Any:
     numbers: dict[int, int] = {}
 
     def renumbered(value: Any) -> Any:
+        """A value of the content, changed in the same way."""
         if isinstance(value, list):
             return [renumbered(item) for item in value]
         if not isinstance(value, dict):

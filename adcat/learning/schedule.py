@@ -41,7 +41,7 @@ class TrainingOptions:
     panel: ClassVar = "Training"
 
     batch_size: int = option(32, "Photos per step, at most.", low=1, high=1024)
-    optimizer: OptimizerName = option("rmsprop", "Optimizer.")
+    optimizer: OptimizerName = option("rmsprop", "Optimizer for training.")
     learning_rate: float = option(0.001, "Initial learning rate.", low=0)
     epochs: int = option(100, "Maximum number of epochs.", low=1, dry_run=1)
     patience: int = option(
@@ -61,15 +61,8 @@ class TrainingOptions:
 
     def schedule(self) -> Schedule:
         """The schedule that follows from the options."""
-        return Schedule(
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            patience=self.patience,
-            evaluate_every=self.evaluate_every,
-            seed=self.seed,
-        )
+        names = [field.name for field in dataclasses.fields(Schedule)]
+        return Schedule(**{name: getattr(self, name) for name in names if hasattr(self, name)})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

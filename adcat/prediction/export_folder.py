@@ -114,9 +114,8 @@ def _formulas(
         formulas["both"] = f"p ∝ {fused.policy.formula}"
     if isinstance(fused.policy, ClosedForm):
         formulas["both"] = f"p ∝ {fused.policy.formula}"
-        if fused.policy.single_modality:
-            formula = f"p ∝ {fused.policy.single_modality.formula}"
-            formulas |= dict.fromkeys(fused.alone or (), formula)
+        if single := fused.policy.single_modality:
+            formulas |= dict.fromkeys(fused.alone or (), f"p ∝ {single.formula}")
     return formulas
 
 
@@ -126,14 +125,6 @@ def _photo(image: ImageModel) -> str:
         f"upright by its EXIF tag, on white where transparent; the central {image.central_fraction}"
         f" of width and height, resized to {image.side} x {image.side}, bilinear; RGB, -1 to 1"
     )
-
-
-def _check_installed() -> None:
-    missing = [name for name in NEEDED if not find_spec(name)]
-    if missing:
-        raise BadInputError(
-            f"the export to ONNX needs {' and '.join(missing)}; type: pip install 'adcat[export]'"
-        )
 
 
 def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
@@ -199,7 +190,7 @@ def _read_facts(folder: Path) -> ModelFacts:
     return facts
 
 
-def _write_onnx(model: "ImageModel", path: Path) -> None:
+def _write_onnx(model: ImageModel, path: Path) -> None:
     """Writes the image network: photos [n, side, side, 3] -> vectors and probabilities."""
     keras = import_tensorflow().keras
     network = model.network

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from adcat.attention import attention_model as attention
 from adcat.data.table import parse_headers
 from adcat.errors import AGAIN, BadInputError, StaleArtifactError
-from adcat.evaluation.metrics import ad_results, check_distributions
+from adcat.evaluation.metrics import SelectionScore, ad_results, check_distributions
 from adcat.fusion import fused_model as fusion
 from adcat.fusion.stacking import model_name
 from adcat.image import classifier as images
@@ -59,16 +59,13 @@ def chosen_model(workspace: Workspace, name: str, progress: Progress) -> ModelPr
         return find_models(workspace, [name])[0]
     models = models_to_report(workspace, [], "validation", progress)
     labels = read_labels(workspace.split, "validation")
-    scores = {
-        model: ad_results(
-            model.probs("validation"), labels, model.path("validation")
-        ).selection_score(model.is_tuned_on_validation)
-        for model in models
-    }
+    scores: dict[ModelProbs, SelectionScore] = {}
+    for model in models:
+        results = ad_results(model.probs("validation"), labels, model.path("validation"))
+        scores[model] = results.selection_score(model.is_tuned_on_validation)
     best = max(scores, key=scores.__getitem__)
-    progress.say(
-        f"model {best.name}: the best on the validation ads, top-1 {scores[best].top1:.2%}"
-    )
+    top1 = f"{scores[best].top1:.2%}"
+    progress.say(f"model {best.name}: the best on the validation ads, top-1 {top1}")
     return best
 
 
@@ -218,6 +215,7 @@ class _Validation:
 
     @classmethod
     def read(cls, workspace: Workspace, model: ModelProbs) -> "_Validation":
+        """Reads all but the probabilities."""
         split = workspace.split
         classifiers = {m.name: m for m in all_models(workspace) if m.modality}
         return cls(
@@ -236,8 +234,7 @@ class _Validation:
 
     def whole(self, main: Rule) -> Predicted:
         """The model's predictions of ads that have all that it reads."""
-        rows = have(self.availabilities, main.modalities)
-        return _predictions(self.model)[rows], self.labels[rows], self.groups[rows]
+        return self._of(self.model, have(self.availabilities, main.modalities))
 
     def single(self, availability: Modality, rule: Rule, main: Rule, fewest: int) -> Predicted:
         """The predictions of ads that have one modality only and that the model cannot read.
@@ -254,11 +251,10 @@ class _Validation:
         probs = rule.combine([_predictions(one)[rows] for one in read])
         return probs, self.labels[rows], self.groups[rows]
 
-
-def _predictions(model: ModelProbs) -> Probs:
-    probs = model.probs("validation")
-    check_distributions(probs, model.path("validation"))
-    return probs
+    def _of(self, model: ModelProbs, rows: NDArray[np.bool_]) -> Predicted:
+        probs = model.probs("validation")
+        check_distributions(probs, model.path("validation"))
+        return probs[rows], self.labels[rows], self.groups[rows]
 
 
 def forwards(images: Mapping[str, Callable[[], ImageModel]]) -> dict[str, Callable[[], Forward]]:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from adcat.data.parquet import PHOTO
 from adcat.data.records import json_objects
@@ -11,9 +11,6 @@ from adcat.data.table import InputTable
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.errors import BadInputError
 from adcat.progress import Progress
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Item = TypeVar("Item")
 
@@ -65,13 +62,9 @@ def table_ads(
       BadInputError: it is not a table of ads.
     """
     for batch in table.batches(progress):
-        yield from (ad for ad in _batch_ads(batch, cleaning) if shard.holds(ad.row))
-
-
-def _batch_ads(batch: "pa.RecordBatch", cleaning: Cleaning) -> Iterator[Ad]:
-    for row in batch.to_pylist():
-        text = clean(row["title"], row["description"], cleaning)
-        yield Ad(row["row"], row["id"], text, row["image"], row["malformed"], row.get(PHOTO))
+        for ad in (ad for ad in batch.to_pylist() if shard.holds(ad["row"])):
+            text = clean(ad["title"], ad["description"], cleaning)
+            yield Ad(ad["row"], ad["id"], text, ad["image"], ad["malformed"], ad.get(PHOTO))
 
 
 def arriving_ads(

@@ -5,7 +5,6 @@ the file itself is written at the end.
 """
 
 import contextlib
-import csv
 import dataclasses
 import fcntl
 import json
@@ -18,12 +17,17 @@ from typing import IO, Any, TypeAlias
 from adcat.errors import BadInputError, BusyError
 from adcat.files import link_or_copy, lock, repair_json_lines, replacing, sha256, write_json
 from adcat.prediction.new_ads import in_batches
+from adcat.tables import csv_writer
 from adcat.workspace import manifest
 from adcat.workspace.manifest import Manifest
 
 Record: TypeAlias = dict[str, Any]  # as `Prediction.record` returns it
 
 ROWS_PER_BATCH = 8192
+CSV_COLUMNS = (
+    "row", "id", "category", "probability", "modality", "text", "image", "problems", "categories",
+    "accepted",
+)  # fmt: skip
 
 
 def check_format(path: Path) -> None:
@@ -106,18 +110,9 @@ def _records(lines: Path) -> Iterator[Record]:
         yield from map(json.loads, file)
 
 
-def _write_jsonl(lines: Path, path: Path) -> None:
-    link_or_copy(lines, path)
-
-
 def _write_csv(lines: Path, path: Path) -> None:
     """Writes a row per ad: the best category in columns of its own, all of them as JSON."""
-    names = ["row", "id", "category", "probability", "modality", "text", "image", "problems"]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(
-            file, [*names, "categories", "accepted"], extrasaction="ignore", lineterminator="\n"
-        )
-        writer.writeheader()
+    with csv_writer(path, CSV_COLUMNS) as writer:
         for record in _records(lines):
             flat = {
                 **record,
@@ -126,7 +121,7 @@ def _write_csv(lines: Path, path: Path) -> None:
                 "problems": "; ".join(record["problems"]),
                 "categories": json.dumps(record["categories"], ensure_ascii=False),
             }
-            writer.writerow(flat)
+            writer.writerow([flat.get(name) for name in CSV_COLUMNS])
 
 
 def _write_parquet(lines: Path, path: Path) -> None:
@@ -150,7 +145,7 @@ def _write_parquet(lines: Path, path: Path) -> None:
 
 
 FORMATS: Mapping[str, Callable[[Path, Path], None]] = {
-    ".jsonl": _write_jsonl,
+    ".jsonl": link_or_copy,
     ".csv": _write_csv,
     ".parquet": _write_parquet,
 }

@@ -35,9 +35,7 @@ class Prediction:
                 for c, p in zip(self.categories, self.probabilities, strict=True)
             ],
             "modality": self.availability,
-            "contributions": {
-                name: float(f"{value:.6g}") for name, value in self.contributions.items()
-            },
+            "contributions": {m: float(f"{value:.6g}") for m, value in self.contributions.items()},
             "problems": list(self.problems),
         }
         if accept_above is not None:

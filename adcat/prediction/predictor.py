@@ -124,6 +124,7 @@ class Predictor:
         weight = -(-BATCH // share)  # of a photo, in texts
 
         def weigh(ad: Ad) -> int:
+            """What an ad counts in a batch: a photo as many texts."""
             return weight if ad.photo or (ad.image and self._looks_at(ad)) else 1
 
         batches = (batch for some in ads for batch in in_batches(some, BATCH, weigh))
@@ -193,10 +194,8 @@ class Predictor:
         sizes = self.rules["none"].sizes(probs, top)
         single = {modality: probs.copy() for modality in MODALITIES}
         for modalities in set(used) - {frozenset()}:
-            rule, rows = (
-                self.rules[AVAILABILITIES[modalities]],
-                np.flatnonzero(availabilities == AVAILABILITIES[modalities]),
-            )
+            availability = AVAILABILITIES[modalities]
+            rule, rows = self.rules[availability], np.flatnonzero(availabilities == availability)
             probs[rows] = rule.probs(arrays, rows)
             sizes[rows] = rule.sizes(probs[rows], top)
             for modality in modalities:

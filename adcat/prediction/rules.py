@@ -43,9 +43,7 @@ class Rule:
 
 def baselines() -> dict[Availability, Rule]:
     """The rules of both classifiers, each by itself."""
-    return {
-        modality: Rule((f"{modality}_probs",), lambda arrays: arrays[0]) for modality in MODALITIES
-    }
+    return {m: Rule((f"{m}_probs",), lambda arrays: arrays[0]) for m in MODALITIES}
 
 
 def fused_rules(model: FusedModel) -> dict[Availability, Rule]:
@@ -92,9 +90,8 @@ class Promise:
         if calibrate and self.coverage:
             first, second = cut(groups, -(-len(labels) // 2), self.seed)
         if calibrate:
-            rule = dataclasses.replace(
-                rule, temperature=fit_temperature(probs[first], labels[first])
-            )
+            found = fit_temperature(probs[first], labels[first])
+            rule = dataclasses.replace(rule, temperature=found)
         if self.coverage:
             tempered = with_temperature(probs[second], rule.temperature)
             found = threshold(scores(tempered, labels[second]), self.coverage)

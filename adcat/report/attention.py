@@ -30,11 +30,15 @@ LOOKED: Mapping[str, str] = {  # figures that `attend` draws
     "5.11": "attention of {} to ads that it gets right, least at the border",
 }
 WIDE = (1122, 3000)  # pixels: as large as they are drawn
-PEAKED = 1.1  # times the weight of flat attention, from which on a place stands out
+PEAKED = 1.1  # times the weight of flat attention, from which on a position stands out
 EVEN = 0.005  # of the attention, from which on the border has more or less than its share
 SETTINGS = (
     "A setting is the insertion point in the network, from a (early) to e (late), and what "
     "attention weighs: positions of the photo (wh) or feature maps (c)."
+)
+RING = (
+    "The border is the outermost ring of positions; flat attention gives every position the same "
+    "weight."
 )
 LEFT_OUT = (
     "Table 5.7 and Figures 5.5 and 5.6 are left out: the search was edited or is "
@@ -68,8 +72,8 @@ def attention_section(
     looking = best_over_positions(evaluation)
     if looking is None:
         return dataclasses.replace(section, blocks=blocks)
-    border = read_border_table(looking.source.folder / "border.csv", "test")
-    blocks += [Shown(border, note=_BORDER), *_looked(looking)]
+    border = read_border_table(looking.source.folder / "border.csv")
+    blocks += [Shown(border, note=RING), *_looked(looking)]
     conclusion = (
         f"{section.conclusion} {_in_words(looking.name, _peak(evaluation, looking), border)}"
     )
@@ -142,25 +146,20 @@ def _curves(
         _learned(rows, "validation", f"validation_{column}", scale),
     ]
     ends = "; ".join(f"{one.name} ends at {one.y[-1]:.3g}" for one in series)
-    return Drawing(
-        Chart([Panel(series)], "epochs", label),
-        f"figure-{number}",
-        f"Figure {number}: {label} of {name} during training; training values are "
-        "means since the previous point",
-        f"Line chart of {label} over epochs: {ends}.",
-    )
+    about = f"{label} of {name} during training; training values are means since the previous point"
+    return _line_chart(number, about, series, label, f": {ends}")
+
+
+def _line_chart(number: str, about: str, series: list[Series], label: str, found: str) -> Drawing:
+    """A figure of curves over epochs; `found` is what they show, for screen readers."""
+    caption, alt = f"Figure {number}: {about}", f"Line chart of {label} over epochs{found}."
+    return Drawing(Chart([Panel(series)], "epochs", label), f"figure-{number}", caption, alt)
 
 
 def _learned(rows: Sequence[Mapping[str, float]], name: str, column: str, scale: float) -> Series:
     """A column of a history, without the empty cells at the start."""
     here = [row for row in rows if column in row]
     return Series(name, [row["epoch"] for row in here], [scale * row[column] for row in here])
-
-
-_BORDER = (
-    "The border is the outermost ring of positions; flat attention gives every position the same "
-    "weight."
-)
 
 
 def _peak(evaluation: Evaluation, looking: Measured) -> float:

@@ -6,6 +6,12 @@ from adcat.report.words import many, share
 from adcat.tables import Column, Table, percent
 from adcat.types import IN_WORDS
 
+NOTE = (
+    "A model of both modalities predicts an ad that lacks one from the other. A model that cannot "
+    "read an ad predicts the categories' shares of the training ads, so that every model is "
+    "measured on the same ads."
+)
+
 
 def availability_section(evaluation: Evaluation) -> Section:
     """Every model's metrics by availability."""
@@ -19,34 +25,21 @@ def availability_section(evaluation: Evaluation) -> Section:
         "kinds",
         "What if text or photo is missing?",
         f"{chosen.name} is right for {', for '.join(found)}.",
-        [Shown(top1_by_availability(evaluation)), Shown(kinds_table(evaluation), "kinds", _NOTE)],
+        [Shown(top1_by_availability(evaluation)), Shown(kinds_table(evaluation), "kinds", NOTE)],
     )
-
-
-_NOTE = (
-    "A model of both modalities predicts an ad that lacks one from the other. A model that cannot "
-    "read an ad predicts the categories' shares of the training ads, so that every model is "
-    "measured on the same ads."
-)
 
 
 def top1_by_availability(evaluation: Evaluation) -> Table:
     """Top-1 of every model, with a column for each availability."""
-    availabilities = evaluation.ads_by_availability
+    found = evaluation.ads_by_availability
+    headings = [
+        f"{IN_WORDS[availability]} ({many(ads, 'ad')})" for availability, ads in found.items()
+    ]
     return Table(
         f"Top-1 by available modality, {evaluation.part} part",
+        [Column("model"), *map(percent, headings)],
         [
-            Column("model"),
-            *(
-                percent(f"{IN_WORDS[availability]} ({many(ads, 'ad')})")
-                for availability, ads in availabilities.items()
-            ),
-        ],
-        [
-            [
-                model.name,
-                *(model.by_availability[availability].top1 for availability in availabilities),
-            ]
+            [model.name, *(model.by_availability[availability].top1 for availability in found)]
             for model in evaluation.models
         ],
     )

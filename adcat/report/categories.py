@@ -41,12 +41,8 @@ def size_section(evaluation: Evaluation) -> Section:
         ],
         rows,
     )
-    return Section(
-        "size",
-        "Do small categories suffer?",
-        _size_conclusion(evaluation, classes),
-        [Shown(table, "size")],
-    )
+    conclusion = _size_conclusion(evaluation, classes)
+    return Section("size", "Do small categories suffer?", conclusion, [Shown(table, "size")])
 
 
 def _in_words(one: SizeClass) -> str:
@@ -83,16 +79,14 @@ def confusion_section(evaluation: Evaluation, read: ReadShown) -> Section:
     found = evaluation.chosen.ad_results
     pairs = most_confused(found.labels, found.predicted, found.confidence, PAIRS)
     wrong = int((~found.correct).sum())
-    names = evaluation.categories
+    names, heading = evaluation.categories, "Which categories are confused?"
     if not pairs:
         conclusion = f"{evaluation.chosen.name} makes no error on these ads."
-        return Section("confusion", "Which categories are confused?", conclusion, [])
+        return Section("confusion", heading, conclusion, [])
     first, all_of_them = len(pairs[0].rows), sum(len(pair.rows) for pair in pairs)
     conclusion = f"{evaluation.chosen.name} makes {many(wrong, 'error')}, "
     if first == 1:
-        conclusion += (
-            "no two of them between the same categories, so no single cause explains them."
-        )
+        conclusion += "no two between the same categories, so no single cause explains them."
     else:
         conclusion += (
             f"{first:,} of them between {names[pairs[0].first]} and {names[pairs[0].second]}, and "
@@ -111,12 +105,7 @@ def confusion_section(evaluation: Evaluation, read: ReadShown) -> Section:
         ],
     )
     gallery = _examples(evaluation, read, pairs[:ILLUSTRATED])
-    return Section(
-        "confusion",
-        "Which categories are confused?",
-        conclusion,
-        [Shown(table, "confusion"), gallery],
-    )
+    return Section("confusion", heading, conclusion, [Shown(table, "confusion"), gallery])
 
 
 def _examples(evaluation: Evaluation, read: ReadShown, pairs: list[ConfusedPair]) -> Gallery:
@@ -125,14 +114,11 @@ def _examples(evaluation: Evaluation, read: ReadShown, pairs: list[ConfusedPair]
     rows_of = [pair.rows[:EXAMPLES].tolist() for pair in pairs]
     wanted = {row: probs for rows in rows_of for row in rows}
     made = cards(read, names, wanted)
-    return Gallery(
-        "Its most confident errors",
-        [
-            (f"{names[pair.first]} and {names[pair.second]}", [made[row] for row in rows])
-            for pair, rows in zip(pairs, rows_of, strict=True)
-        ],
-        is_open=True,
-    )
+    shown = [
+        (f"{names[pair.first]} and {names[pair.second]}", [made[row] for row in rows])
+        for pair, rows in zip(pairs, rows_of, strict=True)
+    ]
+    return Gallery("Its most confident errors", shown, is_open=True)
 
 
 def data_section(evaluation: Evaluation, distribution: Path) -> Section:
@@ -142,8 +128,7 @@ def data_section(evaluation: Evaluation, distribution: Path) -> Section:
       evaluation: the models.
       distribution: Figure 4.1 as `split` has drawn it, where it is there.
     """
-    names = evaluation.categories
-    chosen = evaluation.chosen
+    names, chosen = evaluation.categories, evaluation.chosen
     rows = list(category_rows(evaluation, chosen))
     missed = sum(bool(ads) and not correct for _, ads, _, correct, *_ in rows)
     table = Table(
@@ -155,9 +140,8 @@ def data_section(evaluation: Evaluation, distribution: Path) -> Section:
         ],
         rows,
     )
-    blocks: list[Block] = [Shown(table)]
     counts = category_counts(evaluation)
-    blocks.append(Shown(counts, "table-A.1"))
+    blocks: list[Block] = [Shown(table), Shown(counts, "table-A.1")]
     largest = counts.rows[0]
     if distribution.exists():
         with expecting(distribution, "figure"):
@@ -185,7 +169,6 @@ def _alt(counts: Table) -> str:
     for rank, _, _, percentage, *_ in counts.rows:
         half += float(percentage or 0)
         if half >= 50:
-            return (
-                f"The {rank} largest of {len(counts.rows)} categories hold {half:.0f}% of the ads."
-            )
+            largest = f"The {rank} largest of {len(counts.rows)} categories"
+            return f"{largest} hold {half:.0f}% of the ads."
     return ""

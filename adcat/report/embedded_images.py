@@ -6,14 +6,13 @@ from typing import TypeAlias
 
 from adcat.data.images import open_image
 from adcat.errors import BadInputError
-from adcat.evaluation.error_groups import PREDICTIONS, best
+from adcat.evaluation.error_groups import first_predictions
 from adcat.report.page import Card, data_uri
 from adcat.types import Probs, ShownAd
 
 THUMBNAIL = (160, 120)  # pixels
 QUALITY = 60  # of JPEG
 LEGIBLE = 80  # where there is text in it
-
 
 ReadShown: TypeAlias = Callable[[Sequence[int]], Sequence[ShownAd]]  # by the ads' rows
 
@@ -28,17 +27,11 @@ def cards(
       names: of the categories.
       wanted: the ads' rows in the part, and the classifiers whose first predictions are shown.
     """
-
-    def predictions(row: int) -> dict[str, Sequence[tuple[str, float]]]:
-        return {
-            classifier: [(names[c], p) for c, p in best(probs[row], PREDICTIONS)]
-            for classifier, probs in wanted[row].items()
-        }
-
-    return {
-        row: Card(thumbnail(ad.image), ad.title, ad.category, predictions(row))
-        for row, ad in zip(wanted, read(list(wanted)), strict=True)
-    }
+    made: dict[int, Card] = {}
+    for row, ad in zip(wanted, read(list(wanted)), strict=True):
+        predictions = {name: first_predictions(o[row], names) for name, o in wanted[row].items()}
+        made[row] = Card(thumbnail(ad.image), ad.title, ad.category, predictions)
+    return made
 
 
 def thumbnail(path: str) -> str:

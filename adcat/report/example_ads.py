@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from adcat.data.images import open_image
 from adcat.errors import BadInputError
-from adcat.evaluation.error_groups import PREDICTIONS, Drawn, best
+from adcat.evaluation.error_groups import Drawn, first_predictions
 from adcat.plotting.galleries import IMAGE_PIXELS, Example
 from adcat.report.embedded_images import ReadShown
 from adcat.types import Probs
@@ -21,12 +21,8 @@ def drawn_examples(
     rows = [row for category in drawn for row in category.rows]
     examples = read_examples(read, names, rows, probs)
     return [
-        (
-            f"{names[hard.category]}: {hard.count:,} of {hard.total:,} ads drawn",
-            [examples[row] for row in category.rows],
-        )
+        (category.misclassified.heading(names), [examples[row] for row in category.rows])
         for category in drawn
-        for hard in [category.misclassified]
     ]
 
 
@@ -41,17 +37,11 @@ def read_examples(
       rows: of the ads in the part.
       probs: by classifier [n, categories].
     """
-
-    def predictions(row: int) -> dict[str, list[tuple[str, float]]]:
-        return {
-            classifier: [(names[c], p) for c, p in best(array[row], PREDICTIONS)]
-            for classifier, array in probs.items()
-        }
-
-    return {
-        row: Example(_pictures(ad.image), ad.title, ad.category, predictions(row))
-        for row, ad in zip(rows, read(rows), strict=True)
-    }
+    made: dict[int, Example] = {}
+    for row, ad in zip(rows, read(rows), strict=True):
+        predictions = {name: first_predictions(o[row], names) for name, o in probs.items()}
+        made[row] = Example(_pictures(ad.image), ad.title, ad.category, predictions)
+    return made
 
 
 def _pictures(path: str) -> "list[Image]":

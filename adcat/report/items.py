@@ -39,7 +39,7 @@ def items_section(sections: Sequence[Section], looking: Measured | None) -> Sect
     absent = [item for item in items if item.needs and item.number not in present]
     table = Table(
         "Tables and figures of the thesis",
-        [*map(Column, ("item", "what it shows", "command", "file", "needs"))],
+        list(map(Column, ("item", "what it shows", "command", "file", "needs"))),
         [
             [item.number, item.shows, item.command, item.file, item.needs if item in absent else ""]
             for item in items
@@ -55,9 +55,8 @@ def items_section(sections: Sequence[Section], looking: Measured | None) -> Sect
         "Tables are CSV and Markdown, figures PNG and SVG, galleries folders of PNG. "
         "adcat error-groups also writes the group of every ad."
     )
-    return Section(
-        "items", "Where is each item of the thesis?", conclusion, [Shown(table, "", note)]
-    )
+    heading = "Where is each item of the thesis?"
+    return Section("items", heading, conclusion, [Shown(table, "", note)])
 
 
 def items_of(looking: Measured | None) -> list[Item]:

@@ -11,7 +11,7 @@ BASELINES: Mapping[Modality, str] = {
     "image": "looks at the photo only",
 }
 ATTENDING: Mapping[str, str] = {
-    "wh": "looks at the photo, with more weight on the places that the text points to",
+    "wh": "looks at the photo, with more weight on the positions that the text points to",
     "c": "looks at the photo, with more weight on the features that the text points to",
 }
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from adcat import thesis
 from adcat.evaluation.error_groups import (
-    ADS,
-    CATEGORIES,
     ERROR_GROUPS,
     SAMPLE,
     WRONG,
@@ -26,11 +24,9 @@ from adcat.report.words import share
 from adcat.tables import Cell, Column, Table, percent
 from adcat.types import Part
 
-RECOVERED: Mapping[Approach, str] = {
-    "late fusion": "5.2",
-    "early fusion": "5.5",
-    "attention": "5.9",
-}
+RECOVERED: Mapping[Approach, str] = {  # the tables
+    "late fusion": "5.2", "early fusion": "5.5", "attention": "5.9",
+}  # fmt: skip
 
 
 def recovered_tables(
@@ -73,24 +69,22 @@ def error_groups_section(
 
 def _conclusion(evaluation: Evaluation, groups: Groups) -> str:
     counts = count(groups)
-    at_stake = counts["image_correct_text_incorrect"] + counts["text_correct_image_incorrect"]
-    whole = sum(counts.values())
+    only_text, only_image, neither = ERROR_GROUPS
+    at_stake, whole = counts[only_image] + counts[only_text], sum(counts.values())
     ads = "ads" if whole == evaluation.ads else "ads that have both"
     text = (
         f"For {share(at_stake / whole)} of the {ads} only one of text and image is right: "
-        "that is what combining them can gain; "
-        f"for {share(counts['both_incorrect'] / whole)} neither is right."
+        f"that is what combining them can gain; for {share(counts[neither] / whole)} neither is "
+        "right."
     )
     chosen = evaluation.chosen
     if chosen.kind.approach == "baseline":
         return text
     won = recovered(groups, chosen.ad_results.correct)
     return (
-        f"{text} {chosen.name} gets {share_of(won, counts, 'image_correct_text_incorrect')} of the "
-        "ads that only the image gets right, keeps "
-        f"{share_of(won, counts, 'text_correct_image_incorrect')} of those that only the text "
-        f"gets right, and finds {share_of(won, counts, 'both_incorrect')} of those that neither "
-        "does."
+        f"{text} {chosen.name} gets {share_of(won, counts, only_image)} of the ads that only the "
+        f"image gets right, keeps {share_of(won, counts, only_text)} of those that only the text "
+        f"gets right, and finds {share_of(won, counts, neither)} of those that neither does."
     )
 
 
@@ -100,13 +94,10 @@ def share_of(ads: Mapping[str, int], counts: Mapping[str, int], group: str) -> s
 
 
 def _recovered(evaluation: Evaluation, groups: Groups, compare: bool) -> list[Shown]:
-    found: dict[Approach, dict[str, Mapping[str, int]]] = {
-        approach: {
-            model.name: recovered(groups, model.ad_results.correct)
-            for model in evaluation.of(approach)
-        }
-        for approach in RECOVERED
-    }
+    found: dict[Approach, dict[str, Mapping[str, int]]] = {}
+    for approach in RECOVERED:
+        models = {model.name: model.ad_results.correct for model in evaluation.of(approach)}
+        found[approach] = {name: recovered(groups, right) for name, right in models.items()}
     return [
         Shown(table, beside=_printed(evaluation.models, table) if compare else ())
         for table in recovered_tables(evaluation.part, found, groups).values()
@@ -127,30 +118,20 @@ def _galleries(
 ) -> list[Gallery | Remark]:
     """Random ads of the categories with the most errors in each group (thesis, appendix A.2)."""
     size = min(SAMPLE, sum(count(groups).values()))
-    drawn = draw(groups, evaluation.labels, size, CATEGORIES, ADS, seed)
     return [
         _gallery(evaluation, read, group, categories)
         if categories
         else Remark(f"No ads to show with {in_words(group)}: none among {size:,} drawn.")
-        for group, categories in drawn.items()
+        for group, categories in draw(groups, evaluation.labels, seed).items()
     ]
 
 
 def _gallery(
     evaluation: Evaluation, read: ReadShown, group: str, drawn: Sequence[Drawn]
 ) -> Gallery:
-    sources = {
-        model.name: model.source for model in evaluation.models if model.name in WRONG[group]
-    }
-    probs = {name: source.probs(evaluation.part) for name, source in sources.items()}
+    models = [model for model in evaluation.models if model.name in WRONG[group]]
+    probs = {model.name: model.source.probs(evaluation.part) for model in models}
     wanted = {row: probs for category in drawn for row in category.rows}
-    made = cards(read, evaluation.categories, wanted)
-    rows = [
-        (
-            f"{evaluation.categories[one.misclassified.category]}: {one.misclassified.count:,} of "
-            f"{one.misclassified.total:,} ads drawn",
-            [made[row] for row in one.rows],
-        )
-        for one in drawn
-    ]
+    made, names = cards(read, evaluation.categories, wanted), evaluation.categories
+    rows = [(one.misclassified.heading(names), [made[row] for row in one.rows]) for one in drawn]
     return Gallery(f"Ads with {in_words(group)}", rows)

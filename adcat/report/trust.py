@@ -19,6 +19,15 @@ from adcat.tables import Cell, Column, Table, percent
 PRECISIONS = (0.9, 0.95, 0.98, 0.99)  # that a marketplace may ask for
 DRAWN = 5  # ads from which on their accuracy is worth a point in a chart
 ASKED = 0.95  # of them, the one that the conclusion is about
+RELIABILITY = (
+    "Expected calibration error: the ads are put into ten bins by confidence; the distance between "
+    "mean confidence and accuracy in each bin is averaged over the ads. 0 is ideal."
+)
+AUTOMATION = (
+    "The threshold is the lowest confidence from which on validation ads, counted with one right "
+    "and one wrong ad more, reach the required precision; its effect is measured on the ads of "
+    "this report. An accepted error is an accepted ad in a wrong category."
+)
 
 
 def reliability_section(evaluation: Evaluation) -> Section:
@@ -29,10 +38,9 @@ def reliability_section(evaluation: Evaluation) -> Section:
     }
     rows: list[list[Cell]] = []
     for model in evaluation.models:
-        confidence = float(model.ad_results.confidence.mean())
+        confidence, top1 = float(model.ad_results.confidence.mean()), model.scores.top1
         error = found[model.name].expected_calibration_error
-        rows.append([model.name, confidence, model.scores.top1, confidence - model.scores.top1,
-                     error])  # fmt: skip
+        rows.append([model.name, confidence, top1, confidence - top1, error])
     table = Table(
         f"Confidence and accuracy on the {evaluation.part} part",
         [
@@ -52,26 +60,20 @@ def reliability_section(evaluation: Evaluation) -> Section:
         f"{chosen.name} is on average {points(gap)} {too}; accuracy differs from confidence by "
         f"{points(error)} averaged over ten bins of confidence (expected calibration error). "
         "Choose thresholds by measured precision, as above, not by confidence alone.",
-        [Shown(table, "reliability", _NOTE), _reliability_chart(found)],
+        [Shown(table, "reliability", RELIABILITY), _reliability_chart(found)],
     )
-
-
-_NOTE = (
-    "Expected calibration error: ads put into ten bins by confidence, the distance between mean "
-    "confidence and accuracy in each, averaged over the ads. 0 is ideal."
-)
 
 
 def _reliability_chart(found: dict[str, Reliability]) -> Drawing:
     panels = [Panel([_percentages(one)], name) for name, one in found.items()]
-    sides = ", ".join(f"{name} {share(one.expected_calibration_error)}" for name, one in
-                      found.items())  # fmt: skip
+    errors = {name: share(one.expected_calibration_error) for name, one in found.items()}
+    distances = ", ".join(f"{name} {error}" for name, error in errors.items())
     return Drawing(
         Chart(panels, "mean confidence of the ads in a bin (%)", "accuracy (%)", True),
         "reliability",
         "Reliability: on the grey line confidence equals accuracy, below it a model is "
         f"overconfident; bins of fewer than {DRAWN} ads are not drawn",
-        f"Accuracy against confidence, one panel for each model. Distance from the ideal: {sides}.",
+        f"Accuracy against confidence, one panel for each model. Calibration error: {distances}.",
     )
 
 
@@ -170,9 +172,8 @@ def automation_table(title: str, models: Sequence[Measured]) -> Table:
 def _automation_chart(evaluation: Evaluation) -> Drawing:
     series: list[Series] = []
     for model in evaluation.headline:
-        accepted, precision = automation_curve(
-            model.ad_results.confidence, model.ad_results.correct
-        )
+        found = model.ad_results
+        accepted, precision = automation_curve(found.confidence, found.correct)
         steady = accepted * evaluation.ads >= min(DRAWN, evaluation.ads) - 0.5
         shares, right = 100 * accepted[steady], 100 * precision[steady]
         series.append(Series(model.name, shares.tolist(), right.tolist()))

@@ -29,12 +29,8 @@ def compared(difference: PairedDifference, other: str) -> str:
     if difference.difference == 0:
         return f"exactly as much as {other} alone"
     more = "more" if difference.difference > 0 else "less"
-    meaning = (
-        "a significant difference"
-        if difference.p_value < CHANCE
-        else "not a significant difference"
-    )
-    return f"{points(difference.difference)} {more} than {other} alone, {meaning}"
+    gap, no = points(difference.difference), "" if difference.p_value < CHANCE else "not "
+    return f"{gap} {more} than {other} alone, {no}a significant difference"
 
 
 def praise(model: Measured, baseline: str) -> str:

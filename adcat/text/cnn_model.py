@@ -20,7 +20,7 @@ from adcat.files import create_array, write_json
 from adcat.learning.keras_files import load_network, save_network
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.text.cnn_settings import MAX_WIDTH, CnnSettings
-from adcat.text.corpus import Corpus, TextFacts, check_categories
+from adcat.text.corpus import Corpus, TextFacts, check_categories, passes
 from adcat.text.skip_gram import train_embeddings
 from adcat.types import Labels, Probs, Vectors
 
@@ -45,12 +45,12 @@ def resolve(settings: AnySettings, facts: TextFacts) -> AnySettings:
     """
     longest = max(parse_widths(settings.cnn_widths))
     texts, words = facts.ads * settings.copies, facts.words * settings.copies
-    epochs = int(np.clip(round(TEXTS_SEEN / max(1, texts)), MIN_EPOCHS, MAX_EPOCHS))
-    passes = int(np.clip(round(WORDS_SEEN / max(1, words)), MIN_EPOCHS, MAX_EPOCHS))
+    epochs = passes(TEXTS_SEEN, texts, MIN_EPOCHS, MAX_EPOCHS)
+    over_words = passes(WORDS_SEEN, words, MIN_EPOCHS, MAX_EPOCHS)
     return dataclasses.replace(
         settings,
         cnn_epochs=settings.cnn_epochs or epochs,
-        cnn_embedding_epochs=settings.cnn_embedding_epochs or passes,
+        cnn_embedding_epochs=settings.cnn_embedding_epochs or over_words,
         cnn_length=max(longest, settings.cnn_length or min(facts.length, MAX_LENGTH)),
     )
 

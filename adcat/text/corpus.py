@@ -81,6 +81,11 @@ def _percentile(counts: Counter[int], share: float) -> int:
     return ordered[np.searchsorted(reached, share * reached[-1])] if ordered else 0
 
 
+def passes(seen: int, count: int, low: int, high: int) -> int:
+    """How many passes over `count` texts or words see as many as `seen`, from low to high."""
+    return int(np.clip(round(seen / max(1, count)), low, high))
+
+
 def check_categories(corpus: Corpus, least: int = 1) -> None:
     """Checks that at least two categories have enough ads.
 
@@ -90,6 +95,6 @@ def check_categories(corpus: Corpus, least: int = 1) -> None:
     enough = np.count_nonzero(corpus.counts >= least)
     if enough < 2:
         raise BadInputError(
-            f"a classifier needs training ads of two categories; {enough} of {corpus.categories} "
-            f"have {least} or more; make another: adcat split ADS"
+            f"a classifier needs training ads of at least two categories; {enough} of "
+            f"{corpus.categories} have {least} or more; split again: adcat split ADS"
         )

@@ -15,7 +15,7 @@ import numpy as np
 
 from adcat.errors import BadInputError, DivergedError, LackOfMemoryError
 from adcat.probabilities import softmax
-from adcat.text.corpus import Corpus, TextFacts, check_categories
+from adcat.text.corpus import Corpus, TextFacts, check_categories, passes
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
 from adcat.text.word_sums import WordSums
@@ -179,7 +179,9 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
       DivergedError: the learning rate is too high.
       LackOfMemoryError: the vectors need more than there is.
     """
-    _check(corpus, settings)
+    check_categories(corpus, max(1, settings.min_count_label))
+    if settings.pretrained_vectors:
+        check_word_vectors(settings.pretrained_vectors, settings.dim)
     lines = scratch / "training.txt"
     try:
         write_training_file(lines, corpus, seed)
@@ -194,12 +196,6 @@ def train(corpus: Corpus, settings: FastTextSettings, seed: int, scratch: Path) 
     if not model.is_finite():
         raise _diverged(settings)
     return model
-
-
-def _check(corpus: Corpus, settings: FastTextSettings) -> None:
-    check_categories(corpus, max(1, settings.min_count_label))
-    if settings.pretrained_vectors:
-        check_word_vectors(settings.pretrained_vectors, settings.dim)
 
 
 def _fit(lines: Path, settings: FastTextSettings, seed: int) -> Any:

@@ -44,7 +44,7 @@ class FastTextSettings(NoiseSettings):
     )
     min_count: int | None = option(
         None,
-        "Rarer words get no vector of their own; by default 1, with noise 2.",
+        "Words with fewer occurrences get no vector; by default 1, with noise 2.",
         low=0,
         high=MAX_INT,
         dry_run=1,

@@ -26,10 +26,8 @@ def ngram_buckets(
     widths = np.diff(starts, append=len(octets))
     lengths = np.array([len(word) + 2 for word in words], np.int64)
     position = np.repeat(np.arange(len(words)), lengths)
-    left = np.cumsum(lengths)[position] - np.arange(
-        len(position)
-    )  # characters to the end of the word
     first = np.arange(len(position))  # an n-gram for every character that it can begin with
+    left = np.cumsum(lengths)[position] - first  # characters to the end of the word
     hashes = np.full(len(position), FNV_OFFSET)
     positions, buckets = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for n in range(1, maxn + 1):

@@ -12,9 +12,8 @@ import numpy as np
 from adcat.errors import BadInputError
 from adcat.text.cnn_settings import CnnSettings
 from adcat.text.corpus import Corpus
+from adcat.text.word_sums import END_OF_LINE
 from adcat.types import Vectors
-
-END_OF_LINE = "</s>"  # fastText's own word
 
 
 def train_embeddings(
@@ -67,7 +66,5 @@ def _fit(lines: Path, settings: CnnSettings) -> Any:
 
 
 def _no_words(settings: CnnSettings) -> BadInputError:
-    return BadInputError(
-        f"no word of the training ads occurs {settings.cnn_min_count} times; "
-        "type: --cnn-min-count 1"
-    )
+    found = f"no word of the training ads occurs {settings.cnn_min_count} times"
+    return BadInputError(f"{found}; type: --cnn-min-count 1")

@@ -27,7 +27,7 @@ class TfidfSettings(NoiseSettings):
     )
     tfidf_max_features: int | None = option(
         None,
-        "Most terms to keep, the most frequent first; by default as many as make 10 million "
+        "Maximum number of terms, the most frequent first; by default as many as make 10 million "
         "weights.",
         low=1,
         high=2**31 - 1,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from adcat.text.ngrams import ngram_buckets
 from adcat.types import Vectors
 
-END_OF_LINE = "</s>"
+END_OF_LINE = "</s>"  # fastText's own word
 MAX_WORDS = 200_000  # cached; 80 MB for vectors of length 100
 
 
@@ -65,17 +65,14 @@ class WordSums:
 
         new = slice(self._learned, len(self._numbers))
         words = list(islice(reversed(self._numbers), new.stop - new.start))[::-1]
-        rows = len(self._input_matrix)
-        args = self._args
+        rows, args = len(self._input_matrix), self._args
         ids = np.array([self._word_id(word) for word in words], np.int64)
         known = np.flatnonzero(ids >= 0)
         positions, buckets = ngram_buckets(words, args.minn, args.maxn, args.bucket)
-        cells = (
-            np.concatenate([known, positions]),
-            np.concatenate([ids[known], rows - args.bucket + buckets]),
-        )
-        ones = np.ones(len(cells[0]), np.float32)
-        times = coo_array((ones, cells), shape=(len(words), rows)).tocsr()  # a vector in a word
+        of_words = np.concatenate([known, positions])
+        vectors = np.concatenate([ids[known], rows - args.bucket + buckets])
+        ones, shape = np.ones(len(vectors), np.float32), (len(words), rows)
+        times = coo_array((ones, (of_words, vectors)), shape=shape).tocsr()  # a vector in a word
         if new.stop > len(self._sums):  # twice the room each time: few copies
             room = np.zeros((max(new.stop, len(self._sums)), self._sums.shape[1]), np.float32)
             self._sums = np.concatenate([self._sums, room])

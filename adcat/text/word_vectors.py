@@ -17,9 +17,8 @@ def check_word_vectors(path: Path, dim: int) -> None:
     with path.open("rb") as file:
         header = file.readline().split()
         if len(header) != 2 or not all(number.isdigit() for number in header):
-            raise BadInputError(
-                f"{path}, line 1: expected the number of words and the vectors' length"
-            )
+            expected = "the number of words and the vectors' length"
+            raise BadInputError(f"{path}, line 1: expected {expected}")
         words, length = map(int, header)
         if length != dim:
             raise BadInputError(f"{path} has vectors of length {length}; type: --dim {length}")

@@ -56,7 +56,7 @@ def results(policy: str) -> Mapping[str, float]:
 def recovered(policy: str) -> Mapping[str, float]:
     """Shares of the error groups that a model gets right, by group (tables 5.2, 5.5 and 5.9)."""
     return {
-        _as_adcat_names(row["group"]): int(row["count"]) / int(row["group_total"])
+        row["group"].replace(" ", "_"): int(row["count"]) / int(row["group_total"])
         for row in read("error_groups")
         if row["model"] == NAMES.get(policy)
     }
@@ -90,10 +90,6 @@ def attention_settings() -> Mapping[str, Mapping[str, float]]:
             numbers = {"top1": float(row["top1"]) / 100, "learning_rate": float(row["lr"])}
             found[f"{point}-{over[kind]}"] = numbers
     return found
-
-
-def _as_adcat_names(group: str) -> str:
-    return group.replace(" ", "_")
 
 
 def _text(file: str) -> str:

@@ -208,6 +208,7 @@ def reading_shown(
     with _reading_rows(split, part, columns, having) as read:
 
         def shown(ad: dict[str, Any]) -> ShownAd:
+            """An ad as it is shown, without a photo that changed."""
             path = folder / ad["image"]
             if ad[AVAILABILITY] not in availabilities_with(["image"]):
                 path = ""
@@ -236,6 +237,7 @@ def _reading_rows(
         ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
 
         def read(rows: Sequence[int]) -> list[dict[str, Any]]:
+            """Reads the ads of these rows, in their order, group by group."""
             found: dict[int, dict[str, Any]] = {}
             wanted = table_rows[np.array(rows, np.int64)]
             holding = np.searchsorted(ends, wanted, side="right")

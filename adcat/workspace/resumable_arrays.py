@@ -58,7 +58,9 @@ def check_finite(values: NDArray[np.floating], ads: NDArray[np.int64], title: st
     is_finite = np.isfinite(values).all(axis=1)
     if not is_finite.all():
         row = ads[is_finite.argmin()]
-        raise DivergedError(f"{title}: no finite numbers for ad {row}; train the model again")
+        raise DivergedError(
+            f"{title}: the model gives NaN or infinity for ad {row}; train it again"
+        )
 
 
 def _open(path: Path, there: NDArray[np.bool_], columns: int, done: int) -> NDArray[np.float32]:
