@@ -117,7 +117,7 @@ def throughput(workspace: Workspace) -> None:
 
 
 def latency(workspace: Workspace) -> None:
-    """Prints the median time of an answer of a running process."""
+    """Prints the median time of a prediction of a running process."""
     rows = [row for row in read_rows() if row["image"]][: ASKED + 10]
     words = adcat(workspace, "predict", "--model", "product-max", "--images", TABLE.parent)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}

@@ -56,7 +56,7 @@ def make_table(folder: Path, ads: int, seed: int = 0) -> None:
 
 
 def draw_words(generator: Generator, categories: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The words of each ad, as places in the vocabulary: [ads, WORDS]."""
+    """The words of each ad, as indices in the vocabulary: [ads, WORDS]."""
     words = zipf(generator, VOCABULARY, (len(categories), WORDS))
     own = zipf(generator, OWN_VOCABULARY, (len(categories), OWN_WORDS))
     positions = generator.permuted(np.tile(np.arange(WORDS), (len(categories), 1)), axis=1)

@@ -1,4 +1,4 @@
-"""Inception v3 with attention inside: where it is cut, what it answers, what is trained of it."""
+"""Inception v3 with attention inside: where it is cut, what it predicts, what is trained of it."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ def keras():
 
 @pytest.fixture(scope="module")
 def image(keras):
-    """A random Inception v3 whose answers differ from photo to photo."""
+    """A random Inception v3 whose predictions differ from photo to photo."""
     made = classifier.build(SIDE, CATEGORIES, None)
     random = np.random.default_rng(1)
     for layer in made.network.layers:

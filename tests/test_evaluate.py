@@ -306,7 +306,7 @@ def incomplete(tmp_path):
 
 
 def test_each_kind_of_ad_is_reported_apart_by_hand(incomplete):
-    """What a classifier cannot read it answers with the prior, whose first category is 0."""
+    """For what a classifier cannot read it predicts the prior, whose first category is 0."""
     document = read_document(incomplete)
     assert document["ads"] == 4
     top1 = {

@@ -16,7 +16,7 @@ long = settings(max_examples=2000, derandomize=False, **FOLDER)
 damage = st.lists(
     st.tuples(st.floats(0, 1), st.one_of(st.binary(max_size=3), st.none())), min_size=1, max_size=4
 )
-"""Places, and what stands there instead of a byte; none: the file ends."""
+"""Positions, and what stands there instead of a byte; none: the file ends."""
 
 
 def damaged(content: bytes, changes) -> bytes:

@@ -135,7 +135,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["full", "header", "none"])
 def reasons(request, folder):
-    """The mode's place, and the reason of each rejected row by its id."""
+    """The mode's index, and the reason of each rejected row by its id."""
     workspace = folder.parent / request.param
     found = run(workspace, "split", folder / "ads.csv", "--image-check", request.param)
     assert found.exit_code == 0, found.output
@@ -175,7 +175,7 @@ SEEN = {
 
 @pytest.fixture(scope="module")
 def predictions(tmp_path_factory):
-    """The image classifier's answer to each file, and to what people see there as a plain PNG."""
+    """The image classifier's prediction for each file, and to what people see there as a plain PNG."""
     folder = tmp_path_factory.mktemp("seen")
     workspace = make_workspace(folder / "w")
     with workspace.image_model.write(Made(), [workspace.split]) as staging:

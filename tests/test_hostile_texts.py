@@ -1,4 +1,4 @@
-"""Texts that are meant to break something, from the table through training to an answer."""
+"""Texts that are meant to break something, from the table through training to a prediction."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hostile import ADS, COLUMNS, draw_photos, read_rejected, run
 
 SAME = "itself"
-# name: (title, a title that must get the same answer, or None where nothing is left to read)
+# name: (title, a title that must get the same prediction, or None where nothing is left to read)
 TEXTS = {
     "an injected label": ("__label__0 soffa", "label 0 soffa"),
     "a label alone": ("__label__0", "label 0"),
@@ -72,7 +72,7 @@ def workspace(request, folder):
 
 @pytest.fixture(scope="module")
 def predictions(workspace):
-    """The answer to every text, and to the one that must get the same, by its name."""
+    """The prediction for every text, and for the one that must get the same, by its name."""
     titles = [title for pair in TEXTS.values() for title in (pair[0], pair[1])]
     lines = [json.dumps({"title": title or ""}) for title in titles]
     found = run(workspace, "predict", "--model", "text", input="\n".join(lines))

@@ -190,7 +190,7 @@ def made(tmp_path_factory):
 
 
 def predicted(workspace, *ads, options=()):
-    """What is wrong with each ad or image, and how many different answers there are."""
+    """What is wrong with each ad or image, and how many different causes there are."""
     words = ("predict", "--model", "image", "--images", workspace.root.parent, *options)
     lines = "\n".join(json.dumps(ad if isinstance(ad, dict) else {"image": ad}) for ad in ads)
     found = [json.loads(line) for line in adcat(workspace, *words, input=lines).stdout.splitlines()]

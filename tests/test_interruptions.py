@@ -34,7 +34,7 @@ def check(workspace, process, after=None):
 
 
 def staging(workspace, pattern):
-    """Waits for a file of a draft."""
+    """Waits for a file of a staging folder."""
     return lambda: any((workspace.root / ".partial").glob(pattern))
 
 

@@ -72,7 +72,7 @@ def test_classifiers_learn_from_the_ads_that_they_can_read(made):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_predicting_the_test_ads_gives_the_stored_probabilities_again(made, folder, model):
-    """But where a model of one modality cannot read an ad: then the other classifier answers."""
+    """But where a model of one modality cannot read an ad: then the other classifier predicts."""
     words = ("predict", folder / "ads.csv", "--model", model, "--top", ALL)
     lines = adcat(made, *words).stdout.splitlines()
     predictions = {prediction["id"]: prediction for prediction in map(json.loads, lines)}

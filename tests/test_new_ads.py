@@ -16,7 +16,7 @@ TABLE = InputTable(Path("stdin"), {"title": "rubrik"})
 
 
 def test_an_ad_does_not_wait_for_the_next_one():
-    """A line that comes only after the answer to the line before it."""
+    """A line that comes only after the prediction for the line before it."""
     end, start = os.pipe()
     with os.fdopen(end, "rb") as file, os.fdopen(start, "wb", buffering=0) as writer:
         batches = arriving_ads(file, TABLE)

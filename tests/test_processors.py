@@ -36,7 +36,7 @@ def digits(values):
 
 
 def results():
-    """Parts of 40 ads, places in a cut and in folds; the sha256 of what policies make of 1000."""
+    """Parts of 40 ads, indices in a cut and in folds; the sha256 of what policies make of 1000."""
     groups, labels = np.arange(40) * 7 % 23, np.arange(40) % 3
     scores = np.random.default_rng(0).integers(1, 1000, (2, 1000, 13)).astype(np.float32)
     o_img, o_txt = scores / scores.sum(axis=2, keepdims=True)
