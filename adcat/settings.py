@@ -60,6 +60,18 @@ def seed_option() -> Any:
     )
 
 
+def models_argument(verb: str) -> Any:
+    """The models that a command is about, by default all."""
+    names = "text, image, or the name of a fused or an attention model; by default all"
+    return argument(f"Models to {verb}: {names}.", default=[], completes="models")
+
+
+def model_option(verb: str, panel: str = "") -> Any:
+    """The one model that a command is about, by default the best."""
+    help = f"Model to {verb}; by default the one that is best on the validation ads."
+    return option("", help, completes="models", panel=panel)
+
+
 def flag(field: str) -> str:
     """A field's option as it is typed."""
     return "--" + field.replace("_", "-")

@@ -42,7 +42,7 @@ from adcat.report.embedded_images import ReadShown
 from adcat.report.example_ads import drawn_examples, read_examples
 from adcat.report.model_kinds import kind_of
 from adcat.report.recovery import recovered_tables
-from adcat.settings import argument, option, seed_option
+from adcat.settings import models_argument, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.types import MODALITIES, Labels, Part
 from adcat.workspace.ads import (
@@ -64,12 +64,7 @@ class Settings:
 
     published: ClassVar = thesis.settings("error-groups")
 
-    models: list[str] = argument(
-        "Models to analyse: text, image, or the name of a fused or an attention model; by default "
-        "all.",
-        default=[],
-        completes="models",
-    )
+    models: list[str] = models_argument("analyse")
     part: Part = option("test", "Part to analyse; train is for text and image only.")
     sample: int = option(SAMPLE, "Ads drawn at random for the galleries.", low=1, panel="Galleries")
     categories: int = option(

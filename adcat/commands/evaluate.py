@@ -30,7 +30,7 @@ from adcat.report.page import Section, render, write_files
 from adcat.report.recovery import error_groups_section
 from adcat.report.trust import automation_section, reliability_section
 from adcat.report.words import many
-from adcat.settings import argument, option, seed_option
+from adcat.settings import models_argument, option, seed_option
 from adcat.tables import Cell, Column, Report, Table, percent, write_table
 from adcat.types import Part
 from adcat.workspace.ads import read_split, reading_shown
@@ -48,12 +48,7 @@ class Settings:
 
     published: ClassVar = thesis.settings("evaluate")
 
-    models: list[str] = argument(
-        "Models to evaluate: text, image, or the name of a fused or an attention model; by default "
-        "all.",
-        default=[],
-        completes="models",
-    )
+    models: list[str] = models_argument("evaluate")
     part: Part = option("test", "Part to evaluate on; train is for text and image only.")
     compare: Literal["thesis"] | None = option(None, "Show the thesis' results alongside.")
     seed: int = seed_option()  # of the ads that are shown

@@ -18,7 +18,7 @@ from adcat.prediction.new_ads import Ad
 from adcat.progress import Progress
 from adcat.report.model_card import model_card
 from adcat.report.model_kinds import kind_of
-from adcat.settings import argument, option
+from adcat.settings import argument, model_option
 from adcat.tables import Column, Report, Table
 from adcat.text.registry import cleaning_of
 from adcat.types import MODALITIES, have
@@ -38,11 +38,7 @@ class Settings:
     """Which model, and where to."""
 
     folder: Path = argument("Folder to create.")
-    model: str = option(
-        "",
-        "Model to export; by default the one that is best on the validation ads.",
-        completes="models",
-    )
+    model: str = model_option("export")
 
 
 def export(workspace: Workspace, settings: Settings, progress: Progress) -> Report:

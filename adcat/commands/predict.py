@@ -23,7 +23,7 @@ from adcat.prediction.output_files import Record, check_format, is_done, write_p
 from adcat.prediction.predictor import ModelFacts, Predictor
 from adcat.prediction.rules import Promise
 from adcat.progress import Progress
-from adcat.settings import argument, option, seed_option
+from adcat.settings import argument, model_option, option, seed_option
 from adcat.tables import Report
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import Manifest
@@ -47,12 +47,7 @@ class Settings:
         "Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet; by default JSON lines on stdin.",
         default=None,
     )
-    model: str = option(
-        "",
-        "Model to use; by default the one that is best on the validation ads.",
-        completes="models",
-        panel=SUGGESTIONS,
-    )
+    model: str = model_option("use", SUGGESTIONS)
     exported: Path | None = option(
         None,
         "Folder written by adcat export, to be used instead of the workspace.",
@@ -77,13 +72,11 @@ class Settings:
         panel=TABLE,
     )
     image_pattern: str = option(
-        "",
-        "Names of photos made from other columns; by default as in the split.",
-        panel=TABLE,
+        "", "Names of photos made from other columns; by default as in the split.", panel=TABLE
     )
     column: list[str] = option(
         [],
-        "Header of a column, where it is not its name: title=headline; may be repeated.",
+        "Column with a different header, such as title=headline; may be repeated.",
         panel=TABLE,
     )
     calibrate: bool = option(
@@ -110,7 +103,7 @@ class Settings:
         "1/1", "Process one of several equal shares of the rows, such as 2/8.", panel=TABLE
     )
     batch_size: int = option(
-        32, "Photos processed at a time; ads without one go by up to 4,096.", low=1, high=4096
+        32, "Ads with a photo processed at a time; of those without, up to 4,096.", low=1, high=4096
     )
     seed: int = seed_option()
 

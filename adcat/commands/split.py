@@ -61,7 +61,7 @@ class Settings:
     )
     column: list[str] = option(
         [],
-        "Header of a column, where it is not its name: title=headline; may be repeated.",
+        "Column with a different header, such as title=headline; may be repeated.",
         panel="The table",
     )
     test: float = option(

@@ -48,9 +48,8 @@ def fields_of(pattern: str) -> list[str]:
     """
     fields = list(dict.fromkeys(FIELD.findall(pattern)))
     if pattern and not fields:
-        raise BadInputError(
-            f"--image-pattern {pattern}: expected columns in braces, such as '{{id}}.jpg'"
-        )
+        expected = "columns in braces, such as '{id}.jpg'"
+        raise BadInputError(f"--image-pattern {pattern}: expected {expected}")
     return fields
 
 

@@ -115,15 +115,8 @@ def _run(
         if kind not in OF_SETTINGS:
             raise
         value, error = np.nan, f"{kind}: {failure}"
-    return Trial(
-        trial=index,
-        point=point,
-        settings=settings,
-        seed=trial_seed,
-        score=None if error else value,
-        status="failed" if error else "ok",
-        error=error,
-    )
+    status = "failed" if error else "ok"
+    return Trial(index, point, settings, trial_seed, None if error else value, status, error)
 
 
 def _suggest(

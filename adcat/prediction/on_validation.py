@@ -27,9 +27,9 @@ def tell_calibration(
         rule, ads = predictor.rules[kind], np.count_nonzero(rests_on == kind)
         which = "" if ads == len(availabilities) else f" predicted from {IN_WORDS[kind]}"
         if rule.temperature:
-            of = f" of ads{which}" if which else ""
-            on = predictor.calibrated_on
-            progress.say(f"temperature {rule.temperature:.3f}{of}, fitted on {on}")
+            of = f" for ads{which}" if which else ""
+            fitted_on = f"fitted on {predictor.calibrated_on}"
+            progress.say(f"temperature {rule.temperature:.3f}{of}, {fitted_on}")
         elif promise.calibrate:
             progress.say(
                 f"warning: {ads:,} validation ads{which} are too few to calibrate by, "

@@ -63,9 +63,8 @@ def parse_widths(text: str) -> list[int]:
     """
     widths = [int(word) for word in text.split(",") if word.isascii() and word.isdigit()]
     if len(widths) != len(text.split(",")) or not all(0 < w <= MAX_WIDTH for w in widths):
-        raise BadInputError(
-            f"--cnn-widths {text!r}: expected numbers from 1 to {MAX_WIDTH} such as 3,4,5"
-        )
+        expected = f"numbers from 1 to {MAX_WIDTH} such as 3,4,5"
+        raise BadInputError(f"--cnn-widths {text!r}: expected {expected}")
     return widths
 
 

@@ -120,10 +120,8 @@ class FastTextModel:
 
     def is_finite(self) -> bool:
         """Whether every number in the model is one."""
-        return all(
-            np.isfinite([matrix.min(initial=0), matrix.max(initial=0)]).all()
-            for matrix in (self._A, self._B)
-        )
+        ends = [end(initial=0) for m in (self._A, self._B) for end in (m.min, m.max)]
+        return bool(np.isfinite(ends).all())
 
     def save(self, folder: Path) -> None:
         """Writes fastText's own file.

@@ -166,11 +166,10 @@ def document_frequencies(
             counts.update(set(terms_of(text)))
         if len(counts) > max_counted:
             counts = Counter({term: count for term, count in counts.items() if count > 1})
-    kept = {term: count for term, count in counts.items() if count >= settings.tfidf_min_df}
+    least = settings.tfidf_min_df
+    kept = {term: count for term, count in counts.items() if count >= least}
     if not kept:
-        raise BadInputError(
-            f"no word is in {settings.tfidf_min_df} training ads; type: --tfidf-min-df 1"
-        )
+        raise BadInputError(f"no word is in {least} training ads; type: --tfidf-min-df 1")
     first = sorted(kept, key=lambda term: (-kept[term], term))[: settings.tfidf_max_features]
     return {term: kept[term] for term in sorted(first)}
 

@@ -90,10 +90,9 @@ def find_models(workspace: Workspace, names: Sequence[str]) -> list[ModelProbs]:
     models = {model.name: model for model in all_models(workspace)}
     for name in names:
         if name not in models:
-            raise BadInputError(
-                f"there is no model {name!r} in {workspace.root}; available: "
-                f"{', '.join(models) or 'none yet'}"
-            )
+            available = ", ".join(models) or "none yet"
+            where = f"there is no model {name!r} in {workspace.root}"
+            raise BadInputError(f"{where}; available: {available}")
     return [models[name] for name in names]
 
 
