@@ -34,8 +34,9 @@ def thesis_section(evaluation: Evaluation) -> Section:
     """The direction and size of each effect, side by side."""
     found = effects(evaluation)
     same = sum(effect.same_direction for effect in found)
+    have = "has" if same == 1 else "have"
     conclusion = (
-        f"{same:,} of {many(len(found), 'effect')} of the thesis have the same sign here. The "
+        f"{same:,} of {many(len(found), 'effect')} of the thesis {have} the same sign here. The "
         "thesis evaluated on 179,201 Swedish ads in 193 categories, after training on 717,605: "
         "compare signs before sizes."
         if found
@@ -55,7 +56,7 @@ def thesis_section(evaluation: Evaluation) -> Section:
     )
     note = (
         "Differences in percentage points; of an error group, relative to its ads. “Which "
-        "differences are real?” says which ones are significant here."
+        "differences are significant?” tests those of these models."
     )
     shown = [Shown(table, EFFECTS, note)] if found else []
     return Section("thesis", "Are the effects of the thesis reproduced?", conclusion, shown)

@@ -181,7 +181,7 @@ def _automation_chart(evaluation: Evaluation) -> Drawing:
     return Drawing(
         Chart([Panel(series)], "share of the ads accepted (%)", "precision (%)"),
         "automation",
-        "Precision against the share automated: the baselines and the best of each approach, from "
-        f"{many(DRAWN, 'ad')} on",
-        f"Line chart: precision falls as more ads are accepted; with all of them it is {ends}.",
+        "Precision against the share automated: the baselines and the best of each approach; the "
+        f"curves begin at {many(DRAWN, 'ad')}",
+        f"Line chart of precision over the share of the ads accepted; with all of them: {ends}.",
     )
