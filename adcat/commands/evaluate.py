@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from adcat import thesis
 from adcat.attention.search import LOG
 from adcat.errors import AdcatError
-from adcat.evaluation.measuring import Evaluation, measure_models
+from adcat.evaluation.measuring import Evaluation, Measured, measure_models
 from adcat.evaluation.significance import PairedDifference
 from adcat.files import write_json
 from adcat.progress import Progress

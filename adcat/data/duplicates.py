@@ -56,21 +56,6 @@ class Duplicates:
             f"{TREATMENTS[treatment]}; ads in the largest group: {largest:,}",
             *(f"{number:,} {what}" for what, number in found.items() if number),
         ]
-        if self.similar:
-            lines.append(
-                f"{self.similar:,} photos show the same picture as another one, saved again, "
-                "scaled, cropped or with bars"
-            )
-        if self.placeholders:
-            lines.append(
-                f"texts and photos on too many ads to mark duplicates: {self.placeholders:,}"
-            )
-        if self.contradicting.any():
-            lines.append(
-                f"{self.contradicting.sum():,} ads have duplicates of another category "
-                f"({contradictions})"
-            )
-        return lines
 
     def listed(self, batch: "pa.RecordBatch") -> Iterator[tuple[int, str, int, str]]:
         """The rows of a batch of the table that contradict others."""

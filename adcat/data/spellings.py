@@ -13,6 +13,7 @@ from adcat.data.rejections import Rejections
 from adcat.data.row_validation import Codes
 from adcat.progress import Progress
 
+MOST = 10  # that a sentence names
 MISSING = ("nan", "null", "none", "n/a", "#n/a", "-")
 
 

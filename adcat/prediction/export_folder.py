@@ -64,8 +64,10 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, A
     ]
     classifiers = [c for c in workspace.classifiers() if c.name == c.modality] + named
     modalities: set[Modality] = {classifier.modality for classifier in classifiers}
-    if "image" in modalities:
-        _check_installed()
+    missing = [name for name in NEEDED if not find_spec(name)]
+    if "image" in modalities and missing:
+        needed = f"the export to ONNX needs {' and '.join(missing)}"
+        raise BadInputError(f"{needed}; type: pip install 'adcat[export]'")
     preprocessing: dict[str, str] = {}
     for classifier in classifiers:
         target = folder / classifier.array("probs").replace("_probs", "")  # as `text@words`

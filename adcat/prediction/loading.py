@@ -244,12 +244,10 @@ class _Validation:
         classifier = self.classifiers[availability]
         rows = self.availabilities == availability
         if np.count_nonzero(rows) >= fewest:
-            source = self.model if availability in main.modalities else classifier
-            return _predictions(source)[rows], self.labels[rows], self.groups[rows]
+            return self._of(self.model if availability in main.modalities else classifier, rows)
         rows = have(self.availabilities, [availability])
-        read = [self.classifiers[model_name(array)] for array in rule.reads]
-        probs = rule.combine([_predictions(one)[rows] for one in read])
-        return probs, self.labels[rows], self.groups[rows]
+        read = [self._of(self.classifiers[model_name(array)], rows)[0] for array in rule.reads]
+        return rule.combine(read), self.labels[rows], self.groups[rows]
 
     def _of(self, model: ModelProbs, rows: NDArray[np.bool_]) -> Predicted:
         probs = model.probs("validation")

@@ -15,7 +15,7 @@ import numpy as np
 
 from adcat.errors import BadInputError, DivergedError, LackOfMemoryError
 from adcat.probabilities import softmax
-from adcat.text.corpus import Corpus, TextFacts, check_categories, passes
+from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
 from adcat.text.word_sums import WordSums
