@@ -10,12 +10,12 @@ from PIL import Image
 
 from adcat.files import append_json_line
 from adcat.fusion.policies import POLICIES
-from adcat.fusion.policy import ClosedForm
+from adcat.fusion.policy import ClosedForm, NetworkPolicy
 from adcat.tables import write_records
 from adcat.workspace.ads_table import ads_schema
 
 CLOSED_FORMS = [name for name, policy in POLICIES.items() if isinstance(policy, ClosedForm)]
-NETWORKS = [name for name in POLICIES if name not in CLOSED_FORMS]
+NETWORKS = [name for name, policy in POLICIES.items() if isinstance(policy, NetworkPolicy)]
 
 
 @dataclasses.dataclass(frozen=True)

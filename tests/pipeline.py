@@ -22,7 +22,7 @@ def adcat(workspace, *words, input=None):
     """Runs a command that is expected to end well."""
     words = ["-w", str(workspace.root), *map(str, words)]
     result = CliRunner().invoke(app, words, input=input)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 0, (result.output, result.exception)
     return result
 
 

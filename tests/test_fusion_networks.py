@@ -39,7 +39,7 @@ def material():
 
 
 def fit(policy, material, settings=QUICK, rows=None, **changes):
-    rows = np.arange(100) if rows is None else rows
+    rows = fitting.everything(material) | ({} if rows is None else {"validation": rows})
     settings = dataclasses.replace(settings, **changes)
     return fitting.fit(POLICIES[policy], material, rows, settings, Silent())
 
@@ -73,7 +73,7 @@ def test_no_duplicate_of_an_ad_that_a_network_learns_from_is_validated_on(materi
     settings = dataclasses.replace(QUICK, fit_on="validation")
     of_groups = dataclasses.replace(material, validation=seen)
     policy = POLICIES["nn-validation"]
-    learnt, validated = fitting.samples(policy, of_groups, np.arange(100), settings)
+    learnt, validated = fitting.samples(policy, of_groups, fitting.everything(of_groups), settings)
     assert not set(groups[learnt.rows]) & set(groups[validated.rows])
     assert abs(len(learnt) - 70) <= 2
     assert len(learnt) + len(validated) == 100
@@ -123,7 +123,9 @@ def result(policy, material, settings):
 
 
 def test_every_setting_has_another_value():
-    assert set(OTHERS) | SEARCH == {field.name for field in dataclasses.fields(PolicySettings)}
+    assert set(OTHERS) | SEARCH | {"models", "folds"} == {
+        field.name for field in dataclasses.fields(PolicySettings)
+    }
 
 
 @pytest.mark.parametrize("policy", POLICIES)

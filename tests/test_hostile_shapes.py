@@ -142,7 +142,7 @@ UNREAD = {  # for people
 OPTIONS = {
     "fasttext": ("--dim", 8),
     "tfidf": (),
-    "cnn": ("--cnn-epochs", 1, "--cnn-embedding-epochs", 1),
+    "cnn": ("--cnn-epochs", 1, "--cnn-embedding-epochs", 1, "--folds", 0),
 }
 CASES = [
     pytest.param(kind, file, change, command, id=f"{kind} {file} {i}")

@@ -157,7 +157,9 @@ def _extract(
     out_of_fold = classifier.model / OUT_OF_FOLD_TRAIN_PROBS
     if out_of_fold.exists():
         there = have(read_availabilities(split, "train"), [modality])
-        probs = np.load(staging.folder / f"train/{modality}_probs.npy", mmap_mode="r+")
+        probs = np.load(
+            staging.folder / f"train/{modality}_probs.npy", mmap_mode="r+", allow_pickle=False
+        )
         probs[there] = open_array(out_of_fold, int(there.sum()), columns["probs"])
 
 

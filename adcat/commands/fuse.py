@@ -47,11 +47,6 @@ class Choice:
     panel: ClassVar = "What to combine"
 
     policy: PolicyName = option("product-max", "How to combine text and image.")
-    models: str = option(
-        "",
-        "Models to combine, such as text,image,words; by default every classifier, and linear if "
-        "it exists.",
-    )
     name: str = option("", "Name of the model; by default that of the policy.", completes="fuse")
 
 
@@ -87,6 +82,7 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
     """
     policy = POLICIES[settings.policy]
     target = workspace.fused(settings.name or policy.name)
+    workspace.split.check()
     sources = read_sources(workspace, policy, settings.models, target)
     recorded = {"policy": policy.name, **policy.values(settings)}
     with target.write(recorded, sources.inputs, resume=recorded.get("tune", 0) > 0) as staging:
@@ -157,7 +153,12 @@ def _write_others(
     """
     learned = learned_from(policy, material, settings)
     parts: dict[Part, PartArrays] = {**material.parts}
-    if not material.is_out_of_fold or reads_learned_vectors(policy) or settings.folds == 0:
+    is_fitted_per_fold = "folds" in policy.options and settings.folds != 0
+    if (
+        not material.is_out_of_fold
+        or reads_learned_vectors(policy)
+        or ("train" in learned and not is_fitted_per_fold)
+    ):
         del parts["train"]
     for part in parts.keys() - set(learned):
         _write(folder, part, model, parts[part], material)

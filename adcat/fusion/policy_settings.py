@@ -93,6 +93,12 @@ class EarlySettings:
 class PolicySettings(TrainingSettings, EarlySettings, LateSettings, ClosedFormSettings):
     """Every setting that some policy reads."""
 
+    models: str = option(
+        "",
+        "Models to combine, such as text,image,words; by default every classifier, and linear if "
+        "it exists.",
+        panel="What to combine",
+    )
     folds: int | None = option(
         None,
         "Out-of-fold probabilities of the training ads, to choose and stack models by: so many "
