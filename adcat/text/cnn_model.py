@@ -185,7 +185,7 @@ def _fit(
 ) -> None:
     import keras
 
-    trained = keras.Model(network.inputs, network.outputs[1])
+    trained = keras.Model(network.input, network.outputs[1])
     adam = keras.optimizers.Adam(settings.cnn_learning_rate)
     trained.compile(adam, "sparse_categorical_crossentropy")
     random, size = np.random.default_rng(seed), settings.cnn_batch_size
