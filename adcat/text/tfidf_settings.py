@@ -16,7 +16,7 @@ class TfidfSettings(NoiseSettings):
     analyzer: Literal["word", "char"] = option(
         "word",
         "Terms: words and word pairs (word), or the runs of 2 to 5 characters within words (char), "
-        "which share more between misspelt, inflected and compound words and cost some ten times "
+        "which share more between misspelt, inflected and compound words and cost some five times "
         "as much.",
     )
     tfidf_c: float = option(
