@@ -186,7 +186,7 @@ def test_what_is_no_export_is_refused(made, exports, tmp_path):
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("tfidf", {"vocabulary.txt", "idf.npy", "W.npy", "b.npy", "V.npy"}),
+        ("tfidf", {"analyzer.txt", "vocabulary.txt", "idf.npy", "W.npy", "b.npy", "V.npy"}),
         ("cnn", {"vocabulary.json", "model.keras"}),
     ],
 )

@@ -19,6 +19,7 @@ from adcat.workspace.models import all_models
 
 CATEGORIES = ["Bilar", "Cyklar", "Soffor"]
 ADS = {"train": 60, "validation": 40, "test": 20}
+OF_ARRAYS = [name for name in POLICIES if name != "linear"]  # which reads texts: test_stack.py
 QUICK = ("--max-epochs", 2, "--hidden-units", 8)
 
 
@@ -67,7 +68,7 @@ def features(workspace, part, *names):
     return [np.load(workspace.features / f"{part}/{name}.npy") for name in names]
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", OF_ARRAYS)
 def test_every_policy_gives_probabilities_that_its_saved_model_gives_again(made, fused, policy):
     fused(policy)
     model = load(made.fused(policy).path)
@@ -194,7 +195,7 @@ def test_settings_that_were_chosen_on_validation_ads_are_not_called_out_of_fold(
     assert flattered["chosen"]
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", OF_ARRAYS)
 def test_the_manifest_has_what_the_policy_reads_and_the_command_line_its_values(
     made, fused, policy
 ):
@@ -209,7 +210,7 @@ def test_the_manifest_has_what_the_policy_reads_and_the_command_line_its_values(
     ("policy", "read"),
     [
         ("max", {}),
-        ("log-linear", {"regularisation": 1.0, "seed": 0}),
+        ("log-linear", {"regularisation": 1.0, "seed": 0, "folds": None}),
         ("top3", {"hidden_layers": 2, "fit_on": "validation"}),
         ("image-boost-prop", {"image_boost": 2.63906532934488, "standardise": False}),
         ("pool", {"pooling": "average", "hidden_units": 400, "standardise": True}),

@@ -8,9 +8,11 @@ from handmade import CLOSED_FORMS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcat.fusion.fitting import Material, PartArrays, fit_closed_form
+from adcat.fusion.fitting import everything, fit_closed_form
 from adcat.fusion.fused_model import closed_form, load
+from adcat.fusion.material import Material, PartArrays
 from adcat.fusion.policies import POLICIES
+from adcat.fusion.policy_settings import PolicySettings
 
 PRIOR = np.array([0.5, 0.3, 0.2])
 O_IMG = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]], np.float32)
@@ -73,13 +75,15 @@ def test_log_linear_fits_its_weights_per_kind_and_keeps_them(tmp_path):
     availabilities = np.full(3000, "text")
     seen = PartArrays({"text_probs": o}, labels, availabilities, np.arange(3000))
     material = Material(dataclasses.replace(seen, labels=np.array([0, 1, 2])), seen, 3)
-    model = fit_closed_form(POLICIES["log-linear"], material, np.arange(3000), regularisation=1.0)
+    model = fit_closed_form(
+        POLICIES["log-linear"], material, everything(material), PolicySettings(regularisation=1.0)
+    )
     assert model.single["text"]["w"] == pytest.approx(1 / 3, abs=0.05)
     assert set(model.single) == {"text"}
     model.save(tmp_path)
     again = load(tmp_path)
     found = again.predictions(seen.arrays, availabilities, np.arange(5), PRIOR)
-    np.testing.assert_allclose(found, model.single_modality_probs("text", o[:5]), rtol=1e-6)
+    np.testing.assert_allclose(found, model.single_modality_probs("text", [o[:5]]), rtol=1e-6)
     assert np.abs(found - o[:5]).max() > 0.01
 
 
@@ -93,7 +97,8 @@ def test_parameters_for_incomplete_ads_are_fitted_on_those_only():
     def fitted(labels):
         seen = PartArrays(arrays, labels, availabilities, np.arange(40))
         material = Material(train, seen, 3)
-        return fit_closed_form(POLICIES["log-linear"], material, np.arange(40), 1.0)
+        settings = PolicySettings(regularisation=1.0)
+        return fit_closed_form(POLICIES["log-linear"], material, everything(material), settings)
 
     model = fitted(labels)
     for row, same, changed in ((0, "single", "parameters"), (1, "parameters", "single")):

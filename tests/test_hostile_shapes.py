@@ -128,6 +128,7 @@ READ = {
     },
     "tfidf": {
         "train-text/vocabulary.txt": ((line_less,), TEXT),
+        "train-text/analyzer.txt": ((of_another_kind,), TEXT),
         **{f"train-text/{name}.npy": (ARRAY, TEXT) for name in ("idf", "W", "b", "V")},
     },
     "cnn": {
@@ -138,6 +139,7 @@ READ = {
 UNREAD = {  # for people
     "split/rejected.csv", "split/contradictions.csv", "split/class_counts.csv", "train-text/history.csv",
     "attend/c-wh/validation/maps.npy", "fuse/log-linear/history.csv",
+    "train-text/train_probs.npy",  # by extract-features while it is not current: test_named_classifiers
 }  # fmt: skip
 OPTIONS = {
     "fasttext": ("--dim", 8),

@@ -70,18 +70,33 @@ def test_no_two_models_share_a_name(words, command, told):
     assert told in result.stderr
 
 
-def test_out_of_fold_probabilities_take_the_place_of_the_models_own(copy):
-    """Of the training ads only, row by row."""
-    model = copy.classifier("text").model
-    own = {part: np.load(copy.features / f"{part}/text_probs.npy") for part in ("train", "test")}
-    given = np.roll(own["train"], 1, axis=1)
-    with model.write({"made": "by hand"}, [copy.split]) as staging:
+def give_train_probs(workspace, probs):
+    """Replaces the text classifier by the same one with these out-of-fold probabilities."""
+    model = workspace.classifier("text").model
+    with model.write({"made": "by hand"}, [workspace.split]) as staging:
         for path in model.path.iterdir():
             if path.suffix in (".bin", ".json", ".txt") and path.name != "manifest.json":
                 (staging.folder / path.name).write_bytes(path.read_bytes())
-        np.save(staging.folder / OUT_OF_FOLD_TRAIN_PROBS, given)
+        np.save(staging.folder / OUT_OF_FOLD_TRAIN_PROBS, probs)
         staging.notes.update({"train_probs": "out-of-fold", "training_steered_by": "nothing"})
+
+
+def test_out_of_fold_probabilities_take_the_place_of_the_models_own(copy):
+    """Of the training ads only, row by row."""
+    own = {part: np.load(copy.features / f"{part}/text_probs.npy") for part in ("train", "test")}
+    given = np.roll(own["train"], 1, axis=1)
+    give_train_probs(copy, given)
     adcat(copy, "extract-features")
     np.testing.assert_array_equal(np.load(copy.features / "train/text_probs.npy"), given)
     np.testing.assert_array_equal(np.load(copy.features / "test/text_probs.npy"), own["test"])
     assert copy.features.manifest().notes["text_train_probs"] == "out-of-fold"
+
+
+@pytest.mark.parametrize("lack", [np.s_[1:], np.s_[:, 1:]])
+def test_out_of_fold_probabilities_of_the_wrong_shape_are_one_line(copy, lack):
+    give_train_probs(copy, np.load(copy.features / "train/text_probs.npy")[lack])
+    result = CliRunner().invoke(app, ["-w", str(copy.root), "extract-features"])
+    assert result.exit_code == 1
+    error = result.stderr.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert OUT_OF_FOLD_TRAIN_PROBS in error

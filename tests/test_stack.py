@@ -1,18 +1,26 @@
 """The regression on terms and vectors, and the pool of any classifiers."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
-from pipeline import adcat
+from pipeline import adcat, draw_ads, write_table
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
+from adcat.errors import BadInputError
 from adcat.fusion import linear
+from adcat.fusion.fitting import everything, fit
+from adcat.fusion.material import Material, PartArrays
+from adcat.fusion.policies import POLICIES
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.stacking import array_of, member_name, model_name, pooled
+from adcat.progress import Silent
 from adcat.workspace.ads import read_ads, read_categories
+from adcat.workspace.layout import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +81,6 @@ def test_arrays_say_whose_they_are():
 @pytest.fixture(scope="module")
 def stacked(finished, tmp_path_factory):
     """A workspace with a TF-IDF classifier, linear and stack."""
-    import shutil
-
-    from adcat.workspace.layout import Workspace
-
     folder = tmp_path_factory.mktemp("stacked") / "copy"
     shutil.copytree(finished.root.parent, folder)
     made = Workspace(folder / finished.root.name)
@@ -132,3 +136,24 @@ def test_what_is_missing_is_told(finished, words, told):
     result = CliRunner().invoke(app, ["-w", str(finished.root), "fuse", *words])
     assert result.exit_code == 1
     assert told in result.stderr
+
+
+def test_linear_needs_photos(tmp_path):
+    ads = [{**ad, "image": ""} for ad in draw_ads(tmp_path, 40)]
+    write_table(tmp_path / "ads.csv", ads)
+    workspace = Workspace(tmp_path / "w")
+    adcat(workspace, "split", tmp_path / "ads.csv", "--keep-incomplete")
+    adcat(workspace, "train-text", "--model", "tfidf", "--tfidf-min-df", 1)
+    result = CliRunner().invoke(app, ["-w", str(workspace.root), "fuse", "--policy", "linear"])
+    assert result.exit_code == 1
+    assert "linear reads text and photo, and no ad of the split has both" in result.stderr
+
+
+def test_linear_needs_five_different_ads(data):
+    terms, vectors, labels = data
+    kinds = np.array(["both"] * 4 + ["text"] * 56)
+    arrays = {"text_terms@words": terms, "image_vectors": vectors}
+    part = PartArrays(arrays, labels, kinds, np.arange(60))
+    material = Material(part, part, 3, is_out_of_fold=True)
+    with pytest.raises(BadInputError, match="has 4 different training ads with text and photo"):
+        fit(POLICIES["linear"], material, everything(material), PolicySettings(), Silent())

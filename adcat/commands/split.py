@@ -26,7 +26,6 @@ from adcat.tables import Column, Report, Table, csv_writer, percent, write_table
 from adcat.types import PARTS, Availabilities
 from adcat.workspace.ads import CATEGORIES
 from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, GROUP, ads_schema
-from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
 from adcat.workspace.photos import PHOTOS, remember
 
@@ -153,7 +152,8 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         )
         if keep:
             staging.notes["incomplete"] = made.found.incomplete.counts()
-    _remember_photos(workspace.split, made)
+    stamps = found.stamps.codes[found.rejections.accepted]
+    remember(workspace.split, found.stamps.names(stamps[stamps != NO_KEY]))
     return _report(made, counts, settings, workspace.split.path)
 
 
@@ -272,12 +272,6 @@ def _ads(batch: "pa.RecordBatch", made: _Assignment, schema: "pa.Schema") -> "pa
     if made.availabilities is not None:
         columns[AVAILABILITY] = pa.array(made.availabilities[positions].tolist(), pa.string())
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
-
-
-def _remember_photos(split: Artifact, made: _Assignment) -> None:
-    stamps = made.found.stamps
-    codes = stamps.codes[made.found.rejections.accepted]
-    remember(split, stamps.names(codes[codes != NO_KEY]))
 
 
 def _report(made: _Assignment, counts: Table, settings: Settings, folder: Path) -> Report:

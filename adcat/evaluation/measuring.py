@@ -226,27 +226,25 @@ def measure_models(
     found: dict[str, AdResults] = {}
     with progress.task(f"evaluate {part}", len(labels) * len(sources), "ads") as task:
         for model in sources:
-            found[model.name] = ad_results(model.probs(part), labels, model.path(part))
+            found[model.name] = _ad_results(model, split, part)
             task.advance(len(labels), model.name)
-    on_validation = found if part == "validation" else _on_validation(split, sources)
+    on_validation = found
+    if part != "validation":
+        on_validation = {m.name: _ad_results(m, split, "validation") for m in sources}
     baselines = [model for model in sources if model.name in MODALITIES]
     baseline, reason = _choose_baseline(baselines, on_validation)
-    by_name = {model.name: model for model in sources}
     measured = [
-        _measure(by_name[name], kind, found, on_validation, baseline, split, part)
-        for name, kind in models.items()
+        _measure(model, models[model.name], found, on_validation, baseline, split, part)
+        for model in sources
+        if model.name in models
     ]
     right = {name: found[name] for name in MODALITIES if name in found}
     measured.sort(key=lambda model: (-model.scores.top1, model.name))
     return Evaluation(part, split, baseline, reason, measured, right)
 
 
-def _on_validation(split: SplitAds, sources: Sequence[Model]) -> dict[str, AdResults]:
-    labels = split.labels["validation"]
-    return {
-        model.name: ad_results(model.probs("validation"), labels, model.path("validation"))
-        for model in sources
-    }
+def _ad_results(model: Model, split: SplitAds, part: Part) -> AdResults:
+    return ad_results(model.probs(part), split.labels[part], model.path(part))
 
 
 def _choose_baseline(
@@ -299,6 +297,5 @@ def _measure(
 
 def _by_availability(availabilities: Availabilities) -> dict[Availability, NDArray[np.bool_]]:
     """Which ads have each availability that occurs: [n]; empty where all have both."""
-    if (availabilities == "both").all():
-        return {}
-    return {kind: availabilities == kind for kind in IN_WORDS if (availabilities == kind).any()}
+    kinds = () if (availabilities == "both").all() else IN_WORDS
+    return {kind: availabilities == kind for kind in kinds if (availabilities == kind).any()}

@@ -14,7 +14,7 @@ def no_better_than(correct: NDArray[np.bool_], parts: Mapping[str, NDArray[np.bo
       parts: the same of each classifier, by name.
 
     Returns:
-      Its name; empty where the model is better, or where there are no ads to tell by.
+      Its name; empty where the model is better, or the ads to tell by are missing.
     """
     if not len(correct) or not parts:
         return ""

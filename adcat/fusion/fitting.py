@@ -60,8 +60,8 @@ def cuts(
 
 
 def reads_learned_vectors(policy: Policy) -> bool:
-    """Whether it reads a text classifier's vectors, which know their training ads by heart."""
-    return "text_vectors" in policy.reads
+    """Whether it reads a classifier's vectors, which may know their training ads by heart."""
+    return isinstance(policy, NetworkPolicy) and policy.is_early
 
 
 def learned_from(policy: Policy, material: Material, settings: PolicySettings) -> Sequence[Part]:
@@ -168,11 +168,21 @@ def fit_linear(
     progress: Progress,
     like: FusedModel | None,
 ) -> FusedModel:
-    """Fits a regression on the training ads that have text and photo."""
+    """Fits a regression on the training ads that have text and photo.
+
+    Raises:
+      BadInputError: there are too few.
+    """
     ads = material.train
     names = [name for name in ads.arrays if name.startswith("text_terms")] + ["image_vectors"]
     inputs = [ads.arrays[name] for name in names]
     rows = rows[have(ads.availabilities[rows], MODALITIES)]
+    different = len(np.unique(ads.groups[rows]))
+    if different < FOLDS:
+        raise BadInputError(
+            f"linear has {different} different training ads with text and photo to learn from; "
+            f"{FOLDS} are needed"
+        )
     if like:
         found = like.parameters["scale"], like.parameters["strength"]
     else:

@@ -13,7 +13,7 @@ from adcat.fusion.networks import Network, Tensor
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.samples import evenly
 from adcat.fusion.search_spaces import space
-from adcat.types import Labels, Probs
+from adcat.types import Labels, Part, Probs
 
 Build: TypeAlias = Callable[[Sequence[Tensor], int, PolicySettings], Network]
 Factors: TypeAlias = Callable[
@@ -101,29 +101,29 @@ class NetworkPolicy(_Shared):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LinearPolicy(_Shared):
-    """A regression on the terms of a text and the vector of its photo (`linear.py`)."""
+class _Fitted(_Shared):
+    """What is fitted without being stopped early or searched for."""
 
     tuned_on: ClassVar[str] = "nothing"
-    form: ClassVar[str] = "linear model"
-    formula: ClassVar[str] = "exp(sum of every array @ fusion/regression_i.npy + regression_b.npy)"
+    part: ClassVar[Part]
 
     def learns_from(self, settings: PolicySettings) -> str:
         """The part whose ads it learns from."""
-        return "train"
+        return self.part
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class StackPolicy(_Shared):
+class LinearPolicy(_Fitted):
+    """A regression on the terms of a text and the vector of its photo (`linear.py`)."""
+
+    part, form = "train", "linear model"
+    formula = "exp(sum of every array @ fusion/regression_i.npy + regression_b.npy)"
+
+
+class StackPolicy(_Fitted):
     """A log-linear pool of any models of the workspace."""
 
-    tuned_on: ClassVar[str] = "nothing"
-    form: ClassVar[str] = "fitted policy"
-    formula: ClassVar[str] = "product of every o**w of fusion/params.json, times prior**gamma"
-
-    def learns_from(self, settings: PolicySettings) -> str:
-        """The part that its weights are fitted on."""
-        return "validation"
+    part, form = "validation", "fitted policy"
+    formula = "product of every o**w of fusion/params.json, times prior**gamma"
 
 
 Policy: TypeAlias = ClosedForm | NetworkPolicy | LinearPolicy | StackPolicy

@@ -11,7 +11,7 @@ from adcat.fusion.material import Material, PartArrays
 from adcat.fusion.policy import LinearPolicy, Policy, StackPolicy
 from adcat.fusion.stacking import array_of
 from adcat.text import registry
-from adcat.types import Part, have
+from adcat.types import MODALITIES, Part, have
 from adcat.workspace.ads import (
     iterate_ads,
     read_availabilities,
@@ -53,6 +53,8 @@ def read_sources(workspace: Workspace, policy: Policy, models: str, target: Arti
     split, features = workspace.split, workspace.features
     unnamed = [workspace.classifier(modality) for modality in read_modalities(split)]
     if isinstance(policy, LinearPolicy):
+        if len(unnamed) < len(MODALITIES):
+            raise BadInputError("linear reads text and photo, and no ad of the split has both")
         terms = [c for c in [*unnamed, *workspace.named_classifiers()] if _has_terms(c)]
         if not terms:
             raise BadInputError(

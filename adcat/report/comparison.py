@@ -35,7 +35,7 @@ def overview_section(evaluation: Evaluation) -> Section:
 
 
 def _ranking(evaluation: Evaluation) -> Drawing:
-    """Every model's top-1, best first; those that are no better than one of their parts apart."""
+    """Every model's top-1, best first; apart those that one of their parts equals or beats."""
     groups: dict[str, list[Estimate]] = {"": [], APART: []}
     for model in evaluation.models:
         numbers = [100 * number for number in (model.scores.top1, *model.interval)]

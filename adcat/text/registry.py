@@ -90,7 +90,7 @@ def has_terms(folder: Path) -> bool:
     """Whether a folder holds a model that reads terms.
 
     Raises:
-      BadInputError: there is no text model.
+      BadInputError: the folder holds something else.
     """
     with expecting(folder / DESCRIPTION, "text model of adcat"):
         return hasattr(TEXT_MODELS[_description(folder)["model"]], "ANALYZERS")
@@ -100,7 +100,7 @@ def files(folder: Path) -> list[str]:
     """The names of the files that `load` needs.
 
     Raises:
-      BadInputError: there is no text model.
+      BadInputError: the folder holds something else.
     """
     with expecting(folder / DESCRIPTION, "text model of adcat"):
         return [DESCRIPTION, *TEXT_MODELS[_description(folder)["model"]].FILES]
