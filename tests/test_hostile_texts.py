@@ -62,7 +62,7 @@ def workspace(request, folder):
     made = folder.parent / request.param
     for words in (
         ["split", folder / "ads.jsonl", "--duplicates", "ignore"],
-        ["train-text", "--model", request.param, *MODELS[request.param]],
+        ["train-text", "--folds", 0, "--model", request.param, *MODELS[request.param]],
         ["extract-features", "--modality", "text"],
     ):
         found = run(made, *words)
