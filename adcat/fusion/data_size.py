@@ -14,11 +14,14 @@ FEW, MANY = 50, 646_187 / 193  # ads per category: of small data sets, and of th
 SMALL: Mapping[bool, Mapping[str, Any]] = {  # measured with few, of late and early networks
     False: {"learning_rate": 0.003, "hidden_units": 100, "keep_probability": 0.5},
     True: {
-        **{"learning_rate": 0.002, "hidden_units": 100, "keep_probability": 0.5},
+        "learning_rate": 0.001,
+        "hidden_units": 100,
+        "keep_probability": 0.8,
+        "input_keep_probability": 0.25,
         "transformer_size": 100,
     },
 }
-PENALTY = 10  # L2 weight x ads: a Gaussian prior of one strength, however many ads there are
+PENALTY = 3  # L2 weight x ads: a Gaussian prior of one strength, however many ads there are
 
 
 def resolve(policy: NetworkPolicy, settings: AnySettings, ads: int, categories: int) -> AnySettings:
@@ -26,7 +29,7 @@ def resolve(policy: NetworkPolicy, settings: AnySettings, ads: int, categories: 
 
     With at most 50 ads per category they are what was measured to be best there, with at least as
     many as in the thesis the published ones; between them they go from the ones to the others in
-    proportion to the logarithm of the ads per category. The L2 weight is 10 / ads.
+    proportion to the logarithm of the ads per category. The L2 weight is 3 / ads.
     """
     share = math.log(max(1, ads) / categories / FEW) / math.log(MANY / FEW)
     share = min(max(share, 0), 1)

@@ -158,6 +158,8 @@ def _transform_both(inputs: Sequence[Tensor], settings: PolicySettings) -> list[
 def _transform(v: Tensor, settings: PolicySettings) -> Tensor:
     from keras import layers
 
+    if settings.input_keep_probability < 1:
+        v = layers.Dropout(1 - settings.input_keep_probability)(v)
     u = _dense(settings.transformer_size, settings.transformer_activation)(v)
     if settings.transformer_dropout and settings.keep_probability < 1:
         u = layers.Dropout(1 - settings.keep_probability)(u)

@@ -24,6 +24,7 @@ _TRAINING = tuple(field.name for field in dataclasses.fields(TrainingSettings))
 _LATE = (*_TRAINING, "residual")
 _TRANSFORMATION = (
     *_TRAINING,
+    "input_keep_probability",
     *("transformer_size", "transformer_activation", "transformer_dropout"),
 )
 _BOTH = (*_TRANSFORMATION, "l2_normalise_text", "transform_image", "transform_text")

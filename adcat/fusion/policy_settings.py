@@ -98,6 +98,12 @@ class EarlySettings:
     panel: ClassVar = "Early networks"
 
     l2_normalise_text: bool = option(False, "Scale every text vector to length 1.")
+    input_keep_probability: float = option(
+        None,
+        "Share of a vector's numbers that dropout keeps, 1 for all" + FOLLOWS,
+        low=0.01,
+        high=1,
+    )
     transformer_size: int = option(None, "Units of the transformation layers" + FOLLOWS, low=1)
     transformer_activation: Activation = option("relu", "Activation of the transformation layers.")
     transform_image: bool = option(True, "Give the image vector a transformation layer.")
