@@ -24,15 +24,15 @@ def test_at_the_thesis_size_the_published_values_hold_but_for_the_penalty(policy
 
 
 @pytest.mark.parametrize("policy", NETWORKS)
-@pytest.mark.parametrize("ads", [1, 300, 50 * CATEGORIES])
+@pytest.mark.parametrize("ads", [1, 300, 200 * CATEGORIES])
 def test_few_ads_have_the_values_that_were_measured_on_few(policy, ads):
     found, small = resolved(policy, ads), SMALL[POLICIES[policy].is_early]
     assert {name: getattr(found, name) for name in small} == pytest.approx(small)
 
 
 def test_half_way_between_in_by_hand():
-    """Between 50 and 3,348 ads per category lie 409, their geometric mean."""
-    found = resolved("image-only", round((50 * 646_187 / 193) ** 0.5 * 10), 10)
+    """Between 200 and 3,348 ads per category lie 818, their geometric mean."""
+    found = resolved("image-only", round((200 * 646_187 / 193) ** 0.5 * 10), 10)
     small, published = SMALL[True]["learning_rate"], 0.00031216820530251304
     assert found.learning_rate == pytest.approx((small * published) ** 0.5, rel=1e-3)
 

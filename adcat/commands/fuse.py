@@ -105,7 +105,7 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
         _write(staging.folder, "test", model, read_part(workspace, sources, "test"), material)
         notes = _write_others(staging.folder, policy, model, material, settings, progress)
         staging.notes.update(notes)
-    return Report(_lines(target.path.name, notes, model))
+    return Report(_lines(target.path.name, notes, model, material.is_out_of_fold))
 
 
 def _tuned(
@@ -199,7 +199,9 @@ def _notes(
     return notes | ({TRAIN_PROBS: OUT_OF_FOLD} if "train" in written else {})
 
 
-def _lines(name: str, notes: Mapping[str, str], model: FusedModel) -> list[str]:
+def _lines(
+    name: str, notes: Mapping[str, str], model: FusedModel, is_out_of_fold: bool
+) -> list[str]:
     fitted, probs = notes["fitted_on"], notes[VALIDATION_PROBS]
     lines = [f"{name}: fitted on {fitted}; validation probabilities {probs}"]
     found = model.parameters
@@ -214,10 +216,10 @@ def _lines(name: str, notes: Mapping[str, str], model: FusedModel) -> list[str]:
         f"best epoch {found['best_epoch']} of {found['last_epoch']}: validation top-1 "
         f"{found['validation_top1']:.2%}, training top-1 {found['train_top1']:.2%}"
     )
-    if fitted == "train":
+    if fitted == "train" and not (is_out_of_fold or model.policy.is_early):
         lines.append(
             "learned from the baselines' predictions of their own training ads, as in the "
-            "thesis; --fit-on validation avoids that"
+            "thesis; --folds of train-text and train-image avoids that"
         )
     return lines
 

@@ -10,7 +10,7 @@ from adcat.fusion.policy_settings import PolicySettings
 
 AnySettings = TypeVar("AnySettings", bound=PolicySettings)
 
-FEW, MANY = 50, 646_187 / 193  # ads per category: of small data sets, and of the thesis
+FEW, MANY = 200, 646_187 / 193  # ads per category: of small data sets, and of the thesis
 SMALL: Mapping[bool, Mapping[str, Any]] = {  # measured with few, of late and early networks
     False: {"learning_rate": 0.003, "hidden_units": 100, "keep_probability": 0.5},
     True: {
@@ -27,7 +27,7 @@ PENALTY = 3  # L2 weight x ads: a Gaussian prior of one strength, however many a
 def resolve(policy: NetworkPolicy, settings: AnySettings, ads: int, categories: int) -> AnySettings:
     """Fills in the settings that follow from the ads that a network learns from.
 
-    With at most 50 ads per category they are what was measured to be best there, with at least as
+    With at most 200 ads per category they are what was measured to be best there, with at least as
     many as in the thesis the published ones; between them they go from the ones to the others in
     proportion to the logarithm of the ads per category. The L2 weight is 3 / ads.
     """

@@ -21,7 +21,7 @@ from adcat.fusion.policy_settings import TrainingSettings
 from adcat.fusion.samples import boost, boost_proportionally
 
 _TRAINING = tuple(field.name for field in dataclasses.fields(TrainingSettings))
-_LATE = (*_TRAINING, "residual")
+_LATE = (*_TRAINING, "residual", "folds")
 _TRANSFORMATION = (
     *_TRAINING,
     "input_keep_probability",
@@ -121,13 +121,13 @@ _ALL: tuple[Policy, ...] = (
     NetworkPolicy(
         name="top3",
         in_words="a network that weighs the text classifier against the image classifier",
-        options=_TRAINING,
+        options=(*_TRAINING, "folds"),
         build=networks.top3,
     ),
     NetworkPolicy(
         name="image-only",
         in_words="a network on the image vectors: early fusion without the text",
-        options=_TRANSFORMATION,
+        options=(*_TRANSFORMATION, "folds"),
         build=networks.single,
         reads=("image_vectors",),
     ),
