@@ -158,8 +158,8 @@ def test_fitting_on_answers_to_training_ads_is_said(made, fused):
 
 def test_the_preset_has_the_published_settings_unless_options_say_otherwise(made):
     words = ("--preset", "thesis", "--max-epochs", 1, "--hidden-units", 9)
-    fuse(made, "--policy", "nn-validation", *words)
-    settings = made.fused("nn-validation").manifest().settings
+    fuse(made, "--policy", "nn-validation", "--name", "published", *words)
+    settings = made.fused("published").manifest().settings
     assert settings["fit_on"] == "validation"
     assert settings["learning_rate"] == 0.00037065703854188836
     assert settings["watched"] == "validation_top1"
@@ -167,9 +167,9 @@ def test_the_preset_has_the_published_settings_unless_options_say_otherwise(made
 
 
 def test_without_it_rates_and_sizes_follow_from_the_ads(made):
-    fuse(made, "--policy", "concat", "--max-epochs", 1)
-    asked = made.fused("concat").manifest().settings
-    stored = json.loads((made.fused("concat") / "params.json").read_text())["parameters"]
+    fuse(made, "--policy", "concat", "--name", "small", "--max-epochs", 1)
+    asked = made.fused("small").manifest().settings
+    stored = json.loads((made.fused("small") / "params.json").read_text())["parameters"]
     expected = resolve(POLICIES["concat"], PolicySettings(), ADS["train"], len(CATEGORIES))
     for name in ("learning_rate", "l2_weight", "input_keep_probability", "transformer_size"):
         assert asked[name] is None
