@@ -16,7 +16,7 @@ SMALL: Mapping[bool, Mapping[str, Any]] = {  # measured with few, of late and ea
     True: {
         "learning_rate": 0.001,
         "hidden_units": 100,
-        "keep_probability": 0.8,
+        "keep_probability": 0.5,
         "input_keep_probability": 0.25,
         "transformer_size": 100,
     },

@@ -100,9 +100,13 @@ class NetworkPolicy(_Shared):
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """Those of the published values that do not depend on the number of ads."""
+        """The published values but for those that follow from the ads, and the activations.
+
+        Each early network has others published; on few ads those of `concat` were best for all.
+        """
         own = thesis.settings("fuse").get(self.name, {})
-        return {name: v for name, v in own.items() if getattr(PolicySettings, name) is not None}
+        names = [name for name in own if not name.endswith("_activation")]
+        return {name: own[name] for name in names if getattr(PolicySettings, name) is not None}
 
     @property
     def form(self) -> str:
