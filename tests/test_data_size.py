@@ -17,9 +17,9 @@ def resolved(policy, ads, categories=CATEGORIES, **given):
 
 
 @pytest.mark.parametrize("policy", NETWORKS)
-def test_at_the_thesis_size_the_published_values_hold_but_for_the_penalty(policy):
+def test_at_the_thesis_size_the_published_values_hold(policy):
     found, published = resolved(policy, 646_187), POLICIES[policy].published
-    names = list(SMALL[POLICIES[policy].is_early])
+    names = ["l2_weight", *SMALL[POLICIES[policy].is_early]]
     assert [getattr(found, n) for n in names] == pytest.approx([published[n] for n in names])
 
 
@@ -27,6 +27,7 @@ def test_at_the_thesis_size_the_published_values_hold_but_for_the_penalty(policy
 @pytest.mark.parametrize("ads", [1, 300, 200 * CATEGORIES])
 def test_few_ads_have_the_values_that_were_measured_on_few(policy, ads):
     found, small = resolved(policy, ads), SMALL[POLICIES[policy].is_early]
+    assert found.l2_weight == pytest.approx(0.1 / ads**0.5)
     assert {name: getattr(found, name) for name in small} == pytest.approx(small)
 
 
