@@ -3,7 +3,6 @@ IMAGES    ?=
 WEIGHTS   ?= none
 WORKSPACE ?= artifacts
 PYTHON    ?= python3
-EPOCHS    ?= 30
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -43,7 +42,7 @@ pipeline: install  ## Run every step on ADS (IMAGES, WEIGHTS) into WORKSPACE
 	$(ADCAT) train-image --weights $(WEIGHTS) --stage head $(if $(filter none,$(WEIGHTS)),--image-size 107)
 	$(ADCAT) extract-features
 	for policy in $(CLOSED_FORMS); do $(ADCAT) fuse --policy $$policy || exit; done
-	for policy in $(NETWORKS); do $(ADCAT) fuse --policy $$policy --max-epochs $(EPOCHS) || exit; done
+	for policy in $(NETWORKS); do $(ADCAT) fuse --policy $$policy || exit; done
 	$(ADCAT) attend --stage attention --optimizer adam --learning-rate 0.0001 --epochs 5
 	$(ADCAT) evaluate
 	$(ADCAT) error-groups

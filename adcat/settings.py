@@ -8,7 +8,8 @@ the artifact's manifest. What a settings class may have besides:
   `reads(choice, field)`: whether a choice reads a field.
 * `needs`: the fields that are read only where others are on, such as `tune`, or off: `!tune`.
 * `published`: the thesis' values by field, or by choice and field; `--preset thesis` then appears
-  by itself. With `is_preset` it is on.
+  by itself.
+* `defaults`: of those fields whose default depends on the choice, by choice and field.
 """
 
 import dataclasses

@@ -8,6 +8,7 @@ stands beside it, since on a busy machine seconds say little. Give a smaller num
 first argument for a quicker look.
 """
 
+import dataclasses
 import resource
 import subprocess
 import sys
@@ -60,11 +61,12 @@ def adcat_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[[],
     ads = len(arrays[0])
     rows = np.arange(ads)
     sample = Sample(arrays, labels(ads), np.ones(ads, np.float32), rows, rows)
-    machine = Machine(tf, POLICIES[policy], sample, CATEGORIES, settings_of(policy, batch_size))
+    widths, settings = [array.shape[1] for array in arrays], settings_of(policy, batch_size)
+    machine = Machine(tf, POLICIES[policy], widths, CATEGORIES, settings)
     rng = np.random.default_rng(0)
-    for batches in (20, 30):  # after two sizes of pool it is compiled for any
-        list(machine.epoch(sample.subset(np.arange(batches * batch_size)), rng, 0.001, parts=1))
-    return lambda: list(machine.epoch(sample, rng, 0.001, parts=1))
+    few = dataclasses.replace(sample, rows=rows[: 20 * batch_size])
+    list(machine.learn(few, 1, rng, 0.001, parts=1))  # compiles
+    return lambda: list(machine.learn(sample, 1, rng, 0.001, parts=1))
 
 
 def keras_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[[], None]:

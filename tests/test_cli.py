@@ -112,8 +112,8 @@ class Shape:
     """Settings with a choice that decides which others are read."""
 
     selector: ClassVar = "shape"
-    is_preset: ClassVar = True
-    published: ClassVar = {
+    published: ClassVar = {"line": {"length": 7.0}}
+    defaults: ClassVar = {
         "line": {"length": 9.0},
         "square": {"length": 2.0},
         "box": {"length": 2.0, "height": 5.0},

@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 from adcat.cli.app import app
 from adcat.cli.options import options_read_by
 from adcat.commands.fuse import Settings
+from adcat.fusion.data_size import resolve
 from adcat.fusion.fused_model import load
 from adcat.fusion.policies import POLICIES
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.probabilities import prior
 from adcat.workspace.ads import read_labels
 from adcat.workspace.layout import Workspace
@@ -155,12 +157,24 @@ def test_fitting_on_answers_to_training_ads_is_said(made, fused):
     assert made.fused("other").manifest().notes["fitted_on"] == "validation"
 
 
-def test_published_settings_hold_unless_options_say_otherwise(made, fused):
-    fused("nn-validation")
-    settings = made.fused("nn-validation").manifest().settings
+def test_the_preset_has_the_published_settings_unless_options_say_otherwise(made):
+    words = ("--preset", "thesis", "--max-epochs", 1, "--hidden-units", 9)
+    fuse(made, "--policy", "nn-validation", "--name", "published", *words)
+    settings = made.fused("published").manifest().settings
     assert settings["fit_on"] == "validation"
     assert settings["learning_rate"] == 0.00037065703854188836
-    assert settings["hidden_units"] == 8
+    assert settings["watched"] == "validation_top1"
+    assert settings["hidden_units"] == 9
+
+
+def test_without_it_rates_and_sizes_follow_from_the_ads(made):
+    fuse(made, "--policy", "concat", "--name", "small", "--max-epochs", 1)
+    asked = made.fused("small").manifest().settings
+    stored = json.loads((made.fused("small") / "params.json").read_text())["parameters"]
+    expected = resolve(POLICIES["concat"], PolicySettings(), ADS["train"], len(CATEGORIES))
+    for name in ("learning_rate", "l2_weight", "input_keep_probability", "transformer_size"):
+        assert asked[name] is None
+        assert stored["settings"][name] == getattr(expected, name)
 
 
 def test_a_name_of_its_own(made):
@@ -212,8 +226,8 @@ def test_the_manifest_has_what_the_policy_reads_and_the_command_line_its_values(
         ("max", {}),
         ("log-linear", {"regularisation": 1.0, "seed": 0, "folds": None}),
         ("top3", {"hidden_layers": 2, "fit_on": "validation"}),
-        ("image-boost-prop", {"image_boost": 2.63906532934488, "standardise": False}),
-        ("pool", {"pooling": "average", "hidden_units": 400, "standardise": True}),
+        ("image-boost-prop", {"image_boost": 2.63906532934488, "residual": True}),
+        ("pool", {"pooling": "average", "hidden_units": None, "standardise": True}),
     ],
 )
 def test_the_options_of_a_policy_have_its_own_defaults(policy, read):

@@ -14,8 +14,10 @@ from adcat.progress import Silent
 
 CATEGORIES = 4
 QUICK = PolicySettings(
-    hidden_units=16, transformer_size=12, learning_rate=0.02, batch_size=16, max_epochs=6
-)
+    hidden_units=16, transformer_size=12, learning_rate=0.02, batch_size=16, max_epochs=6,
+    keep_probability=1.0, input_keep_probability=1.0, l2_weight=0.0, evaluate_every=1,
+    watched="validation_top1", residual=False,
+)  # fmt: skip
 
 
 def part(ads, seed):
@@ -88,21 +90,28 @@ def test_options_and_published_values_are_settings(policy):
 
 # Settings with which every option that a policy reads matters, and others for all of them.
 SENSITIVE = PolicySettings(
-    hidden_units=8, learning_rate=0.05, keep_probability=0.8, l2_weight=0.01, max_epochs=1,
+    evaluate_every=1, hidden_units=8, learning_rate=0.05, keep_probability=0.8, l2_weight=0.01,
+    max_epochs=1, input_keep_probability=0.8, residual=True,
     image_boost=2.0, image_power=0.5, text_power=2.0, transformer_size=8, aux_weight=1.0,
 )  # fmt: skip
 OTHERS = {
     "fit_on": "validation", "fraction": 0.5, "hidden_layers": 2, "hidden_units": 9,
     "hidden_activation": "sigmoid", "learning_rate": 0.02, "optimizer": "sgd",
     "keep_probability": 0.5, "l2_weight": 0.0, "batch_size": 16, "standardise": True,
+    "evaluate_every": 10, "watched": "validation_top1", "residual": False,
     "schedule": "prose", "max_epochs": 2, "seed": 1, "regularisation": 50.0, "image_boost": 3.0,
     "boost_form": "one-plus-c", "image_power": 3.0, "text_power": 3.0, "renormalise": True,
     "l2_normalise_text": True, "transformer_size": 9, "transformer_activation": "tanh",
-    "transform_image": False, "transform_text": False, "transformer_dropout": True,
+    "input_keep_probability": 1.0, "transform_image": False, "transform_text": False,
+    "transformer_dropout": True,
     "pooling": "max", "similarity": "dot", "negatives": 3, "aux_weight": 0.0,
 }  # fmt: skip
 SEARCH = {"tune", "tune_algorithm", "tune_fraction"}  # read by the command, not by the fit
-LATE = {"schedule": {"learning_rate": 1e-9, "max_epochs": 12}}  # what it takes to matter
+LATE = {  # what it takes to matter
+    "schedule": {"learning_rate": 1e-9, "max_epochs": 12},
+    "evaluate_every": {"max_epochs": 3},
+    "watched": {"max_epochs": 20, "learning_rate": 0.3},
+}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ def test_it_takes_the_steps_of_keras_optimizer(name):
     rng = np.random.default_rng(0)
     start = [rng.normal(size=shape).astype(np.float32) for shape in ((3, 2), (2,))]
     mine, theirs = ([tf.Variable(array) for array in start] for _ in range(2))
-    update = OPTIMIZERS[name](mine)
+    update, _ = OPTIMIZERS[name](mine)
     keras = tf.keras.optimizers
     optimizer = {"adam": keras.Adam, "rmsprop": keras.RMSprop, "sgd": keras.SGD}[name](0.05)
     step = tf.function(lambda *gradients: update(gradients, tf.constant(0.05)))

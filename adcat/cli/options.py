@@ -22,10 +22,7 @@ def parameters(settings: type[Any]) -> list[inspect.Parameter]:
     hints = get_type_hints(settings)
     fields = dataclasses.fields(settings)
     made = [_parameter(settings, field, hints[field.name]) for field in fields]
-    if hasattr(settings, "published"):
-        is_preset = getattr(settings, "is_preset", False)
-        made.append(_PRESET.replace(default="thesis" if is_preset else None))
-    return made
+    return [*made, *([_PRESET] if hasattr(settings, "published") else [])]
 
 
 def build(
@@ -49,8 +46,8 @@ def build(
             if bool(values[needed]) == (needed != other):
                 where = "without" if needed == other else "with"
                 fail(f"{flag(name)} has no effect {where} {flag(needed)}")
-    published = _published(settings, values.get(selector)) if values.get("preset") else {}
-    return settings(**{**published, **chosen})
+    others = settings.published if values.get("preset") else getattr(settings, "defaults", {})
+    return settings(**{**_of(values.get(selector), others), **chosen})
 
 
 def options_read_by(settings: type[Any]) -> dict[str, Mapping[str, Any]]:
@@ -58,17 +55,16 @@ def options_read_by(settings: type[Any]) -> dict[str, Mapping[str, Any]]:
     found, defaults, selector = {}, dataclasses.asdict(settings()), settings.selector
     del defaults[selector]
     for choice in get_args(get_type_hints(settings)[selector]):
-        in_effect = {selector: choice, **defaults}
-        if getattr(settings, "is_preset", False):
-            in_effect |= _published(settings, choice)
+        of_choice = _of(choice, getattr(settings, "defaults", {}))
+        in_effect = {selector: choice, **defaults, **of_choice}
         found[choice] = {f: value for f, value in in_effect.items() if settings.reads(choice, f)}
     return found
 
 
-def _published(settings: type[Any], choice: str | None) -> Mapping[str, Any]:
-    """The thesis' values for a choice."""
-    by_choice = all(isinstance(value, Mapping) for value in settings.published.values())
-    return settings.published.get(choice, {}) if by_choice else settings.published
+def _of(choice: str | None, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values for a choice, where they are by choice."""
+    by_choice = all(isinstance(value, Mapping) for value in values.values())
+    return values.get(choice or "", {}) if by_choice else values
 
 
 def _refusal(selector: str, name: str, choice: str, read: Mapping[str, Mapping[str, Any]]) -> str:

@@ -15,6 +15,7 @@ from adcat.fusion.fitting import (
     fit,
     learned_from,
     reads_learned_vectors,
+    resolved,
 )
 from adcat.fusion.fused_model import MEMBERS, FusedModel, files
 from adcat.fusion.material import Material, PartArrays, Rows
@@ -55,7 +56,7 @@ class Settings(PolicySettings, Choice):
     """The choice of a policy and every setting of any."""
 
     published: ClassVar = {name: policy.published for name, policy in POLICIES.items()}
-    is_preset: ClassVar = True  # else a network would have settings that nobody published
+    defaults: ClassVar = {name: policy.defaults for name, policy in POLICIES.items()}
     selector: ClassVar = "policy"
     panels: ClassVar = (
         "What to combine",
@@ -76,9 +77,10 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
     """Combine text and image into one model.
 
     Late fusion combines the probabilities of both classifiers, early fusion their vectors. A
-    network uses its policy's published settings unless options override them. A model fitted on
-    validation ads gets out-of-fold validation probabilities, so comparisons there stay fair. An ad
-    without text or without a photo is classified from the other.
+    network's learning rate, sizes, dropout and L2 weight follow from the numbers of ads and
+    categories, unless options give them. A model fitted on validation ads gets out-of-fold
+    validation probabilities, so comparisons there stay fair. An ad without text or without a photo
+    is classified from the other.
     """
     policy = POLICIES[settings.policy]
     target = workspace.fused(settings.name or policy.name)
@@ -89,6 +91,7 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
         material = read_material(workspace, sources)
         if isinstance(policy, NetworkPolicy) and settings.tune:
             settings = _tuned(policy, material, settings, staging.folder, progress)
+        settings = resolved(policy, material, settings)
         model, history = fit(policy, material, everything(material), settings, progress)
         if history:
             records = [dataclasses.asdict(point) for point in history]
@@ -213,11 +216,10 @@ def _lines(
         f"best epoch {found['best_epoch']} of {found['last_epoch']}: validation top-1 "
         f"{found['validation_top1']:.2%}, training top-1 {found['train_top1']:.2%}"
     )
-    if fitted == "train" and not (is_out_of_fold and not model.policy.is_early):
-        learned = "vectors" if model.policy.is_early else "predictions"
+    if fitted == "train" and not (is_out_of_fold or model.policy.is_early):
         lines.append(
-            f"learned from the classifiers' {learned} of their own training ads, as in the thesis; "
-            "--fit-on validation avoids that"
+            "learned from the classifiers' predictions of their own training ads, as in the "
+            "thesis; --folds of train-text and train-image avoids that"
         )
     return lines
 

@@ -1,7 +1,13 @@
 """Algorithm 1: when the learning rate falls and when training ends (thesis, section 4.5.2)."""
 
 import dataclasses
+import math
+from collections.abc import Generator
+from typing import NamedTuple
 
+from adcat.fusion.policy_settings import PolicySettings
+
+MOST = 200  # evaluations
 EPSILON = 0.00001
 
 
@@ -11,7 +17,7 @@ class Algorithm1:
 
     `clock` counts failures in total: it is not set back when the accuracy rises. A decay needs
     four failures, the last decay leaves no patience, and the thirteenth failure ends training, so
-    the shortest run is 14 epochs.
+    the shortest run is 14 evaluations.
     """
 
     learning_rate: float
@@ -20,7 +26,7 @@ class Algorithm1:
     decay_step: int = 3
 
     def goes_on(self, val_acc: float) -> bool:
-        """Takes an epoch's validation accuracy; says whether another epoch follows."""
+        """Takes the score of an evaluation; says whether training goes on."""
         if val_acc >= self.best_val_acc + EPSILON:
             self.best_val_acc = val_acc
         elif self.decay_step == 0:
@@ -38,8 +44,8 @@ class Algorithm1:
 class Prose:
     """The schedule that the thesis' text describes beside Algorithm 1.
 
-    Three epochs in a row without a rise halve the rate; the third time ends training, so the
-    shortest run is 10 epochs.
+    Three evaluations in a row without a rise halve the rate; the third time ends training, so
+    the shortest run is 10 evaluations.
     """
 
     learning_rate: float
@@ -48,7 +54,7 @@ class Prose:
     decays: int = 0
 
     def goes_on(self, val_acc: float) -> bool:
-        """Takes an epoch's validation accuracy; says whether another epoch follows."""
+        """Takes the score of an evaluation; says whether training goes on."""
         if val_acc >= self.best_val_acc + EPSILON:
             self.best_val_acc, self.failures = val_acc, 0
             return True
@@ -60,3 +66,35 @@ class Prose:
 
 
 SCHEDULES = {"printed": Algorithm1, "prose": Prose}
+
+
+class Stage(NamedTuple):
+    """What is learned before an evaluation."""
+
+    epoch: int  # at its end
+    passes: int  # over the ads: the epochs since the last evaluation
+    learning_rate: float
+
+
+def course(settings: PolicySettings, ads: int) -> Generator[Stage | None, float, None]:
+    """Yields what is learned before each evaluation, is sent its score, and yields None in the end.
+
+    An evaluation follows at the end of an epoch, but not before `evaluate_every` steps: the epochs
+    of the thesis have thousands, those of a few hundred ads too few to learn anything.
+    """
+    schedule = SCHEDULES[settings.schedule](settings.learning_rate)
+    most, epoch, goes_on = epochs(settings, ads), 0, True
+    while goes_on and epoch < most:
+        passes = min(_passes(settings, ads), most - epoch)
+        epoch += passes
+        goes_on = schedule.goes_on((yield Stage(epoch, passes, schedule.learning_rate)))
+    yield None
+
+
+def epochs(settings: PolicySettings, ads: int) -> int:
+    """How many epochs a training has at most."""
+    return settings.max_epochs or MOST * _passes(settings, ads)
+
+
+def _passes(settings: PolicySettings, ads: int) -> int:
+    return math.ceil(settings.evaluate_every / math.ceil(ads / settings.batch_size))

@@ -8,7 +8,9 @@ import numpy as np
 from adcat.data.splitting import FOLDS, folds
 from adcat.errors import BadInputError
 from adcat.fusion import linear, log_linear
+from adcat.fusion.algorithm1 import epochs
 from adcat.fusion.closed_forms import Evidence, Parameters
+from adcat.fusion.data_size import AnySettings, resolve
 from adcat.fusion.fused_model import FusedModel, closed_form, network, regression, stack
 from adcat.fusion.material import Material, PartArrays, Rows, Seen
 from adcat.fusion.policy import ClosedForm, LinearPolicy, NetworkPolicy, Policy, StackPolicy
@@ -204,7 +206,9 @@ def fit_network(
       The model, and the history of its training.
     """
     sample, validation = samples(policy, material, rows, settings)
-    with progress.task(f"train {policy.name}", settings.max_epochs, "epochs") as task:
+    settings = resolve(policy, settings, len(sample), material.categories)
+    most = epochs(settings, len(sample))
+    with progress.task(f"train {policy.name}", most, "epochs") as task:
         trained = train(policy, sample, validation, material.categories, settings, task)
     parameters = {
         "settings": policy.values(settings),
@@ -215,6 +219,14 @@ def fit_network(
         "validation_top1": trained.validation_top1,
     }
     return network(policy, trained.model, parameters), trained.history
+
+
+def resolved(policy: Policy, material: Material, settings: AnySettings) -> AnySettings:
+    """The settings with those that follow from the ads that a network learns from."""
+    if not isinstance(policy, NetworkPolicy):
+        return settings
+    sample, _ = samples(policy, material, everything(material), settings)
+    return resolve(policy, settings, len(sample), material.categories)
 
 
 def samples(

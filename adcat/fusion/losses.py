@@ -25,7 +25,9 @@ def l2(variables: Sequence[Any], weight: float) -> Any:
     return weight * tf.add_n([tf.nn.l2_loss(v) for v in variables if len(v.shape) == 2])
 
 
-def auxiliary(u_img: Any, u_txt: Any, labels: Any, similarity: str, negatives: int) -> Any:
+def auxiliary(
+    u_img: Any, u_txt: Any, labels: Any, similarity: str, negatives: int, seed: Any
+) -> Any:
     """Mean over the ads of Σ_j -log(e^s(i,t) / (e^s(i,t) + e^s(i,t⁻_j))) (thesis, section 4.6).
 
     The signs of the printed formula are those of a log-likelihood and a distance; here a loss and
@@ -39,13 +41,12 @@ def auxiliary(u_img: Any, u_txt: Any, labels: Any, similarity: str, negatives: i
       labels: [n].
       similarity: `cosine` or `dot`.
       negatives: g.
+      seed: of the draws [2].
     """
     tf = import_tensorflow()
     other = tf.cast(labels[:, None] != labels[None, :], tf.float32)  # [n, n]
-    draws = tf.random.categorical(tf.math.log(other), negatives)  # [n, g]
-    draws = tf.minimum(
-        draws, tf.shape(other, tf.int64)[0] - 1
-    )  # n where all ads are of one category
+    draws = tf.random.stateless_categorical(tf.math.log(other), negatives, seed)  # [n, g]
+    draws = tf.minimum(draws, tf.shape(other, tf.int64)[0] - 1)  # n where there is no other
     return contrast(similarities(u_img, u_txt, similarity), draws, other)
 
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adcat.errors import BadInputError
 from adcat.fusion.policy_settings import Activation, PolicySettings
 
 Tensor: TypeAlias = Any  # a symbolic Keras tensor
 
+FLOOR = 1e-6  # of a probability, lest one ad of an unseen category outweighs the others
 WEIGHT_SPREAD = 0.01  # thesis, section 4.2: N(0, 0.01), read as the standard deviation
 
 
@@ -27,9 +27,7 @@ class Network(NamedTuple):
 
 def late(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) -> Network:
     """h = f(W₁[o_img; o_txt] + b₁), o = softmax(W₂h + b₂)."""
-    from keras import ops
-
-    return Network(_classifier(ops.concatenate(inputs, axis=-1), categories, settings))
+    return _late(inputs, inputs, categories, settings)
 
 
 def temperature(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) -> Network:
@@ -40,7 +38,25 @@ def temperature(inputs: Sequence[Tensor], categories: int, settings: PolicySetti
     powers = [ops.power(o, tau) for o, tau in zip(inputs, taus, strict=True)]
     if settings.renormalise:
         powers = [p / ops.sum(p, axis=-1, keepdims=True) for p in powers]
-    return late(powers, categories, settings)
+    return _late(powers, inputs, categories, settings)
+
+
+def _late(
+    z: Sequence[Tensor], inputs: Sequence[Tensor], categories: int, settings: PolicySettings
+) -> Network:
+    """A classifier of z; with `residual` its logits are added to those of the product.
+
+    o ∝ o_img^(1+a) ⊙ o_txt^(1+b) ⊙ exp(W₂h + b₂): a and b are learned too and begin at 0, so that
+    L2 pulls towards the product.
+    """
+    from keras import layers, ops
+
+    logits = _classifier(ops.concatenate(z, axis=-1), categories, settings)
+    if settings.residual:
+        logs = ops.log(ops.maximum(ops.stack(inputs, axis=-1), FLOOR))  # [n, categories, 2]
+        powers = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        logits += ops.sum(logs, axis=-1) + powers(logs)[..., 0]
+    return Network(logits)
 
 
 def top3(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) -> Network:
@@ -94,28 +110,32 @@ def pool_aux(inputs: Sequence[Tensor], categories: int, settings: PolicySettings
 
 
 def prepare(
-    reads: Sequence[str],
-    statistics: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
-    settings: PolicySettings,
+    reads: Sequence[str], widths: Sequence[int], settings: PolicySettings
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Makes a network's inputs, and the same prepared as the settings say.
 
     Args:
       reads: the names of the arrays.
-      statistics: mean and variance [dimensions] of each array over the training ads.
+      widths: their dimensions.
       settings: whether to standardise, and to scale text vectors to length 1.
     """
     from keras import Input, layers
 
-    inputs, prepared = list[Tensor](), list[Tensor]()
-    for name, (mean, variance) in zip(reads, statistics, strict=True):
-        inputs.append(Input((len(mean),), name=name))
-        prepared.append(inputs[-1])
+    inputs = [Input((width,), name=name) for name, width in zip(reads, widths, strict=True)]
+    prepared = list(inputs)
+    for i, name in enumerate(reads):
         if name == "text_vectors" and settings.l2_normalise_text:
-            prepared[-1] = layers.UnitNormalization()(inputs[-1])
-        elif settings.standardise:
-            prepared[-1] = layers.Normalization(mean=mean, variance=variance)(inputs[-1])
+            prepared[i] = layers.UnitNormalization()(prepared[i])
+        elif settings.standardise:  # by what `standardising` is given, never by a batch
+            prepared[i] = layers.BatchNormalization(
+                epsilon=1e-7, center=False, scale=False, trainable=False, name=f"standard_{name}"
+            )(prepared[i])
     return inputs, prepared
+
+
+def standardising(model: Any, name: str) -> Any:
+    """The layer, with mean and variance as its weights, that standardises an input, if any."""
+    return next((layer for layer in model.layers if layer.name == f"standard_{name}"), None)
 
 
 def _classifier(z: Tensor, outputs: int, settings: PolicySettings) -> Tensor:
@@ -138,6 +158,8 @@ def _transform_both(inputs: Sequence[Tensor], settings: PolicySettings) -> list[
 def _transform(v: Tensor, settings: PolicySettings) -> Tensor:
     from keras import layers
 
+    if settings.input_keep_probability < 1:
+        v = layers.Dropout(1 - settings.input_keep_probability)(v)
     u = _dense(settings.transformer_size, settings.transformer_activation)(v)
     if settings.transformer_dropout and settings.keep_probability < 1:
         u = layers.Dropout(1 - settings.keep_probability)(u)

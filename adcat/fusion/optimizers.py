@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 from adcat.learning.runtime import import_tensorflow
 
 Update: TypeAlias = Callable[[Sequence[Any], Any], None]  # from gradients and the learning rate
+Optimizer: TypeAlias = tuple[Update, Sequence[Any]]  # and the variables of its own
 
 
-def adam(variables: Sequence[Any]) -> Update:
+def adam(variables: Sequence[Any]) -> Optimizer:
     """Adam (Kingma and Ba, 2015, algorithm 1, in the form that precedes section 2.1)."""
     tf = import_tensorflow()
     beta1, beta2, epsilon = 0.9, 0.999, 1e-7
@@ -34,10 +35,10 @@ def adam(variables: Sequence[Any]) -> Update:
                 grad=gradient,
             )
 
-    return update
+    return update, [*m, *v, beta1_power, beta2_power]
 
 
-def rmsprop(variables: Sequence[Any]) -> Update:
+def rmsprop(variables: Sequence[Any]) -> Optimizer:
     """RMSprop without momentum (Tieleman and Hinton, 2012)."""
     tf = import_tensorflow()
     rho, epsilon = 0.9, 1e-7
@@ -56,10 +57,10 @@ def rmsprop(variables: Sequence[Any]) -> Update:
                 grad=gradient,
             )
 
-    return update
+    return update, [*mean_square, *momentum]
 
 
-def sgd(variables: Sequence[Any]) -> Update:
+def sgd(variables: Sequence[Any]) -> Optimizer:
     """Plain stochastic gradient descent."""
     tf = import_tensorflow()
 
@@ -67,10 +68,10 @@ def sgd(variables: Sequence[Any]) -> Update:
         for variable, gradient in zip(variables, gradients, strict=True):
             tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
 
-    return update
+    return update, []
 
 
-OPTIMIZERS: Mapping[str, Callable[[Sequence[Any]], Update]] = {
+OPTIMIZERS: Mapping[str, Callable[[Sequence[Any]], Optimizer]] = {
     "adam": adam,
     "rmsprop": rmsprop,
     "sgd": sgd,

@@ -21,8 +21,10 @@ from adcat.fusion.policy_settings import TrainingSettings
 from adcat.fusion.samples import boost, boost_proportionally
 
 _TRAINING = tuple(field.name for field in dataclasses.fields(TrainingSettings))
+_LATE = (*_TRAINING, "residual", "folds")
 _TRANSFORMATION = (
     *_TRAINING,
+    "input_keep_probability",
     *("transformer_size", "transformer_activation", "transformer_dropout"),
 )
 _BOTH = (*_TRANSFORMATION, "l2_normalise_text", "transform_image", "transform_text")
@@ -86,46 +88,46 @@ _ALL: tuple[Policy, ...] = (
     NetworkPolicy(
         name="nn",
         in_words="a small network on both probability vectors, trained on the training ads",
-        options=_TRAINING,
+        options=_LATE,
         build=networks.late,
     ),
     NetworkPolicy(
         name="nn-validation",
         in_words="a small network on both probability vectors, trained on validation ads, which "
         "text and image never saw",
-        options=_TRAINING,
+        options=_LATE,
         build=networks.late,
     ),
     NetworkPolicy(
         name="image-boost",
         in_words="as nn, with another weight on ads whose photo was understood",
-        options=(*_TRAINING, "image_boost", "boost_form"),
+        options=(*_LATE, "image_boost", "boost_form"),
         build=networks.late,
         factors=boost,
     ),
     NetworkPolicy(
         name="image-boost-prop",
         in_words="as image-boost, the more so the less sure the text was",
-        options=(*_TRAINING, "image_boost"),
+        options=(*_LATE, "image_boost"),
         build=networks.late,
         factors=boost_proportionally,
     ),
     NetworkPolicy(
         name="temperature",
         in_words="a small network on both probability vectors, each sharpened or smoothed first",
-        options=(*_TRAINING, "image_power", "text_power", "renormalise"),
+        options=(*_LATE, "image_power", "text_power", "renormalise"),
         build=networks.temperature,
     ),
     NetworkPolicy(
         name="top3",
         in_words="a network that weighs the text classifier against the image classifier",
-        options=_TRAINING,
+        options=(*_TRAINING, "folds"),
         build=networks.top3,
     ),
     NetworkPolicy(
         name="image-only",
         in_words="a network on the image vectors: early fusion without the text",
-        options=_TRANSFORMATION,
+        options=(*_TRANSFORMATION, "folds"),
         build=networks.single,
         reads=("image_vectors",),
     ),

@@ -36,7 +36,12 @@ class _Shared:
     @property
     def published(self) -> Mapping[str, Any]:
         """The values of its options that the thesis states."""
-        return thesis.settings("fuse").get(self.name, {})
+        return {}
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """The values of its options that are not every policy's."""
+        return {}
 
     @property
     def is_early(self) -> bool:
@@ -85,6 +90,23 @@ class NetworkPolicy(_Shared):
     # That one operation is shared among: for small ones several cost more than they give; 0 is one
     # per core.
     threads: int = 1
+
+    @property
+    def published(self) -> Mapping[str, Any]:
+        """The values of its options that the thesis states, for it or for all networks."""
+        stated = thesis.settings("fuse")
+        values = {**stated["network"], **stated.get(self.name, {})}
+        return {name: value for name, value in values.items() if name in self.options}
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """The published values but for those that follow from the ads, and the activations.
+
+        Each early network has others published; on few ads those of `concat` were best for all.
+        """
+        own = thesis.settings("fuse").get(self.name, {})
+        names = [name for name in own if not name.endswith("_activation")]
+        return {name: own[name] for name in names if getattr(PolicySettings, name) is not None}
 
     @property
     def form(self) -> str:

@@ -1,10 +1,15 @@
-"""The settings of the fusion policies; which of them a policy reads, `policies.py` says."""
+"""The settings of the fusion policies; which of them a policy reads, `policies.py` says.
+
+None stands for what `resolve` in `data_size.py` gives.
+"""
 
 import dataclasses
 from typing import ClassVar, Literal, TypeAlias
 
 from adcat.learning.hyperparameter_search import SearchOptions
 from adcat.settings import option, seed_option
+
+FOLLOWS = "; by default it follows from the numbers of ads and categories."
 
 Activation: TypeAlias = Literal["sigmoid", "relu", "tanh", "none"]
 
@@ -20,15 +25,15 @@ class TrainingSettings(SearchOptions):
     )
     fraction: float = option(1.0, "Share of that part to learn from.", low=0.001, high=1, dry_run=1)
     hidden_layers: int = option(1, "Number of hidden layers.", low=1, high=3)
-    hidden_units: int = option(100, "Units of each hidden layer.", low=1)
+    hidden_units: int = option(None, "Units of each hidden layer" + FOLLOWS, low=1)
     hidden_activation: Activation = option("tanh", "Activation of the hidden layers.")
-    learning_rate: float = option(0.001, "Initial learning rate.", low=0)
+    learning_rate: float = option(None, "Initial learning rate" + FOLLOWS, low=0)
     optimizer: Literal["adam", "rmsprop", "sgd"] = option("adam", "Optimizer for training.")
     keep_probability: float = option(
-        1.0, "Share of hidden outputs that dropout keeps; 1 turns it off.", low=0.01, high=1
+        None, "Share of hidden outputs that dropout keeps, 1 for all" + FOLLOWS, low=0.01, high=1
     )
     l2_weight: float = option(
-        0.0, "L2 penalty: weight of Σ w² / 2 over the weights, biases excluded.", low=0
+        None, "L2 penalty: weight of Σ w² / 2 over the weights, biases excluded" + FOLLOWS, low=0
     )
     batch_size: int = option(32, "Ads per training step.", low=1)
     standardise: bool = option(False, "Standardise the inputs with training statistics.")
@@ -37,7 +42,21 @@ class TrainingSettings(SearchOptions):
         "Learning rate decay of Algorithm 1: as printed (at every 4th failure in total) or as "
         "described in the thesis' prose (at 3 failures in a row).",
     )
-    max_epochs: int = option(200, "Maximum number of epochs.", low=1, dry_run=1)
+    evaluate_every: int = option(
+        100,
+        "Steps at least between evaluations, which end epochs; decay and patience count those.",
+        low=1,
+        dry_run=1,
+    )
+    watched: Literal["validation_loss", "validation_top1"] = option(
+        "validation_loss", "What Algorithm 1 watches; in the thesis top-1."
+    )
+    max_epochs: int | None = option(
+        None,
+        "Maximum number of epochs; by default as many as 200 evaluations take.",
+        low=1,
+        dry_run=1,
+    )
     seed: int = seed_option()
 
 
@@ -58,6 +77,9 @@ class LateSettings:
 
     panel: ClassVar = "Late networks"
 
+    residual: bool = option(
+        True, "Start at the product of both probabilities and learn a correction of it."
+    )
     image_boost: float = option(
         1.0, "C: the factor in the loss of ads that the image gets right.", low=0
     )
@@ -76,7 +98,13 @@ class EarlySettings:
     panel: ClassVar = "Early networks"
 
     l2_normalise_text: bool = option(False, "Scale every text vector to length 1.")
-    transformer_size: int = option(100, "Units of the transformation layers.", low=1)
+    input_keep_probability: float = option(
+        None,
+        "Share of a vector's numbers that dropout keeps, 1 for all" + FOLLOWS,
+        low=0.01,
+        high=1,
+    )
+    transformer_size: int = option(None, "Units of the transformation layers" + FOLLOWS, low=1)
     transformer_activation: Activation = option("relu", "Activation of the transformation layers.")
     transform_image: bool = option(True, "Give the image vector a transformation layer.")
     transform_text: bool = option(True, "Give the text vector a transformation layer.")

@@ -48,13 +48,15 @@ class Sample:
         for start in range(0, len(self), ads):
             yield self.take(self.rows[start : start + ads])
 
-    def shuffled(self, batch_size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    def shuffled(
+        self, batch_size: int, rng: np.random.Generator, passes: int = 1
+    ) -> Iterator[NDArray[np.int64]]:
         """Draws a random order of all ads, in pools of whole batches: ads [batches, batch size].
 
         A pool is made of runs of neighbouring ads drawn from everywhere, so that disks read runs
         and yet every batch is a mixture. The ads left in the end make a smaller batch.
         """
-        runs = np.arange(0, len(self), RUN)
+        runs = np.tile(np.arange(0, len(self), RUN), passes)
         row_bytes = 4 * sum(array.shape[1] for array in self.inputs)
         per_pool = max(1, POOL_BYTES // (row_bytes * RUN))
         rng.shuffle(runs)

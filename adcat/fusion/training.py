@@ -6,6 +6,8 @@ next pool meanwhile.
 """
 
 import dataclasses
+import functools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,8 +15,8 @@ import numpy as np
 
 from adcat.data.thread_map import map_ahead
 from adcat.errors import DivergedError
-from adcat.fusion.algorithm1 import SCHEDULES
-from adcat.fusion.networks import prepare
+from adcat.fusion.algorithm1 import course
+from adcat.fusion.networks import Network, prepare, standardising
 from adcat.fusion.optimizers import OPTIMIZERS
 from adcat.fusion.policy import NetworkPolicy
 from adcat.fusion.policy_settings import PolicySettings
@@ -59,83 +61,134 @@ def train(
 ) -> Trained:
     """Trains a network by Algorithm 1 and gives it its best validation weights back.
 
+    An evaluation follows at the end of an epoch, but not before `evaluate_every` steps.
+
     Raises:
       DivergedError: the loss is not finite.
     """
     tf = seeded_tensorflow(settings.seed, policy.threads)
-    machine = Machine(tf, policy, sample, categories, settings)
-    schedule = SCHEDULES[settings.schedule](settings.learning_rate)
+    machine = _machine(tf, policy, tuple(a.shape[1] for a in sample.inputs), categories, settings)
+    machine.start(statistics(sample))
     rng = np.random.default_rng(settings.seed)
     history: list[Point] = []
     best: tuple[float, int, list[np.ndarray]] = (-1.0, 0, [])
-    epoch, goes_on = 0, True
-    while goes_on and epoch < settings.max_epochs:
-        epoch += 1
-        rate = schedule.learning_rate
-        for step in machine.epoch(sample, rng, rate, parts=_measurements(epoch)):
-            top1, loss = machine.measure(validation)
-            history.append(Point(epoch, step, rate, top1, loss))
+    if settings.residual and "residual" in policy.options:
+        history.append(Point(0, 0, settings.learning_rate, *machine.measure(validation)))
+        best = (_score(history[-1], settings), 0, machine.weights())
+    ahead = course(settings, len(sample))
+    stage = next(ahead)
+    while stage:
+        epoch, passes, rate = stage
+        parts = MEASUREMENTS if epoch <= MEASURED_EPOCHS else 1
+        for step in machine.learn(sample, passes, rng, rate, parts):
+            history.append(Point(epoch, step, rate, *machine.measure(validation)))
         if not np.isfinite(history[-1].validation_loss):
             raise DivergedError(
                 f"{policy.name} diverged in epoch {epoch}: the validation loss is "
                 f"{history[-1].validation_loss}; try a lower --learning-rate than {rate:g}"
             )
-        top1 = history[-1].validation_top1
-        if top1 > best[0]:
-            best = (top1, epoch, machine.model.get_weights())
-        goes_on = schedule.goes_on(top1)
-        task.advance(1, f"validation top-1 {top1:.4f}, best {best[0]:.4f}")
-    machine.model.set_weights(best[2])
+        score = _score(history[-1], settings)
+        if score > best[0]:
+            best = (score, epoch, machine.weights())
+        task.advance(passes, f"validation top-1 {history[-1].validation_top1:.4f}")
+        stage = ahead.send(score)
+    machine.restore(best[2])
     train_top1, _ = machine.measure(sample)
-    return Trained(machine.model, history, best[1], epoch, train_top1, best[0])
+    validation_top1, _ = machine.measure(validation)
+    last = history[-1].epoch
+    return Trained(machine.copy(), history, best[1], last, train_top1, validation_top1)
 
 
-def _measurements(epoch: int) -> int:
-    return MEASUREMENTS if epoch <= MEASURED_EPOCHS else 1
+def _score(point: Point, settings: PolicySettings) -> float:
+    """What Algorithm 1 watches, between 0 and 1: more is better."""
+    if settings.watched == "validation_top1":
+        return point.validation_top1
+    return float(np.exp(-point.validation_loss))
+
+
+@functools.lru_cache(maxsize=1)  # for the folds of one policy: compiling takes longer than training
+def _machine(*facts: Any) -> "Machine":
+    return Machine(*facts)
 
 
 class Machine:
-    """A network with its optimizer and its compiled functions."""
+    """A network with its optimizer and its compiled functions, which may be trained repeatedly."""
 
     def __init__(
         self,
         tf: Any,
         policy: NetworkPolicy,
-        sample: Sample,
+        widths: Sequence[int],
         categories: int,
         settings: PolicySettings,
     ) -> None:
+        self._tf, self._policy, self._settings = tf, policy, settings
+        self._facts = policy.reads, widths, categories
+        inputs, network = self._built()
         import keras
 
-        self._tf, self._settings = tf, settings
-        inputs, prepared = prepare(policy.reads, statistics(sample), settings)
-        network = policy.build(prepared, categories, settings)
         self._training = keras.Model(inputs, network._asdict())
-        self.model = keras.Model(inputs, keras.layers.Softmax()(network.logits))
         self._variables = [v.value for v in self._training.trainable_variables]
-        self._update = OPTIMIZERS[settings.optimizer](self._variables)
-        self._steps = tf.function(self._steps_on_pool, reduce_retracing=True)
-        self._evaluate = tf.function(self._evaluate_block, reduce_retracing=True)
-        self._step = 0
+        self._update, own = OPTIMIZERS[settings.optimizer](self._variables)
+        self._step = tf.Variable(0, dtype=tf.int32)
+        self._state = [*(v.value for v in self._training.variables), *own, self._step]
+        self._initial = [v.numpy() for v in self._state]
+        arrays = [tf.TensorSpec([None, None, width]) for width in widths]
+        labels, weights = (tf.TensorSpec([None, None], kind) for kind in (tf.int32, tf.float32))
+        number, rate = tf.TensorSpec([], tf.int32), tf.TensorSpec([])
+        self._steps = tf.function(
+            self._steps_on_pool, input_signature=[arrays, labels, weights, number, number, rate]
+        )
+        arrays = [tf.TensorSpec([None, width]) for width in widths]
+        self._evaluate = tf.function(
+            self._evaluate_block, input_signature=[arrays, tf.TensorSpec([None], tf.int32)]
+        )
 
-    def epoch(
-        self, sample: Sample, rng: np.random.Generator, rate: float, parts: int
+    def _built(self) -> tuple[Sequence[Any], Network]:
+        reads, widths, categories = self._facts
+        inputs, prepared = prepare(reads, widths, self._settings)
+        return inputs, self._policy.build(prepared, categories, self._settings)
+
+    def start(self, moments: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Sets everything back, and the standardisation to mean and variance of each input."""
+        self.restore(self._initial)
+        for name, of_input in zip(self._policy.reads, moments, strict=True):
+            if layer := standardising(self._training, name):
+                layer.set_weights(of_input)
+
+    def weights(self) -> list[np.ndarray]:
+        """All that `restore` needs to get back here."""
+        return [v.numpy() for v in self._state]
+
+    def restore(self, weights: Sequence[np.ndarray]) -> None:
+        """Goes back to where `weights` was called."""
+        for variable, value in zip(self._state, weights, strict=True):
+            variable.assign(value)
+
+    def copy(self) -> Any:
+        """A keras.Model of its own, from the arrays that it reads to probabilities."""
+        import keras
+
+        seeded_tensorflow(self._settings.seed, self._policy.threads)
+        inputs, network = self._built()
+        keras.Model(inputs, network._asdict()).set_weights(self._training.get_weights())
+        return keras.Model(inputs, keras.layers.Softmax()(network.logits))
+
+    def learn(
+        self, sample: Sample, passes: int, rng: np.random.Generator, rate: float, parts: int
     ) -> Iterator[int]:
-        """Trains one epoch; yields the number of steps so far `parts` times, last at the end."""
-        size = self._settings.batch_size
-        total = -(-len(sample) // size)
-        stops = sorted({self._step + -(-total * i // parts) for i in range(1, parts + 1)})
-        pools = sample.shuffled(size, rng)
+        """Passes over the ads; yields the number of steps so far `parts` times, last at the end."""
+        size, done = self._settings.batch_size, int(self._step)
+        total = math.ceil(passes * len(sample) / size)
+        stops = sorted({done + math.ceil(total * i / parts) for i in range(1, parts + 1)})
+        pools = sample.shuffled(size, rng, passes)
         for pool in map_ahead(lambda rows: self._tensors(sample.pool(rows)), pools, ahead=1):
-            batches, ads = pool[1].shape
-            # The smaller batch at the end is not worth the time of compiling for its shape.
-            run = self._steps if ads == size else self._steps_on_pool
-            first, end = self._step, self._step + batches
-            while self._step < end:
+            first, end = done, done + len(pool[1])
+            while done < end:
                 until = min(end, stops[0])
-                numbers = self._step - first, until - first, rate
-                run(*pool, *map(self._tf.constant, numbers))
-                self._step = until
+                numbers = done - first, until - first, rate
+                self._steps(*pool, *map(self._tf.constant, numbers))
+                done = until
                 if until == stops[0]:
                     yield stops.pop(0)
 
@@ -159,17 +212,20 @@ class Machine:
                 outputs = self._training([array[i] for array in inputs], training=True)
                 loss = self._loss(outputs, labels[i], weights[i])
             self._update(tape.gradient(loss, self._variables), rate)
+            self._step.assign_add(1)
 
     def _loss(self, outputs: Any, labels: Any, weights: Any) -> Any:
         from adcat.fusion.losses import auxiliary, cross_entropy, l2
 
+        settings = self._settings
         loss = cross_entropy(outputs["logits"], labels, weights)
-        if self._settings.l2_weight:
-            loss += l2(self._variables, self._settings.l2_weight)
-        if outputs["pair"] and self._settings.aux_weight:
+        if settings.l2_weight:
+            loss += l2(self._variables, settings.l2_weight)
+        if outputs["pair"] and settings.aux_weight:
             u_img, u_txt = outputs["pair"]
-            loss += self._settings.aux_weight * auxiliary(
-                u_img, u_txt, labels, self._settings.similarity, self._settings.negatives
+            kind, seed = settings.similarity, (settings.seed, self._step)
+            loss += settings.aux_weight * auxiliary(
+                u_img, u_txt, labels, kind, settings.negatives, seed
             )
         return loss
 
