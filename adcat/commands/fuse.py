@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from adcat.choosing import without_gain
 from adcat.files import create_array, link_or_copy
 from adcat.fusion.closed_forms import Parameters
 from adcat.fusion.fitting import (
@@ -102,7 +103,8 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
         _write(staging.folder, "test", model, read_part(workspace, sources, "test"), material)
         notes = _write_others(staging.folder, policy, model, material, settings, progress)
         staging.notes.update(notes)
-    return Report(_lines(target.path.name, notes, model))
+    name = target.path.name
+    return Report([*_lines(name, notes, model), *without_gain(workspace, name)])
 
 
 def _tuned(
