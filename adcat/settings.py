@@ -69,7 +69,7 @@ def models_argument(verb: str) -> Any:
 
 def model_option(verb: str, panel: str = "") -> Any:
     """The one model that a command is about, by default the best."""
-    help = f"Model to {verb}; by default the one that is best on the validation ads."
+    help = f"Model to {verb}; by default the one that evaluate chooses."
     return option("", help, completes="models", panel=panel)
 
 

@@ -78,7 +78,19 @@ def test_the_document_by_hand(workspace):
     document = read_document(workspace)
     assert files(workspace) == before
     assert (document["part"], document["ads"]) == ("test", 5)
-    assert document == {"part": "test", "ads": 5, "models": document["models"]}
+    assert document == {
+        "part": "test",
+        "ads": 5,
+        "choice": {
+            "model": "text",
+            "parts": ["validation"],
+            "ads": 4,
+            "top1": 1.0,
+            "not_told_apart": ["better", "image"],  # 3 of 4 ads say little
+        },
+        "no_better_than": {"better": "text"},
+        "models": document["models"],
+    }
     assert [model["model"] for model in document["models"]] == ["text", "image", "better"]
     for model in document["models"]:
         top1, recall, precision = BY_HAND[model["model"]]
@@ -112,7 +124,7 @@ def test_the_artifact_holds_the_document_and_the_tables(workspace):
 
 def test_the_baseline_compared_with_is_the_better_one_on_validation(workspace):
     result = run(workspace)
-    assert "text is the better baseline on the validation part" in result.stdout
+    assert "text is the better baseline on the validation ads" in result.stdout
     better, image, text = read_table(workspace, "models")
     assert text["over text"] == text["p"] == ""
     assert float(image["over text"]) == pytest.approx(1 / 5)  # 2 ads gained, 1 lost
@@ -146,9 +158,37 @@ def test_the_terminal_begins_with_the_chosen_model_and_its_gain_and_ranks_the_mo
     assert lines[0] == (
         "chosen on the validation ads: better, top-1 100.00%, +40.00% over text (-23.3% to +80.4%)"
     )
-    assert [line.split()[0] for line in lines[5:7]] == ["better", "image"]
+    assert [line.split()[0] for line in lines[6:8]] == ["better", "image"]
+    assert lines[1] == "not told apart from it there: image"
     alone = run(workspace, "image", "text").stdout
     assert alone.startswith("chosen on the validation ads: text, top-1 60.00%, a classifier alone")
+
+
+def test_training_ads_count_where_their_probabilities_are_out_of_fold(workspace):
+    """On the validation ads alone `text` would be chosen, as the simplest."""
+    known = {"train": certain(TRAIN, 4), "validation": certain(VALIDATION, 4)}
+    probs = {**known, "test": certain(BETTER, 4)}
+    make_fused(workspace, "better", probs, notes={"train_probs": "out-of-fold"})
+    choice = read_document(workspace)["choice"]
+    assert choice == {
+        "model": "better",
+        "parts": ["train", "validation"],
+        "ads": 7,
+        "top1": 1.0,
+        "not_told_apart": ["image", "text"],
+    }
+    first = "chosen on the training ads (out-of-fold) and the validation ads: better, top-1 100.00%"
+    assert run(workspace).stdout.startswith(first)
+    document = read_document(workspace, "--part", "train")
+    assert [model["model"] for model in document["models"]] == ["text", "image", "better"]
+    said = run(workspace, "--part", "train").stdout
+    assert "out-of-fold, by models that had not seen the ad: better; others learned from" in said
+
+
+def test_what_combines_in_vain_is_named_with_what_helps(workspace):
+    lines = run(workspace).stdout.splitlines()
+    assert "no better than a classifier that they combine: better (text)" in lines
+    assert any(line.startswith("what helps: more ads; classifiers trained") for line in lines)
 
 
 def test_models_are_taken_in_the_order_they_are_named_and_once(workspace):
@@ -207,7 +247,7 @@ def test_the_train_part_is_for_the_baselines(workspace):
 def test_a_stale_model_is_left_out_with_a_warning_unless_it_is_named(workspace):
     make_stale(workspace)
     result = run(workspace, "--json")
-    assert "old" not in result.stdout
+    assert '"old"' not in result.stdout
     assert "left out old: " in result.stderr
     assert "fuse/old was made from an older extract-features; make it again: " in result.stderr
     assert len(json.loads(result.stdout)["models"]) == 3

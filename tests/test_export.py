@@ -13,13 +13,13 @@ from PIL import Image
 from pipeline import adcat, make_workspace, uncompiled
 from typer.testing import CliRunner
 
+from adcat.choosing import kind_of
 from adcat.cli.app import app
 from adcat.evaluation.measuring import measure_models
 from adcat.prediction import export_folder as export
 from adcat.prediction import load
 from adcat.progress import Silent
 from adcat.report.model_card import model_card
-from adcat.report.model_kinds import kind_of
 from adcat.tables import Table
 from adcat.types import PARTS
 from adcat.workspace.ads import read_ads, read_categories, read_labels, read_split

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from handmade import NETWORKS, make_split, write_arrays
+from handmade import NETWORKS, certain, make_split, write_arrays
 from pipeline import uncompiled
 from typer.testing import CliRunner
 
@@ -245,3 +245,19 @@ def test_the_seed_of_log_linear_cuts_the_folds_and_nothing_else(made):
     np.testing.assert_array_equal(*(probs(made, name) for name in names))
     first, second = (probs(made, name, "validation") for name in names)
     assert (first != second).any()
+
+
+def test_a_model_that_is_no_better_than_a_classifier_says_so_and_what_helps(tmp_path):
+    workspace = Workspace(tmp_path / "w")
+    labels = {"train": [0, 1, 2], "validation": [0, 1, 2, 0, 1], "test": [0, 1, 2]}
+    make_split(workspace, CATEGORIES, labels)
+    arrays = {}
+    for part, truth in labels.items():
+        arrays[f"{part}/text_probs"] = certain(truth, 3)
+        arrays[f"{part}/image_probs"] = certain([0] * len(truth), 3)
+        for modality in ("text", "image"):
+            arrays[f"{part}/{modality}_vectors"] = np.zeros((len(truth), 2))
+    write_arrays(workspace.features, [workspace.split], arrays)
+    said = fuse(workspace, "--policy", "max").stdout.splitlines()
+    assert said[-2] == "max is no better than text on the validation ads"
+    assert said[-1].startswith("what helps: more ads; classifiers trained with --folds")

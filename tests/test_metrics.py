@@ -46,9 +46,6 @@ def test_three_ads_by_hand():
     assert found.rank.tolist() == [0, 1, 1]
     np.testing.assert_allclose(found.confidence, [0.5, 0.4, 0.6])
     np.testing.assert_allclose(found.loss, [-math.log(0.5), -math.log(0.4), -math.log(0.4)], 1e-6)
-    assert found.selection_score(False) == pytest.approx(
-        (1 / 3, True, math.log(0.5 * 0.4 * 0.4) / 3)
-    )
     assert scores.top1 == pytest.approx(1 / 3)
     assert scores.top5 == 1
     assert scores.categories_scored == 2  # 1 and 3 have ads
@@ -83,26 +80,13 @@ def test_metrics_equal_those_of_scikit_learn(n):
         assert ours == pytest.approx(theirs)
     assert scores.categories_scored == len(here)
     double = probs / probs.sum(axis=1, keepdims=True, dtype=np.float64)
-    assert -found.selection_score(False).minus_loss == pytest.approx(
-        log_loss(labels, double, labels=everything), rel=1e-5
-    )
+    theirs = log_loss(labels, double, labels=everything)
+    assert found.loss.mean() == pytest.approx(theirs, rel=1e-5)
 
 
-def test_merit_is_accuracy_first_then_honesty_then_the_loss():
-    right, surer = [[0.6, 0.4], [0.4, 0.6]], [[0.9, 0.1], [0.4, 0.6]]
-    sure_and_wrong = [[1.0, 0.0], [1.0, 0.0]]
-    ascending = [(sure_and_wrong, False), (surer, True), (right, False), (surer, False)]
-    selection_scores = [
-        measure(probs, [0, 1])[0].selection_score(is_tuned_on_validation)
-        for probs, is_tuned_on_validation in ascending
-    ]
-    assert selection_scores == sorted(selection_scores)
-    assert np.isfinite(selection_scores).all()  # also where the true category has probability 0
-
-
-def test_without_ads_all_models_have_equal_merit():
-    nothing = ad_results(random_probs(0, 4), np.zeros(0, np.int64), FILE)
-    assert nothing.selection_score(False) == (0, True, 0)
+def test_a_true_category_without_probability_has_a_finite_loss():
+    found, _ = measure([[1.0, 0.0], [1.0, 0.0]], [0, 1])
+    assert np.isfinite(found.loss).all()
 
 
 @given(labelled_probs(), st.randoms(use_true_random=False))

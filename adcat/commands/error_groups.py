@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat import thesis
+from adcat.choosing import kind_of
 from adcat.errors import BadInputError, MissingArtifactError
 from adcat.evaluation.error_groups import (
     ADS,
@@ -40,7 +41,6 @@ from adcat.plotting.galleries import Example, gallery
 from adcat.progress import Progress
 from adcat.report.embedded_images import ReadShown
 from adcat.report.example_ads import drawn_examples, read_examples
-from adcat.report.model_kinds import kind_of
 from adcat.report.recovery import recovered_tables
 from adcat.settings import models_argument, option, seed_option
 from adcat.tables import Column, Report, Table, percent, write_table

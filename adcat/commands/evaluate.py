@@ -7,8 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from adcat import thesis
 from adcat.attention.search import LOG
+from adcat.choosing import HELP, kind_of
 from adcat.errors import AdcatError
 from adcat.evaluation.measuring import Evaluation, Measured, measure_models
+from adcat.evaluation.selection import Choice
 from adcat.evaluation.significance import PairedDifference
 from adcat.files import write_json
 from adcat.progress import Progress
@@ -25,7 +27,6 @@ from adcat.report.comparison import (
 )
 from adcat.report.embedded_images import ReadShown
 from adcat.report.items import items_section
-from adcat.report.model_kinds import kind_of
 from adcat.report.page import Section, render, write_files
 from adcat.report.recovery import error_groups_section
 from adcat.report.trust import automation_section, reliability_section
@@ -49,7 +50,9 @@ class Settings:
     published: ClassVar = thesis.settings("evaluate")
 
     models: list[str] = models_argument("evaluate")
-    part: Part = option("test", "Part to evaluate on; train is for text and image only.")
+    part: Part = option(
+        "test", "Part to evaluate on; train is for classifiers and out-of-fold models."
+    )
     compare: Literal["thesis"] | None = option(None, "Show the thesis' results alongside.")
     seed: int = seed_option()  # of the ads that are shown
 
@@ -60,7 +63,8 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
     Writes report.html, a single file that works offline, and its tables and figures: accuracy,
     recall and precision, significant differences, what each model gets right that text or image
     alone does not, calibration, how much can be automated, and which categories are confused.
-    Everything that has to be chosen, such as a threshold, is chosen on the validation ads.
+    Models are chosen on validation ads, and on training ads where their probabilities of these are
+    out-of-fold; everything else that has to be chosen, such as a threshold, on validation ads.
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
@@ -74,7 +78,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
         write_json(staging.folder / "metrics.json", _document(evaluation, models))
         sections = _sections(workspace, evaluation, read, search, settings)
         _write_page(staging.folder, evaluation, sections)
-        staging.notes["fitted_on"] = "nothing; whatever is chosen is chosen on validation"
+        staging.notes["fitted_on"] = "nothing; whatever is chosen is not chosen on test ads"
     return _report(evaluation, workspace)
 
 
@@ -113,6 +117,8 @@ def _document(evaluation: Evaluation, models: Sequence[ModelProbs]) -> dict[str,
     return {
         "part": evaluation.part,
         "ads": evaluation.ads,
+        "choice": dataclasses.asdict(evaluation.choice),
+        "no_better_than": {m.name: m.no_better_than for m in evaluation.models if m.no_better_than},
         "models": [
             {
                 "model": measured.name,
@@ -194,21 +200,46 @@ def _report(evaluation: Evaluation, workspace: Workspace) -> Report:
         means,
         f"over {evaluation.baseline}: in top-1, on the same ads; {evaluation.baseline} is "
         f"{evaluation.reason}",
+        *_on_training_ads(evaluation),
+        *_without_gain(evaluation),
         f"report: {workspace.evaluation / PAGE}",
     ]
     tables = [_overview(evaluation)]
     if evaluation.ads_by_availability:
         tables.append(top1_by_availability(evaluation))
-    return Report(lines, tables, [_verdict(evaluation)])
+    return Report(lines, tables, _verdict(evaluation))
 
 
-def _verdict(evaluation: Evaluation) -> str:
-    chosen = evaluation.chosen
-    text = f"chosen on the validation ads: {chosen.name}, top-1 {chosen.scores.top1:.2%}"
+def _verdict(evaluation: Evaluation) -> list[str]:
+    """The chosen model, its gain, and what may be as good."""
+    chosen, choice = evaluation.chosen, evaluation.choice
+    text = f"chosen on {choice.in_words}: {chosen.name}, top-1 {chosen.scores.top1:.2%}"
     if chosen.over_baseline is None:
-        return f"{text}, a classifier alone"
+        return [f"{text}, a classifier alone", *_as_good(choice)]
     gain, interval = _difference_in_short(chosen.over_baseline)
-    return f"{text}, {gain:+.2%} over {evaluation.baseline} ({interval})"
+    return [f"{text}, {gain:+.2%} over {evaluation.baseline} ({interval})", *_as_good(choice)]
+
+
+def _as_good(choice: Choice) -> list[str]:
+    names = ", ".join(choice.not_told_apart)
+    return [f"not told apart from it there: {names}"] if names else []
+
+
+def _on_training_ads(evaluation: Evaluation) -> list[str]:
+    """Whose probabilities say what a model makes of ads that it has not seen."""
+    if evaluation.part != "train":
+        return []
+    unseen = [m.name for m in evaluation.models if m.source.has_out_of_fold_train_probs]
+    unseen_by = ", ".join(unseen) or "none"
+    return [f"out-of-fold, by models that had not seen the ad: {unseen_by}; others learned from it"]
+
+
+def _without_gain(evaluation: Evaluation) -> list[str]:
+    """The models that combine classifiers in vain."""
+    names = [f"{m.name} ({m.no_better_than})" for m in evaluation.models if m.no_better_than]
+    if not names:
+        return []
+    return [f"no better than a classifier that they combine: {', '.join(names)}", HELP]
 
 
 def _overview(evaluation: Evaluation) -> Table:

@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from adcat.choosing import chosen_model, kind_of
 from adcat.data.text_cleaning import clean
 from adcat.errors import BadInputError
 from adcat.evaluation.measuring import measure_models
 from adcat.prediction.export_folder import Runtime, largest_difference, load
 from adcat.prediction.export_folder import export as write_export
-from adcat.prediction.loading import chosen_model
 from adcat.prediction.new_ads import Ad
 from adcat.progress import Progress
 from adcat.report.model_card import model_card
-from adcat.report.model_kinds import kind_of
 from adcat.settings import argument, model_option
 from adcat.tables import Column, Report, Table
 from adcat.text.registry import cleaning_of

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from adcat.choosing import without_gain
 from adcat.files import create_array, link_or_copy
 from adcat.fusion.closed_forms import Parameters
 from adcat.fusion.fitting import (
@@ -105,7 +106,9 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
         _write(staging.folder, "test", model, read_part(workspace, sources, "test"), material)
         notes = _write_others(staging.folder, policy, model, material, settings, progress)
         staging.notes.update(notes)
-    return Report(_lines(target.path.name, notes, model, material.is_out_of_fold))
+    name = target.path.name
+    said = _lines(name, notes, model, material.is_out_of_fold)
+    return Report([*said, *without_gain(workspace, name)])
 
 
 def _tuned(

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
+from adcat.choosing import chosen_model
 from adcat.data.image_names import fields_of, images_folder, is_url
 from adcat.data.table import InputTable, parse_headers
 from adcat.data.text_cleaning import Cleaning, clean
@@ -16,7 +17,7 @@ from adcat.data.thread_map import THREADS
 from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.prediction.export_folder import load
-from adcat.prediction.loading import chosen_model, load_predictor
+from adcat.prediction.loading import load_predictor
 from adcat.prediction.new_ads import Ad, Shard, arriving_ads, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
 from adcat.prediction.output_files import Record, check_format, is_done, write_predictions

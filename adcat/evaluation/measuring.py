@@ -14,12 +14,11 @@ from adcat.evaluation.metrics import (
     AdResults,
     CategoryCounts,
     Scores,
-    SelectionScore,
     ad_results,
     count_categories,
     score,
 )
-from adcat.evaluation.selection import no_better_than
+from adcat.evaluation.selection import Candidate, Choice, choose, no_better_than
 from adcat.evaluation.significance import (
     Interval,
     PairedDifference,
@@ -71,6 +70,11 @@ class Model(Protocol):
         """Whether its training was stopped early, or its settings chosen, on the validation ads."""
         ...
 
+    @property
+    def has_out_of_fold_train_probs(self) -> bool:
+        """Whether its probabilities of training ads are from models that have not seen the ad."""
+        ...
+
     def path(self, part: Part) -> Path:
         """The file of its probabilities of the ads of a part."""
         ...
@@ -104,13 +108,13 @@ class Measured:
     source: Model
     kind: ModelKind
     ad_results: AdResults
-    on_validation: AdResults  # out-of-fold where the model was fitted on validation ads
+    candidate: Candidate  # what it says of ads that it has not learned from
     scores: Scores
     interval: Interval  # of top-1
     over_baseline: PairedDifference | None  # of top-1; None for the baseline itself
     counts: CategoryCounts
     by_availability: Mapping[Availability, Scores]  # empty where all ads have text and photo
-    no_better_than: str  # the part that it does not beat on the validation ads, if there is one
+    no_better_than: str  # the classifier among its parts that it does not beat, if there is one
 
     @property
     def name(self) -> str:
@@ -118,9 +122,9 @@ class Measured:
         return self.source.name
 
     @property
-    def selection_score(self) -> SelectionScore:
-        """What models are chosen by, on the validation ads."""
-        return self.on_validation.selection_score(self.source.is_tuned_on_validation)
+    def on_validation(self) -> AdResults:
+        """Its results on the validation ads; out-of-fold where it was fitted on them."""
+        return self.candidate.results["validation"]
 
     @property
     def validation_top5(self) -> float:
@@ -138,6 +142,7 @@ class Evaluation:
     reason: str  # why it is that one
     models: Sequence[Measured]  # best first: by top-1, then by name
     baselines: Mapping[str, AdResults]  # that exist, whether they are to be reported or not
+    choice: Choice
 
     @property
     def labels(self) -> Labels:
@@ -166,8 +171,8 @@ class Evaluation:
 
     @property
     def chosen(self) -> Measured:
-        """The model with the highest selection score, without looking at the test part."""
-        return best(self.models)
+        """The model to take; the test ads have no say."""
+        return next(model for model in self.models if model.name == self.choice.model)
 
     @property
     def groups(self) -> Groups | None:
@@ -196,9 +201,9 @@ class Evaluation:
 
 
 def best(models: Sequence[Measured]) -> Measured:
-    """The model with the highest selection score on the validation ads; ties: a classifier."""
-    in_order = sorted(models, key=lambda model: (APPROACHES.index(model.kind.approach), model.name))
-    return max(in_order, key=lambda model: model.selection_score)
+    """The one of these models to take; the test ads have no say."""
+    name = choose([model.candidate for model in models]).model
+    return next(model for model in models if model.name == name)
 
 
 def measure_models(
@@ -226,48 +231,64 @@ def measure_models(
     found: dict[str, AdResults] = {}
     with progress.task(f"evaluate {part}", len(labels) * len(sources), "ads") as task:
         for model in sources:
-            found[model.name] = _ad_results(model, split, part)
+            found[model.name] = _ad_results(model, split.labels, part)
             task.advance(len(labels), model.name)
-    on_validation = found
-    if part != "validation":
-        on_validation = {m.name: _ad_results(m, split, "validation") for m in sources}
-    baselines = [model for model in sources if model.name in MODALITIES]
-    baseline, reason = _choose_baseline(baselines, on_validation)
+    candidates = {
+        model.name: read_candidate(
+            model, models[model.name].form if model.name in models else "baseline", split.labels
+        )
+        for model in sources
+    }
+    baselines = [model.name for model in sources if model.name in MODALITIES]
+    baseline, reason = _choose_baseline([candidates[name] for name in baselines])
     measured = [
-        _measure(model, models[model.name], found, on_validation, baseline, split, part)
+        _measure(model, models[model.name], found, candidates, baseline, split, part)
         for model in sources
         if model.name in models
     ]
-    right = {name: found[name] for name in MODALITIES if name in found}
     measured.sort(key=lambda model: (-model.scores.top1, model.name))
-    return Evaluation(part, split, baseline, reason, measured, right)
+    right = {name: found[name] for name in baselines}
+    choice = choose([model.candidate for model in measured])
+    return Evaluation(part, split, baseline, reason, measured, right, choice)
 
 
-def _ad_results(model: Model, split: SplitAds, part: Part) -> AdResults:
-    return ad_results(model.probs(part), split.labels[part], model.path(part))
+def _ad_results(model: Model, labels: Mapping[Part, Labels], part: Part) -> AdResults:
+    return ad_results(model.probs(part), labels[part], model.path(part))
 
 
-def _choose_baseline(
-    baselines: Sequence[Model], on_validation: Mapping[str, AdResults]
-) -> tuple[str, str]:
+def read_candidate(model: Model, form: str, labels: Mapping[Part, Labels]) -> Candidate:
+    """Reads what a model says of ads that it has not learned from.
+
+    Args:
+      model: the model.
+      form: its type in the thesis' tables.
+      labels: the categories of the ads of each part: [n] each.
+
+    Raises:
+      BadInputError: a file does not hold probabilities.
+    """
+    parts: list[Part] = ["validation"]
+    if model.has_out_of_fold_train_probs:
+        parts.append("train")
+    results: dict[Part, AdResults] = {p: _ad_results(model, labels, p) for p in parts}
+    return Candidate(model.name, form, model.is_tuned_on_validation, results)
+
+
+def _choose_baseline(baselines: Sequence[Candidate]) -> tuple[str, str]:
     """The baseline that the others are compared with, and why; test ads are not used."""
-    first = baselines[0].name
+    first, choice = baselines[0].name, choose(baselines)
     if len(baselines) == 1:
         return first, "the only baseline"
-    if not len(on_validation[first].labels):
+    if not choice.ads:
         return first, "the baseline named first, since no validation ads exist to choose by"
-
-    def score(model: Model) -> SelectionScore:
-        return on_validation[model.name].selection_score(model.is_tuned_on_validation)
-
-    return max(baselines, key=score).name, "the better baseline on the validation part"
+    return choice.model, f"the better baseline on {choice.in_words}"
 
 
 def _measure(
     model: Model,
     kind: ModelKind,
     results: Mapping[str, AdResults],
-    on_validation: Mapping[str, AdResults],
+    candidates: Mapping[str, Candidate],
     baseline: str,
     split: SplitAds,
     part: Part,
@@ -279,7 +300,7 @@ def _measure(
         source=model,
         kind=kind,
         ad_results=found,
-        on_validation=on_validation[model.name],
+        candidate=candidates[model.name],
         scores=score(found, counts),
         interval=accuracy_interval(found.correct),
         over_baseline=reference and paired_difference(found.correct, reference.correct),
@@ -289,8 +310,7 @@ def _measure(
             for name, ads in _by_availability(split.availabilities[part]).items()
         },
         no_better_than=no_better_than(
-            on_validation[model.name].correct,
-            {name: on_validation[name].correct for name in kind.parts if name in on_validation},
+            candidates[model.name], [candidates[name] for name in kind.parts if name in candidates]
         ),
     )
 

@@ -6,7 +6,6 @@ which every metric follows.
 
 import dataclasses
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +15,6 @@ from adcat.types import Labels, Probs
 
 BLOCK = 1024  # ads at a time: their probabilities of 193 categories stay in the processor's cache
 TOLERANCE = 1e-3  # that a row of probabilities may differ from 1
-
-
-class SelectionScore(NamedTuple):
-    """What a model is chosen by; the first difference counts, more is better."""
-
-    top1: float
-    is_honest: bool
-    minus_loss: float  # minus the mean negative log-likelihood, in nats
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,18 +31,6 @@ class AdResults:
     def correct(self) -> NDArray[np.bool_]:
         """Whether the prediction is right: [n]."""
         return self.rank == 0
-
-    def selection_score(self, is_tuned_on_validation: bool) -> SelectionScore:
-        """What models are chosen by, more is better.
-
-        Args:
-          is_tuned_on_validation: whether training was stopped early, or settings chosen, on these
-            ads, which makes results on them optimistic: of equally accurate models, others win.
-        """
-        if not len(self.labels):
-            return SelectionScore(0, not is_tuned_on_validation, 0)
-        loss = self.loss.mean(dtype=np.float64)
-        return SelectionScore(float(self.correct.mean()), not is_tuned_on_validation, -float(loss))
 
     def of(self, chosen: NDArray[np.bool_]) -> "AdResults":
         """Those of some ads: `chosen` is [n]."""

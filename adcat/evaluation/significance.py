@@ -46,7 +46,7 @@ def paired_difference(correct: NDArray[np.bool_], reference: NDArray[np.bool_]) 
     reach = z * math.sqrt((p_gained + p_lost - (p_gained - p_lost) ** 2) / (n + 2))
     low, high = p_gained - p_lost - reach, p_gained - p_lost + reach
     return PairedDifference(
-        difference=(gained - lost) / n,
+        difference=(gained - lost) / n if n else 0.0,
         interval=(max(low, -1.0), min(high, 1.0)),
         p_value=mcnemar(gained, lost),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from adcat.attention import attention_model as attention
 from adcat.data.table import parse_headers
 from adcat.errors import AGAIN, BadInputError, StaleArtifactError
-from adcat.evaluation.metrics import SelectionScore, ad_results, check_distributions
+from adcat.evaluation.metrics import check_distributions
 from adcat.fusion import fused_model as fusion
 from adcat.fusion.stacking import model_name
 from adcat.image import classifier as images
@@ -20,7 +20,6 @@ from adcat.image.extraction import extractor
 from adcat.image.inference import Forward
 from adcat.prediction.predictor import PIXELS, ModelFacts, Predictor, once
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
-from adcat.progress import Progress
 from adcat.text import registry as texts
 from adcat.types import (
     AVAILABILITIES,
@@ -44,29 +43,7 @@ from adcat.workspace.command_lines import OF_NAME
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Classifier, Workspace
 from adcat.workspace.manifest import VALIDATION_PROBS
-from adcat.workspace.models import ModelProbs, all_models, find_models, models_to_report
-
-
-def chosen_model(workspace: Workspace, name: str, progress: Progress) -> ModelProbs:
-    """The model of this name; without a name the best sound one on the validation ads.
-
-    Raises:
-      BadInputError: the workspace lacks a model of this name.
-      MissingArtifactError: nothing has been trained yet.
-      StaleArtifactError: every model is stale.
-    """
-    if name:
-        return find_models(workspace, [name])[0]
-    models = models_to_report(workspace, [], "validation", progress)
-    labels = read_labels(workspace.split, "validation")
-    scores: dict[ModelProbs, SelectionScore] = {}
-    for model in models:
-        results = ad_results(model.probs("validation"), labels, model.path("validation"))
-        scores[model] = results.selection_score(model.is_tuned_on_validation)
-    best = max(scores, key=scores.__getitem__)
-    top1 = f"{scores[best].top1:.2%}"
-    progress.say(f"model {best.name}: the best on the validation ads, top-1 {top1}")
-    return best
+from adcat.workspace.models import ModelProbs, all_models
 
 
 def load_rules(model: ModelProbs) -> tuple[Rule, dict[Availability, Rule]]:

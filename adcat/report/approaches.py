@@ -1,7 +1,7 @@
 """Late fusion, early fusion and attention: the thesis' tables and curves of each approach."""
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adcat import thesis
@@ -48,7 +48,7 @@ def approach_section(evaluation: Evaluation, approach: Approach, compare: bool) 
     return Section(
         approach.replace(" ", "-"),
         approach.capitalize(),
-        f"{SHOWN[approach]}. Chosen on the validation ads, {praised}.",
+        f"{SHOWN[approach]}. Of these models, {praised}.",
         [
             _metrics(evaluation, approach, compare),
             *_data_gain(evaluation, approach, compare),
@@ -169,29 +169,26 @@ def best_section(evaluation: Evaluation, compare: bool) -> Section:
     rows = evaluation.of("baseline")
     for approach in APPROACHES[1:]:
         models = evaluation.of(approach)
-        rows += list(dict.fromkeys(max(models, key=key) for key in _CRITERIA if models))
+        if models:
+            found = [best(models), *sorted(models, key=lambda model: model.name)]
+            rows += dict.fromkeys([found[0], max(found, key=lambda model: model.validation_top5)])
+    rows.sort(key=evaluation.models.index)
     table = Table(
         f"Table 5.10: the best of each approach on the {evaluation.part} part",
         [Column("approach"), Column("model"), *map(percent, HEADINGS[:2])],
         [[model.kind.approach, model.name, model.scores.top1, model.scores.top5] for model in rows],
     )
     note = (
-        "Of each approach: the model with the best top-1 on the validation ads, and the one with "
-        "the best top-5 there. Among equally accurate ones, those not tuned or "
-        "early-stopped on the validation ads come first, then those with the lower loss."
+        "Of each approach: the model that would be chosen among its models, and the one with the "
+        "best top-5 on the validation ads."
     )
     chosen = evaluation.chosen
     return Section(
         "best",
         "Which approach is best?",
-        f"Chosen on the validation ads, the best model is {chosen.name} ({chosen.kind.approach}); "
-        f"its first suggestion is right for {share(chosen.scores.top1)} of the ads and one of its "
+        f"The best model, chosen on {evaluation.choice.in_words}, is {chosen.name} "
+        f"({chosen.kind.approach}); its first suggestion is right for "
+        f"{share(chosen.scores.top1)} of the ads and one of its "
         f"first five for {share(chosen.scores.top5)}.",
         [Shown(table, "table-5.10", note, printed(rows)[:2] if compare else ())],
     )
-
-
-_CRITERIA: Sequence[Callable[[Measured], Any]] = (
-    lambda model: model.selection_score,
-    lambda model: model.validation_top5,
-)

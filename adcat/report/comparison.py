@@ -19,19 +19,16 @@ APART = "no better than a part"
 
 def overview_section(evaluation: Evaluation) -> Section:
     """Which model is chosen, and a picture of how accurate all are."""
-    chosen = evaluation.chosen
-    if chosen.name == evaluation.baseline:
-        verdict = "no fused model did better on the validation ads"
-        conclusion = f"{praise(chosen, '')}; {verdict}."
-    else:
-        conclusion = f"{praise(chosen, evaluation.baseline)}."
-    return Section(
-        "overview",
-        "Which model is best?",
-        f"{conclusion} It is the model with the best accuracy on the validation ads; the "
-        f"{evaluation.part} ads had no say in choosing it.",
-        [_ranking(evaluation)],
+    chosen, choice = evaluation.chosen, evaluation.choice
+    found = praise(chosen, "" if chosen.name == evaluation.baseline else evaluation.baseline)
+    conclusion = (
+        f"{found}. It was chosen on {choice.in_words}, {many(choice.ads, 'ad')}: the simplest of "
+        "the models that one standard error does not tell from the best."
     )
+    if choice.not_told_apart:
+        names = ", ".join(choice.not_told_apart)
+        conclusion += f" Chance may explain how these differ from it there: {names}."
+    return Section("overview", "Which model should be taken?", conclusion, [_ranking(evaluation)])
 
 
 def _ranking(evaluation: Evaluation) -> Drawing:
@@ -47,8 +44,8 @@ def _ranking(evaluation: Evaluation) -> Drawing:
     )
     if groups[APART]:
         caption += (
-            " Apart, in grey: models that are right on no more validation ads than the better of "
-            "the classifiers that they combine."
+            f" Apart, in grey: models that are no more accurate on {evaluation.choice.in_words} "
+            "than the best classifier that they combine."
         )
     tops = ", ".join(f"{model.name} {share(model.scores.top1)}" for model in evaluation.models)
     line = 100 * float(evaluation.baselines[evaluation.baseline].correct.mean())

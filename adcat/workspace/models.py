@@ -15,7 +15,7 @@ from adcat.workspace.ads import read_availabilities, read_prior
 from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.features import open_probs
 from adcat.workspace.layout import ATTENTION, Workspace
-from adcat.workspace.manifest import OUT_OF_FOLD, TUNED_ON, VALIDATION_PROBS
+from adcat.workspace.manifest import OUT_OF_FOLD, TRAIN_PROBS, TUNED_ON, VALIDATION_PROBS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,6 +52,13 @@ class ModelProbs:
         notes = self.artifact.manifest().notes
         tuned_on = notes.get(f"{self.modality}_steered_by" if self.modality else TUNED_ON)
         return tuned_on == "validation" and notes.get(VALIDATION_PROBS) != OUT_OF_FOLD
+
+    @property
+    def has_out_of_fold_train_probs(self) -> bool:
+        """Whether its probabilities of training ads are from models that have not seen the ad."""
+        notes = self.artifact.manifest().notes
+        name = f"{self.modality}_{TRAIN_PROBS}" if self.modality else TRAIN_PROBS
+        return notes.get(name) == OUT_OF_FOLD
 
     def path(self, part: Part) -> Path:
         """The file that holds the probabilities of the ads of a part."""
@@ -110,14 +117,14 @@ def models_to_report(
         models = find_models(workspace, list(dict.fromkeys(names)))
         known: dict[str, Finding] = {}
         for model in models:
-            if part == "train" and not model.modality:
+            if part == "train" and not _knows_train(model):
                 raise BadInputError(
-                    f"{model.name} has no probabilities for the training part; only classifiers of "
-                    "one modality do; use --part validation or --part test"
+                    f"{model.name} has no probabilities for the training part; only classifiers "
+                    "and models made from out-of-fold ones do; use --part validation or --part test"
                 )
             model.artifact.check(known)
         return models
-    models = [m for m in all_models(workspace) if m.modality or part != "train"]
+    models = [m for m in all_models(workspace) if part != "train" or _knows_train(m)]
     if not models:
         workspace.features.check()
     return _sound(models, progress)
@@ -133,6 +140,10 @@ def read_for(workspace: Workspace, models: Sequence[ModelProbs]) -> list[Artifac
     """The artifacts that are read where models are looked at, each once."""
     artifacts = [workspace.split, workspace.features, *(model.artifact for model in models)]
     return list(dict.fromkeys(artifacts))
+
+
+def _knows_train(model: ModelProbs) -> bool:
+    return bool(model.modality) or model.has_out_of_fold_train_probs
 
 
 def _sound(models: Sequence[ModelProbs], progress: Progress) -> list[ModelProbs]:
