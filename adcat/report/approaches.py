@@ -123,11 +123,11 @@ def _config(model: Measured) -> tuple[str, dict[str, Any]]:
 
 
 def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
-    """Figures 5.1 to 5.4: accuracy and loss in the first epochs."""
+    """Figures 5.1 to 5.4: accuracy and loss while a network learns."""
     numbers = NUMBERS[approach]
     if not numbers.accuracy:
         return []
-    histories = {model.name: first_epochs(model) for model in models}
+    histories = {model.name: learning_curve(model) for model in models}
     histories = {name: points for name, points in histories.items() if points}
     if not histories:
         return []
@@ -141,8 +141,8 @@ def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
         return Drawing(
             Chart([Panel(series)], "epochs", label),
             f"figure-{number}",
-            f"Figure {number}: {label} of {approach} networks in their first {EPOCHS} epochs",
-            f"Line chart of {label} over the first {EPOCHS} epochs: {ends}.",
+            f"Figure {number}: {label} of {approach} networks as they learn",
+            f"Line chart of {label} over epochs: {ends}.",
         )
 
     return [
@@ -151,17 +151,20 @@ def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
     ]
 
 
-def first_epochs(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
-    """The history of a network's first epochs, each point with the epochs passed by then."""
+def learning_curve(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
+    """A network's history, each point with the epochs passed by then.
+
+    It ends with the thesis' first epochs where points were taken there, as with many ads.
+    """
     path = model.source.folder / HISTORY
     if not path.exists():
         return []
     with expecting(path, "history"), path.open(newline="", encoding="utf-8") as file:
         points = [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file)]
-        steps_per_epoch = max(point["step"] for point in points if point["epoch"] == 1)
-    return [
-        (point["step"] / steps_per_epoch, point) for point in points if point["epoch"] <= EPOCHS
-    ]
+        steps_per_epoch = points[-1]["step"] / points[-1]["epoch"]
+    first = [point for point in points if point["epoch"] <= EPOCHS]
+    shown = first if any(point["epoch"] for point in first) else points
+    return [(point["step"] / steps_per_epoch, point) for point in shown]
 
 
 def best_section(evaluation: Evaluation, compare: bool) -> Section:
