@@ -186,11 +186,13 @@ def fit_linear(
             f"{FOLDS} are needed"
         )
     if like:
-        found = like.parameters["scale"], like.parameters["strength"]
+        scale, strength = like.parameters["scale"], like.parameters["strength"]
     else:
-        found = linear.search(inputs, ads.labels, rows, ads.groups, settings.seed, progress)
-    fitted = linear.fit(inputs, ads.labels, rows, material.categories, *found[::-1])
-    return regression(policy, names, fitted, {"scale": found[0], "strength": found[1]})
+        scale, strength = linear.search(
+            inputs, ads.labels, rows, ads.groups, settings.seed, progress
+        )
+    fitted = linear.fit(inputs, ads.labels, rows, material.categories, strength, scale)
+    return regression(policy, names, fitted, {"scale": scale, "strength": strength})
 
 
 def fit_network(

@@ -26,6 +26,7 @@ BLOCK = 8192  # ads in memory at a time
 MOST_SEARCHED = 4000  # ads
 SCALES, STRENGTHS = (0.125, 0.25, 0.5, 1.0), (3.0, 10.0, 30.0, 100.0)
 FIRST = 0.5  # the scale with which the strength is chosen
+MOST_ITERATIONS = 500
 TOLERANCE = 1e-6  # of the loss per ad: finer steps move no prediction
 
 
@@ -49,6 +50,7 @@ def fit(
     categories: int,
     strength: float,
     scale: float | None = None,
+    iterations: int = MOST_ITERATIONS,
 ) -> Regression:
     """Fits the regression on some ads: min Σ_n -log p(y_n) + |W|² / (2 strength), by L-BFGS.
 
@@ -59,6 +61,7 @@ def fit(
       categories: how many.
       strength: the inverse of the regularisation's.
       scale: the length of image vectors; None leaves them as they are.
+      iterations: at most.
 
     Raises:
       DivergedError: the minimum was not found.
@@ -93,7 +96,7 @@ def fit(
                 part += x_i.T @ p.astype(np.float32)
         return value / len(rows), gradient.ravel() / len(rows)
 
-    options = {"maxiter": 500, "ftol": TOLERANCE, "gtol": TOLERANCE}
+    options = {"maxiter": iterations, "ftol": TOLERANCE, "gtol": TOLERANCE}
     found = minimize(loss, np.zeros(np.prod(size)), method="L-BFGS-B", jac=True, options=options)
     if not np.isfinite(found.x).all():
         raise DivergedError(f"linear found no weights: {found.message}")
