@@ -14,6 +14,7 @@ from adcat.attention.attention_model import build
 from adcat.attention.config import AttentionConfig
 from adcat.attention.fine_tuning import training_network as attention_network
 from adcat.image import classifier, inception
+from adcat.image.backbones import BACKBONES
 from adcat.image.stages import training_network as image_network
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.training_loop import learning_step, make_optimizer
@@ -30,7 +31,7 @@ def main(side: int) -> None:
     text = random.normal(size=(BATCH, TEXT)).astype(np.float32)
     labels = random.integers(0, CATEGORIES, BATCH)
 
-    image = classifier.build(side, CATEGORIES, None)
+    image = classifier.build(BACKBONES["inception-v3"], side, CATEGORIES, None)
     auxiliary = inception.auxiliary_head(image.network, CATEGORIES)
     model = build(image, text, AttentionConfig())
     inputs = {"image": (images,), "attend-c-wh": (images, text)}

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from adcat.image import classifier
+from adcat.image.backbones import BACKBONES
 from adcat.image.classifier import ImageModel
 from adcat.image.extraction import Extractor, extractor, stream_features
 from adcat.learning.runtime import seeded_tensorflow
@@ -31,7 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = draw_photos(Path(folder))
         seeded_tensorflow(0)
-        model = extractor(classifier.build(SIDE, CATEGORIES, None))
+        model = extractor(classifier.build(BACKBONES["inception-v3"], SIDE, CATEGORIES, None))
         expected = predict(model, paths)
         for measured in [False, *[True] * ROUNDS]:  # what is called first compiles
             for name, way in ways.items():

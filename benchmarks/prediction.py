@@ -22,6 +22,7 @@ from pathlib import Path
 from adcat.data.text_cleaning import clean
 from adcat.data.thread_map import THREADS
 from adcat.image import classifier
+from adcat.image.backbones import BACKBONES
 from adcat.image.extraction import Extractor, stream_features
 from adcat.prediction.loading import load_predictor
 from adcat.prediction.new_ads import Ad, in_batches
@@ -64,7 +65,9 @@ def make_workspace(folder: Path) -> Workspace:
     for words in (("split", TABLE), ("train-text",)):
         subprocess.run(adcat(workspace, *words), check=True, capture_output=True)
     with workspace.image_model.write(Untrained(), [workspace.split]) as staging:
-        model = classifier.build(SIDE, len(read_categories(workspace.split)), None)
+        model = classifier.build(
+            BACKBONES["inception-v3"], SIDE, len(read_categories(workspace.split)), None
+        )
         classifier.save(model, staging.folder)
     for words in (("extract-features",), ("fuse", "--policy", "product-max")):
         subprocess.run(adcat(workspace, *words), check=True, capture_output=True)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from adcat.cli.app import app
 from adcat.image import classifier, inception
+from adcat.image.backbones import BACKBONES, VECTORS
 from adcat.learning.runtime import import_tensorflow, seeded_tensorflow
 from adcat.workspace.ads import read_categories
 from adcat.workspace.layout import Workspace
@@ -69,13 +70,13 @@ def small_image_model(categories, dimension=6):
     keras = seeded_tensorflow(0).keras
     images = keras.Input((24, 24, 3))
     maps = keras.layers.Conv2D(dimension, 3, activation="relu")(images)
-    maps = keras.layers.MaxPooling2D()(maps)
+    maps = keras.layers.MaxPooling2D(name=inception.STEM)(maps)
     for module in range(11):  # named as Inception's
         maps = keras.layers.Conv2D(dimension, 1, activation="relu", name=f"mixed{module}")(maps)
-    vectors = keras.layers.GlobalAveragePooling2D(name=inception.VECTORS)(maps)
+    vectors = keras.layers.GlobalAveragePooling2D(name=VECTORS)(maps)
     logits = keras.layers.Dense(categories, name=classifier.LAST_LAYER)(vectors)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)
-    return classifier.ImageModel(keras.Model(images, probs), 24)
+    return classifier.ImageModel(keras.Model(images, probs), BACKBONES[inception.NAME], 24)
 
 
 def make_workspace(folder, *policies, ads=None, options=()):

@@ -13,6 +13,7 @@ from adcat.attention.fine_tuning import frozen_network, training_network
 from adcat.attention.insertion import cut
 from adcat.attention.step import QUERY
 from adcat.image import classifier, inception
+from adcat.image.backbones import BACKBONES, VECTORS
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.training_loop import changing
 
@@ -29,7 +30,7 @@ def keras():
 @pytest.fixture(scope="module")
 def image(keras):
     """A random Inception v3 whose predictions differ from photo to photo."""
-    made = classifier.build(SIDE, CATEGORIES, None)
+    made = classifier.build(BACKBONES["inception-v3"], SIDE, CATEGORIES, None)
     random = np.random.default_rng(1)
     for layer in made.network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -57,8 +58,8 @@ def with_flat_attention(image, text, **choices):
 
 
 def test_inception_is_cut_where_the_thesis_says(keras):
-    network = classifier.build(299, 2, None).network
-    shapes = [cut(network, point).below.output.shape[1:] for point in POINTS]
+    made = classifier.build(BACKBONES["inception-v3"], 299, 2, None)
+    shapes = [cut(made, point).below.output.shape[1:] for point in POINTS]
     assert shapes == [(35, 35, 192), (35, 35, 288), (17, 17, 768), (17, 17, 768), (8, 8, 2048)]
 
 
@@ -143,12 +144,12 @@ def test_a_photo_lies_under_its_own_attention(keras, tmp_path):
     path = tmp_path / "photo.png"
     Image.fromarray(pixels).save(path)
     image = keras.Input((32, 32, 3))
-    maps = keras.layers.MaxPooling2D(4, name="max_pooling2d")(image)
+    maps = keras.layers.MaxPooling2D(4, name=inception.STEM)(image)
     maps = keras.layers.Identity(name="mixed0")(maps)
-    vectors = keras.layers.GlobalAveragePooling2D(name=inception.VECTORS)(maps)
+    vectors = keras.layers.GlobalAveragePooling2D(name=VECTORS)(maps)
     logits = keras.layers.Dense(2, name=classifier.LAST_LAYER)(vectors)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)
-    plain = classifier.ImageModel(keras.Model(image, probs), 32)
+    plain = classifier.ImageModel(keras.Model(image, probs), BACKBONES["inception-v3"], 32)
     config = dataclasses.replace(CONFIG, insert_at="a", standardise=False)
     model = build(plain, np.zeros((1, 1), np.float32), config)
     model.step.get_layer(QUERY).kernel.assign(np.full((1, 3), 5.0))

@@ -7,11 +7,13 @@ import pytest
 from PIL import Image
 
 from adcat.errors import BadInputError, MissingArtifactError
-from adcat.image import classifier, inception
+from adcat.image import backbones, classifier, inception
+from adcat.image.backbones import BACKBONES, VECTORS
 from adcat.image.extraction import append_rows, extractor, load, stream_features
 from adcat.image.inference import compiled
 from adcat.learning.runtime import seeded_tensorflow
 
+INCEPTION = BACKBONES["inception-v3"]
 SIDE, CATEGORIES = 75, 4
 
 
@@ -31,7 +33,7 @@ def images():
 @pytest.fixture(scope="module")
 def model(keras):
     """With statistics in batch norm, so that there is something to fold."""
-    made = classifier.build(SIDE, CATEGORIES, None)
+    made = classifier.build(INCEPTION, SIDE, CATEGORIES, None)
     random = np.random.default_rng(1)
     for layer in made.network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -55,8 +57,8 @@ def test_new_layers_start_from_a_truncated_normal(model):
 
 
 def test_folding_batch_norm_changes_nothing(model, images):
-    vectors, probs = compiled(model.network, inception.VECTORS, classifier.PROBABILITIES)(images)
-    np.testing.assert_allclose(vectors, model.backbone(images, training=False), atol=1e-5)
+    vectors, probs = compiled(model.network, VECTORS, classifier.PROBABILITIES)(images)
+    np.testing.assert_allclose(vectors, model.body(images, training=False), atol=1e-5)
     np.testing.assert_allclose(probs, model.network(images, training=False), atol=1e-6)
 
 
@@ -88,7 +90,7 @@ def bare(keras):
 
 @pytest.fixture(scope="module")
 def target(keras):
-    return inception.build(SIDE, None)
+    return backbones.build(INCEPTION, SIDE, None)
 
 
 @pytest.mark.parametrize("name", ["a.keras", "a.weights.h5", "a.h5"])
@@ -101,7 +103,7 @@ def test_weights_are_read_from_what_keras_writes(bare, target, tmp_path, name):
     else:
         bare.save_weights(path)
     target.set_weights([np.zeros_like(weights) for weights in target.get_weights()])
-    inception.load_weights(target, path)
+    backbones.load_weights(target, INCEPTION, path)
     assert equal_weights(target, bare)
 
 
@@ -119,8 +121,8 @@ def test_a_saved_classifier_is_read_back_and_serves_as_weights(model, images, tm
     assert (again.model.side, again.model.central_fraction) == (SIDE, 0.875)
     expected = model.network(images, training=False)
     np.testing.assert_allclose(again.forward(images)[1], expected, atol=1e-6)
-    other_size = inception.build(SIDE + 10, str(tmp_path / classifier.NETWORK))
-    assert equal_weights(other_size, model.backbone)
+    other_size = backbones.build(INCEPTION, SIDE + 10, str(tmp_path / classifier.NETWORK))
+    assert equal_weights(other_size, model.body)
 
 
 def test_a_saved_classifier_is_the_same_file_each_time(model, tmp_path):
@@ -136,8 +138,8 @@ def test_a_saved_classifier_is_the_same_file_each_time(model, tmp_path):
 def test_a_file_that_holds_no_weights_is_named(target, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"no weights")
-    with pytest.raises(BadInputError, match=f"{name} holds no weights of Inception v3: .+\nexpec"):
-        inception.load_weights(target, path)
+    with pytest.raises(BadInputError, match=f"{name} holds no weights of inception-v3: .+\nexpec"):
+        backbones.load_weights(target, INCEPTION, path)
 
 
 def test_another_network_s_weights_are_refused(keras, target, tmp_path):
@@ -145,8 +147,8 @@ def test_another_network_s_weights_are_refused(keras, target, tmp_path):
     other.save(tmp_path / "a.keras")
     other.save_weights(tmp_path / "a.weights.h5")
     for name in ("a.keras", "a.weights.h5"):
-        with pytest.raises(BadInputError, match="holds no weights of Inception v3"):
-            inception.load_weights(target, tmp_path / name)
+        with pytest.raises(BadInputError, match="holds no weights of inception-v3"):
+            backbones.load_weights(target, INCEPTION, tmp_path / name)
 
 
 def test_without_a_network_the_way_out_is_named(keras, monkeypatch, tmp_path, capsys):
@@ -155,11 +157,12 @@ def test_without_a_network_the_way_out_is_named(keras, monkeypatch, tmp_path, ca
     monkeypatch.setattr(urllib.request, "_opener", None)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
     with pytest.raises(BadInputError) as error:
-        inception.build(SIDE, "imagenet")
+        backbones.build(INCEPTION, SIDE, "imagenet")
     message = str(error.value)
     assert message.startswith("cannot get the ImageNet weights")
     assert "notop.h5" in message
     assert "--weights PATH" in message
+    assert "--backbone efficientnet-lite0" in message
     assert "\n" not in message
     assert capsys.readouterr().out == ""
 
@@ -169,7 +172,7 @@ def test_a_folder_without_a_model_is_named(tmp_path):
         classifier.load(tmp_path)
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(
-        BadInputError, match=r"model\.json is not a valid image model of adcat: 'image_size'"
+        BadInputError, match=r"model\.json is not a valid image model of adcat: 'backbone'"
     ):
         classifier.load(tmp_path)
 
@@ -180,7 +183,7 @@ def test_features_come_in_order_and_do_not_depend_on_the_batch(model, tmp_path):
         Image.linear_gradient("L").rotate(40 * i).resize((30, 20)).save(path)
     extracted = extractor(model)
     images = np.stack([model.read(path) for path in paths])
-    expected = [part(images, training=False) for part in (model.backbone, model.network)]
+    expected = [part(images, training=False) for part in (model.body, model.network)]
     assert np.std(expected[0], axis=0).mean() > 1e-4  # they differ from photo to photo
     for batch_size in (1, 5, 32):
         batches = list(stream_features(extracted, paths, batch_size))

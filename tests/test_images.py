@@ -161,7 +161,9 @@ def test_tiny_photos_are_read(tmp_path, size):
 
 def test_batches_come_in_order(tmp_path):
     paths = [save(tmp_path, Image.new("RGB", (2, 2), (i, 0, 0)), f"{i}.png") for i in range(20)]
-    examples = central_images(LabelledImages(paths, np.zeros(20, np.int64)), ImageModel(None, 2, 1))
+    examples = central_images(
+        LabelledImages(paths, np.zeros(20, np.int64)), ImageModel(None, None, 2, 1)
+    )
     batches = [batch for (batch,) in examples.stream(np.split(np.arange(20), [8, 16]), 0)]
     assert [len(batch) for batch in batches] == [8, 8, 4]
     reds = (np.concatenate(batches)[:, 0, 0, 0] + 1) * 127.5

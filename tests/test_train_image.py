@@ -207,7 +207,7 @@ def test_a_model_of_its_own_serves_as_weights_and_is_recorded_without_its_place(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert recorded == f"model.keras sha256:{digest}"
     theirs, mine = (classifier.load(made.image_model.path) for made in (source, workspace))
-    first = [model.backbone.get_weights()[0] for model in (theirs, mine)]
+    first = [model.body.get_weights()[0] for model in (theirs, mine)]
     np.testing.assert_array_equal(*first)  # frozen
 
 

@@ -13,8 +13,9 @@ from adcat.attention.insertion import Cut, cut
 from adcat.attention.step import attention_step
 from adcat.data.images import Images
 from adcat.errors import expecting
-from adcat.image import classifier, inception
+from adcat.image import classifier
 from adcat.image.classifier import ImageModel
+from adcat.image.inception import truncated_normal
 from adcat.image.inference import fold_batch_norm
 from adcat.image.stages import moments
 from adcat.learning.runtime import import_tensorflow
@@ -81,7 +82,7 @@ def build(image: ImageModel, text_vectors: Vectors, config: AttentionConfig) -> 
       config: where and how.
     """
     keras = import_tensorflow().keras
-    below, above = cut(image.network, config.insert_at)
+    below, above = cut(image, config.insert_at)
     shape, dimension = below.output.shape[1:], text_vectors.shape[1]
     step = attention_step(shape, dimension, config.over, config.form, config.scale)
     mean, variance = moments(text_vectors) if config.standardise else (0.0, 1.0)
@@ -91,7 +92,7 @@ def build(image: ImageModel, text_vectors: Vectors, config: AttentionConfig) -> 
     maps, alpha = step([below(images), t])
     logits = image.last_layer(above(maps))
     if config.late_text:
-        initializer = inception.truncated_normal()
+        initializer = truncated_normal()
         late = {"use_bias": False, "kernel_initializer": initializer, "name": LATE_TEXT}
         logits = logits + keras.layers.Dense(logits.shape[-1], **late)(t)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)

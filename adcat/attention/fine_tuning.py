@@ -13,11 +13,11 @@ from adcat.attention.attention_model import AttentionModel, build
 from adcat.attention.config import AttentionTraining
 from adcat.attention.insertion import Point, cut
 from adcat.data.thread_map import map_ahead
-from adcat.image import classifier, inception
+from adcat.image import classifier
 from adcat.image.frozen import Crops, run_once
 from adcat.image.inference import Forward, compiled, fold_batch_norm
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
-from adcat.image.stages import DROPOUT
+from adcat.image.stages import DROPOUT, fresh_auxiliary
 from adcat.learning import training_loop
 from adcat.learning.examples import Examples, Inputs, Rows, stored
 from adcat.learning.keras_files import load_network
@@ -78,12 +78,12 @@ def train(
     )
 
 
-def _auxiliary(folder: Path, image: classifier.ImageModel) -> "keras.Model":
-    """The auxiliary head that the image classifier was trained with, or a fresh one."""
+def _auxiliary(folder: Path, image: classifier.ImageModel) -> "keras.Model | None":
+    """The auxiliary head that the image classifier was trained with, or a fresh one, if any."""
     path = folder / classifier.AUXILIARY
     if path.exists():
         return load_network(path)
-    return inception.auxiliary_head(image.network, image.last_layer.units)
+    return fresh_auxiliary(image)
 
 
 def with_text(examples: Examples, text_vectors: Vectors) -> Examples:
@@ -97,17 +97,20 @@ def with_text(examples: Examples, text_vectors: Vectors) -> Examples:
 
 
 def training_network(
-    model: AttentionModel, point: Point, auxiliary: "keras.Model"
+    model: AttentionModel, point: Point, auxiliary: "keras.Model | None"
 ) -> "keras.Model":
     """The network with dropout and the auxiliary head: photos, text -> logits, auxiliary logits."""
-    keras = import_tensorflow().keras
-    below, above = cut(model.image.network, point, with_auxiliary=True)
+    tf = import_tensorflow()
+    keras = tf.keras
+    below, above = cut(model.image, point, with_auxiliary=auxiliary is not None)
     images, text = (keras.Input(x.shape[1:], name=x.name) for x in model.network.inputs)
     t = model.standardised(text)
-    maps, *mixed7 = below(images)
-    vectors, *also = above(model.step([maps, t])[0])
-    logits = model.logits(keras.layers.Dropout(DROPOUT)(vectors), t)
-    return keras.Model([images, text], [logits, auxiliary(*mixed7, *also)])
+    maps, *beside = tf.nest.flatten(below(images))
+    vectors, *also = tf.nest.flatten(above(model.step([maps, t])[0]))
+    logits = [model.logits(keras.layers.Dropout(DROPOUT)(vectors), t)]
+    if auxiliary:
+        logits.append(auxiliary(*beside, *also))
+    return keras.Model([images, text], logits)
 
 
 def _train_attention(

@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from adcat import thesis
 from adcat.data.splitting import folds, folds_for
 from adcat.errors import BadInputError
 from adcat.files import save_array, sha256
 from adcat.image import classifier, inception, stages
+from adcat.image.backbones import BACKBONES, IMAGENET
 from adcat.image.classifier import ImageModel
 from adcat.image.labelled_images import LabelledImages
 from adcat.image.stages import Stored
@@ -45,6 +46,11 @@ HAVING: Sequence[Modality] = ("image",)
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing
 HEAD_EPOCHS = 1000  # at most: training stops when the validation loss converges
 
+if TYPE_CHECKING:
+    BackboneName: TypeAlias = str
+else:
+    BackboneName = Literal[*BACKBONES]
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings(TrainingOptions):
@@ -55,18 +61,28 @@ class Settings(TrainingOptions):
     selector: ClassVar = "stage"
     published: ClassVar = thesis.settings("train-image")
 
+    backbone: BackboneName = option(
+        inception.NAME,
+        "Network: the thesis' Inception v3; EfficientNet-Lite0, whose ImageNet weights are in the "
+        "package and which runs on a laptop; or another of Keras' own.",
+    )
     weights: str = option(
         "imagenet",
-        "Initial weights: imagenet (downloaded once by Keras), none (random), or a file of weights "
-        "without top layers (.h5, .weights.h5) or of a model (.keras).",
+        "Initial weights: imagenet (downloaded once by Keras, but for efficientnet-lite0), none "
+        "(random), or a file of weights without top layers (.h5, .weights.h5) or of a model "
+        "(.keras).",
     )
     stage: Literal["head", "all"] = option(
         "all", "Train the last layer only (head), or all layers after it (all)."
     )
     name: str = classifier_name()
     folds: int | None = folds_option()
-    image_size: int = option(
-        299, "Height and width in pixels that photos are resized to.", low=75, high=1024
+    image_size: int | None = option(
+        None,
+        "Height and width in pixels that photos are resized to; by default the network's own: 299 "
+        "of inception-v3, 224 of efficientnet-lite0.",
+        low=32,
+        high=1024,
     )
 
     @staticmethod
@@ -78,7 +94,7 @@ class Settings(TrainingOptions):
 def train_image(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Train the image classifier.
 
-    Inception v3 is trained in two stages: its last layer, on vectors that the frozen network
+    A network is trained in two stages: its last layer, on vectors that the frozen network
     computes once; then all layers, on random crops of the photos, with an auxiliary head and a
     learning rate that drops to a tenth when the validation loss stalls. Random weights
     (--weights none) skip the first stage, or with --stage head stay random below the last layer.
@@ -124,7 +140,7 @@ def _images(split: Artifact, part: Part) -> LabelledImages:
 def _recorded(settings: Settings) -> Settings:
     """The settings under the digest: of a weights file its name and content, not its folder."""
     unnamed = dataclasses.replace(settings, name="")
-    if settings.weights in (inception.IMAGENET, RANDOM):
+    if settings.weights in (IMAGENET, RANDOM):
         return unnamed
     path = Path(settings.weights)
     return dataclasses.replace(unnamed, weights=f"{path.name} sha256:{sha256(path)}")
@@ -133,7 +149,8 @@ def _recorded(settings: Settings) -> Settings:
 def _build(settings: Settings, categories: int) -> ImageModel:
     weights = None if settings.weights == RANDOM else settings.weights
     seeded_tensorflow(settings.seed)
-    return classifier.build(settings.image_size, categories, weights)
+    backbone = BACKBONES[settings.backbone]
+    return classifier.build(backbone, settings.image_size or backbone.side, categories, weights)
 
 
 def _train(
@@ -153,7 +170,8 @@ def _train(
     if settings.stage == "all":
         run = Run(settings.schedule(), staging.checkpoints / "all_layers.npz", progress)
         histories["all"], auxiliary = stages.train_all_layers(model, training, validation, run)
-        save_network(auxiliary, staging.folder / classifier.AUXILIARY)
+        if auxiliary:
+            save_network(auxiliary, staging.folder / classifier.AUXILIARY)
     return histories
 
 

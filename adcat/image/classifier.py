@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from adcat.data.images import ImageFile, Images, central_crop
 from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.files import write_json
-from adcat.image import inception
+from adcat.image import backbones
+from adcat.image.backbones import BACKBONES, VECTORS, Backbone
+from adcat.image.inception import truncated_normal
 from adcat.learning.keras_files import load_network, save_network
 from adcat.learning.runtime import import_tensorflow
 
@@ -30,14 +32,15 @@ class ImageModel:
     """A classifier of photos."""
 
     network: "keras.Model"  # photos [n, side, side, 3] -> probabilities [n, categories]
+    backbone: Backbone  # that the network begins with
     side: int  # height and width of the photos in pixels
     central_fraction: float = CENTRAL_FRACTION
 
     @property
-    def backbone(self) -> "keras.Model":
+    def body(self) -> "keras.Model":
         """The network up to its vectors: photos -> [n, dimension]."""
         keras = import_tensorflow().keras
-        return keras.Model(self.network.input, self.network.get_layer(inception.VECTORS).output)
+        return keras.Model(self.network.input, self.network.get_layer(VECTORS).output)
 
     @property
     def last_layer(self) -> "keras.layers.Dense":
@@ -47,47 +50,48 @@ class ImageModel:
     @property
     def dimension(self) -> int:
         """The length of an image vector."""
-        return self.network.get_layer(inception.VECTORS).output.shape[-1]
+        return self.network.get_layer(VECTORS).output.shape[-1]
 
     def read(self, path: ImageFile) -> Images:
         """Reads a photo as the network expects it: [side, side, 3]."""
         return central_crop(path, self.side, self.central_fraction)
 
 
-def build(side: int, categories: int, weights: str | None) -> ImageModel:
-    """Joins the backbone and a fresh last layer.
+def build(backbone: Backbone, side: int, categories: int, weights: str | None) -> ImageModel:
+    """Joins a backbone and a fresh last layer.
 
     Args:
+      backbone: which one.
       side: height and width of the photos in pixels.
       categories: how many.
       weights: the backbone's: `imagenet`, a file, or None for random ones.
     """
     keras = import_tensorflow().keras
-    backbone = inception.build(side, weights)
-    initializer = inception.truncated_normal()
+    body = backbones.build(backbone, side, weights)
+    initializer = truncated_normal()
     last = keras.layers.Dense(categories, kernel_initializer=initializer, name=LAST_LAYER)
-    probs = keras.layers.Softmax(name=PROBABILITIES)(last(backbone.output))
-    return ImageModel(keras.Model(backbone.input, probs, name="image_classifier"), side)
+    probs = keras.layers.Softmax(name=PROBABILITIES)(last(body.output))
+    return ImageModel(keras.Model(body.input, probs, name="image_classifier"), backbone, side)
 
 
 def save(model: ImageModel, folder: Path) -> None:
     """Writes the network and its preprocessing."""
     read = {"image_size": model.side, "central_fraction": model.central_fraction}
-    write_json(folder / DEFINITION, {"backbone": inception.NAME, "pixels": [-1, 1], **read})
+    write_json(folder / DEFINITION, {"backbone": model.backbone.name, "pixels": [-1, 1], **read})
     save_network(model.network, folder / NETWORK)
 
 
 def load(
     folder: Path,
     categories: int | None = None,
-    layers: Sequence[str] = (inception.VECTORS, LAST_LAYER, PROBABILITIES),
+    layers: Sequence[str] = (),
 ) -> ImageModel:
     """Reads what `save` wrote.
 
     Args:
       folder: holds it.
       categories: how many there must be, if that is known.
-      layers: that the network must have.
+      layers: that the network must have; by default those of a classifier.
 
     Raises:
       BadInputError: the folder does not hold an image classifier.
@@ -95,6 +99,7 @@ def load(
     path = folder / DEFINITION
     with expecting(path, "image model of adcat"):
         definition = json.loads(path.read_text(encoding="utf-8"))
+        backbone = BACKBONES[definition["backbone"]]
         side, fraction = int(definition["image_size"]), float(definition["central_fraction"])
         if not 0 < fraction <= 1:
             raise ValueError(f"a central part of {fraction}")
@@ -106,11 +111,12 @@ def load(
             f"{path.name} says {(side, side, 3)}; {AGAIN}"
         )
     with expecting(folder / NETWORK, "image model of adcat"):
-        for name in layers:
+        own = VECTORS, LAST_LAYER, PROBABILITIES, *backbone.points.values()
+        for name in layers or own:
             network.get_layer(name)
         found = network.outputs[0].shape[1:]
         if len(found) != 1 or found[0] != (categories or found[0]):
             raise ValueError(
                 f"its predictions are of shape {found}, expected {categories} categories"
             )
-    return ImageModel(network, side, fraction)
+    return ImageModel(network, backbone, side, fraction)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from adcat.data.images import Images
 from adcat.data.thread_map import THREADS, Item, map_ahead
 from adcat.image import classifier
+from adcat.image.backbones import VECTORS
 from adcat.image.classifier import ImageModel
-from adcat.image.inception import VECTORS
 from adcat.image.inference import Forward, compiled
 from adcat.types import Probs, Vectors
 

@@ -3,91 +3,35 @@
 It is Keras' network as it is, so that its layers keep their names (`mixed0` .. `mixed10`).
 """
 
-import contextlib
-import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adcat.errors import BadInputError
-from adcat.learning.keras_files import load_network
 from adcat.learning.runtime import import_tensorflow
 
 if TYPE_CHECKING:
     import keras
 
-NAME = "inception_v3"
-VECTORS = "vectors"  # the layer whose output the last layer reads
+NAME = "inception-v3"
+STEM = "stem"  # the layer before mixed0
 AUXILIARY_INPUT = "mixed7"  # Mixed_6e of TF-Slim
 SMALLEST_SIDE = 75  # below it Keras' network has no room for its poolings
-IMAGENET = "imagenet"
+# The layer before the attention. The thesis counts eleven modules, so the two that reduce the maps
+# count as well, and mixed0 is the first of them: before the 1st, 4th, 6th, 9th and 11th.
+POINTS = {"a": STEM, "b": "mixed2", "c": "mixed4", "d": "mixed7", "e": "mixed9"}
 
 
-def build(side: int, weights: str | None) -> "keras.Model":
-    """Builds the network: photos [n, side, side, 3] -> vectors [n, 2048].
-
-    The vectors are the mean over all positions of mixed10, which is what the last layer reads.
+def build(side: int, is_pretrained: bool) -> "keras.Model":
+    """Builds the network: photos [n, side, side, 3] in [-1, 1] -> maps [n, height, width, 2048].
 
     Args:
       side: height and width of the photos in pixels.
-      weights: "imagenet" for Keras' own, from its cache or downloaded; a file of weights without
-        the top layers (`.h5`, `.weights.h5`) or of a model (`.keras`); None for random ones.
-
-    Raises:
-      BadInputError: the weights cannot be found, or are not those of Inception v3.
+      is_pretrained: with ImageNet's weights, from Keras' cache or downloaded, or with random ones.
     """
-    keras = import_tensorflow().keras
-    body = _imagenet(side) if weights == IMAGENET else _keras_network(side)
-    vectors = keras.layers.GlobalAveragePooling2D(name=VECTORS)(body.output)
-    network = keras.Model(body.input, vectors, name=NAME)
-    if weights not in (None, IMAGENET):
-        load_weights(network, Path(weights))
-    return network
-
-
-def _keras_network(side: int, weights: str | None = None) -> "keras.Model":
     build = import_tensorflow().keras.applications.InceptionV3
-    return build(include_top=False, weights=weights, input_shape=(side, side, 3))
-
-
-def _imagenet(side: int) -> "keras.Model":
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # Keras draws the download there
-            return _keras_network(side, IMAGENET)
-    except Exception as error:  # Keras raises plain Exception where the download fails
-        raise BadInputError(
-            f"cannot get the ImageNet weights ({error}); download Keras' "
-            "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5 elsewhere and pass it: "
-            "--weights PATH"
-        ) from None
-
-
-def load_weights(network: "keras.Model", path: Path) -> None:
-    """Gives what `build` returned the weights of a file.
-
-    Raises:
-      BadInputError: it holds none of Inception v3.
-    """
-    try:
-        if path.suffix == ".keras":
-            _copy_weights(load_network(path), network)
-        else:
-            network.load_weights(path)
-    except Exception as error:  # h5py and Keras raise nearly anything
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
-        raise BadInputError(
-            f"{path} holds no weights of Inception v3: {reason}\n"
-            "expected a .h5, .weights.h5 or .keras file of Keras' InceptionV3(include_top=False)"
-        ) from None
-
-
-def _copy_weights(source: "keras.Model", network: "keras.Model") -> None:
-    """Copies layer by layer; what stands behind the last of them, such as a top, is left."""
-    theirs = [layer for layer in source.layers if layer.weights]
-    mine = [layer for layer in network.layers if layer.weights]
-    if len(theirs) < len(mine):
-        raise ValueError(f"it has {len(theirs)} layers with weights, Inception v3 {len(mine)}")
-    for layer, found in zip(mine, theirs, strict=False):
-        layer.set_weights(found.get_weights())
+    weights = "imagenet" if is_pretrained else None
+    network = build(include_top=False, weights=weights, input_shape=(side, side, 3))
+    poolings = [layer for layer in network.layers if layer.name.startswith("max_pooling2d")]
+    poolings[1].name = STEM  # Keras numbers these by how many it has made
+    return network
 
 
 def auxiliary_head(network: "keras.Model", categories: int) -> "keras.Model":

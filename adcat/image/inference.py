@@ -32,15 +32,23 @@ def compiled(network: "keras.Model", *layers: str) -> Forward:
 def fold_batch_norm(network: "keras.Model") -> "keras.Model":
     """Copies a network for inference, its batch norm now part of the convolutions before it.
 
-    With moving mean μ and variance σ², the norm β + (k * x - μ) / √(σ² + ε) of a convolution is a
-    convolution with kernel k / √(σ² + ε) and bias β - μ / √(σ² + ε).
+    With moving mean μ and variance σ², the norm β + γ (k * x - μ) / √(σ² + ε) of a convolution is a
+    convolution with kernel γ k / √(σ² + ε) and bias β - γ μ / √(σ² + ε).
     """
     keras = import_tensorflow().keras
+    layers = keras.layers
+    convolutions = {
+        layer.name
+        for layer in network.layers
+        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)
+    }
     norms = {
         layer.input._keras_history.operation.name: layer
         for layer in network.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
+        if isinstance(layer, layers.BatchNormalization)
     }
+    norms = {name: norm for name, norm in norms.items() if name in convolutions}
+    gone = {norm.name for norm in norms.values()}
 
     def copy(layer):
         """The layer again, with a bias if it takes a norm's part."""
@@ -49,20 +57,24 @@ def fold_batch_norm(network: "keras.Model") -> "keras.Model":
 
     def call(layer, inputs, *args, **kwargs):
         """Passes by the norms."""
-        is_norm = isinstance(layer, keras.layers.BatchNormalization)
-        return inputs if is_norm else layer(inputs, *args, **kwargs)
+        return inputs if layer.name in gone else layer(inputs, *args, **kwargs)
 
     folded = keras.models.clone_model(network, clone_function=copy, call_function=call)
     for layer in network.layers:
         if layer.name in norms:
             folded.get_layer(layer.name).set_weights(_folded_weights(layer, norms[layer.name]))
-        elif layer.weights and layer not in norms.values():
+        elif layer.weights and layer.name not in gone:
             folded.get_layer(layer.name).set_weights(layer.get_weights())
     return folded
 
 
 def _folded_weights(convolution, norm) -> list[NDArray[np.float32]]:
-    """Kernel and bias; Inception's batch norm has no γ."""
-    scale = 1 / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
-    kernel = convolution.kernel.numpy() * scale
-    return [kernel, norm.beta.numpy() - norm.moving_mean.numpy() * scale]
+    """Kernel and bias of a convolution that takes its norm's part."""
+    gamma = norm.gamma.numpy() if norm.scale else np.float32(1)
+    scale = gamma / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
+    kernel = convolution.kernel.numpy()  # of a depthwise one [height, width, channels, 1]
+    of_kernel = scale[:, None] if kernel.shape[-1] == 1 else scale
+    bias = norm.beta.numpy() - norm.moving_mean.numpy() * scale
+    if convolution.use_bias:
+        bias += convolution.bias.numpy() * scale
+    return [kernel * of_kernel, bias]

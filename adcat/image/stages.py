@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.image import inception
+from adcat.image.backbones import VECTORS
 from adcat.image.classifier import ImageModel
 from adcat.image.frozen import Crops, run_once
 from adcat.image.inference import compiled
@@ -51,7 +52,7 @@ def frozen_vectors(
       stem: the name of their file.
       crops: of each photo; the first is the central one, the others are random.
     """
-    forward = compiled(model.network, inception.VECTORS)
+    forward = compiled(model.network, VECTORS)
     of_images = Crops(model, images, crops, run.schedule.seed)
     path = run.checkpoint.with_name(f"{stem}.vectors")
     return run_once(forward, of_images, [model.dimension], path, run)
@@ -165,7 +166,7 @@ def folded(layer: "keras.Layer", scale: "keras.Layer") -> list[np.ndarray]:
 
 def train_all_layers(
     model: ImageModel, training: LabelledImages, validation: LabelledImages, run: Run
-) -> "tuple[list[Evaluation], keras.Model]":
+) -> "tuple[list[Evaluation], keras.Model | None]":
     """Stage (b): trains all layers on the photos, another random crop of each in every epoch.
 
     Args:
@@ -175,9 +176,9 @@ def train_all_layers(
       run: how, for how long, and where the state is kept.
 
     Returns:
-      The history, and the auxiliary head: mixed7 -> logits.
+      The history, and the auxiliary head, if the backbone has one: maps -> logits.
     """
-    auxiliary = inception.auxiliary_head(model.backbone, model.last_layer.units)
+    auxiliary = fresh_auxiliary(model)
     history = train(
         training_network(model, auxiliary),
         augmented_images(training, model.side, run.schedule.seed),
@@ -188,10 +189,17 @@ def train_all_layers(
     return history, auxiliary
 
 
-def training_network(model: ImageModel, auxiliary: "keras.Model") -> "keras.Model":
+def fresh_auxiliary(model: ImageModel) -> "keras.Model | None":
+    """An auxiliary head, if the backbone has one: maps -> logits."""
+    if not model.backbone.auxiliary_input:
+        return None
+    return inception.auxiliary_head(model.body, model.last_layer.units)
+
+
+def training_network(model: ImageModel, auxiliary: "keras.Model | None") -> "keras.Model":
     """The network with dropout and the auxiliary head: photos -> logits, auxiliary logits."""
-    keras = import_tensorflow().keras
-    backbone = model.backbone
-    dropped = keras.layers.Dropout(DROPOUT)(backbone.output)
-    mixed7 = backbone.get_layer(inception.AUXILIARY_INPUT).output
-    return keras.Model(backbone.input, [model.last_layer(dropped), auxiliary(mixed7)])
+    keras, body = import_tensorflow().keras, model.body
+    logits = [model.last_layer(keras.layers.Dropout(DROPOUT)(body.output))]
+    if auxiliary:
+        logits.append(auxiliary(body.get_layer(model.backbone.auxiliary_input).output))
+    return keras.Model(body.input, logits)

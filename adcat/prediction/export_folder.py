@@ -17,10 +17,10 @@ from adcat.files import sha256, write_json
 from adcat.fusion.fused_model import PARAMETERS, read_definition
 from adcat.fusion.fused_model import files as fusion_files
 from adcat.fusion.policy import ClosedForm, LinearPolicy, StackPolicy
+from adcat.image.backbones import VECTORS
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
 from adcat.image.classifier import ImageModel
 from adcat.image.classifier import load as load_image_model
-from adcat.image.inception import VECTORS
 from adcat.image.inference import Forward
 from adcat.learning.runtime import import_tensorflow, silenced_stderr
 from adcat.prediction.loading import facts_of, forwards, load_rules, stored_rules

@@ -56,8 +56,8 @@ print(dict(zip(categories, o_img[0].tolist())))
 """
 
 WEIGHTS = {
-    "imagenet": "Keras' ImageNet weights of Inception v3. Keras gives these away under the Apache "
-    "License 2.0; ImageNet restricts its photos to research and education that is not commercial",
+    "imagenet": "ImageNet weights, which Keras and TensorFlow give away under the Apache License "
+    "2.0; ImageNet restricts its photos to research and education that is not commercial",
     "none": "random weights",
 }
 

@@ -1,0 +1,1 @@
+"""Weights of networks that the package brings along, and what converts them."""
