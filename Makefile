@@ -1,6 +1,7 @@
 ADS       ?= sample_data/ads.csv
 IMAGES    ?=
-WEIGHTS   ?= none
+BACKBONE  ?= efficientnet-lite0
+WEIGHTS   ?= imagenet
 WORKSPACE ?= artifacts
 PYTHON    ?= python3
 
@@ -10,7 +11,7 @@ ADCAT := $(BIN)/adcat -w $(WORKSPACE)
 # Two processes share the cores: a thread each, or they get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/pytest --numprocesses 2
 
-CLOSED_FORMS := max sum-max product-max product-prior log-linear
+CLOSED_FORMS := max sum-max product-max product-prior log-linear linear stack
 NETWORKS := nn nn-validation image-boost image-boost-prop temperature top3 \
   image-only text-only concat pool pool-aux
 
@@ -36,10 +37,11 @@ lock: install  ## Resolve the dependencies again: names, versions and hashes
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --extra dev --extra export pyproject.toml -o requirements.lock
 
-pipeline: install  ## Run every step on ADS (IMAGES, WEIGHTS) into WORKSPACE
+pipeline: install  ## Run every step on ADS (IMAGES, BACKBONE, WEIGHTS) into WORKSPACE
 	$(ADCAT) split $(ADS) $(if $(IMAGES),--images $(IMAGES))
 	$(ADCAT) train-text
-	$(ADCAT) train-image --weights $(WEIGHTS) --stage head $(if $(filter none,$(WEIGHTS)),--image-size 107)
+	$(ADCAT) train-text --model tfidf --name words
+	$(ADCAT) train-image --backbone $(BACKBONE) --weights $(WEIGHTS) --stage head
 	$(ADCAT) extract-features
 	for policy in $(CLOSED_FORMS); do $(ADCAT) fuse --policy $$policy || exit; done
 	for policy in $(NETWORKS); do $(ADCAT) fuse --policy $$policy || exit; done

@@ -21,7 +21,7 @@ ATTENDING: Mapping[str, str] = {
 }
 HELP = (
     "what helps: more ads; classifiers trained with --folds, so that fusion learns from ads that "
-    "they have not seen; fuse --policy log-linear"
+    "they have not seen; fuse --policy stack"
 )
 
 

@@ -90,7 +90,7 @@ FAILURES = {
         "fuse/product-max/params.json was edited",
     ),
     "weights that cannot be loaded": (
-        ("train-image", "--weights", "ads.csv"), lambda w: None, "holds no weights of Inception v3"
+        ("train-image", "--weights", "ads.csv"), lambda w: None, "holds no weights of inception-v3"
     ),
     "contradictory options": (
         ("train-text", "--minn", 7, "--maxn", 3), lambda w: None, "--minn 7 is above --maxn 3"

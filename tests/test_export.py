@@ -127,7 +127,7 @@ def test_the_card_says_what_to_expect_of_the_model(made, exports):
 @pytest.mark.parametrize(
     ("weights", "expected"),
     [
-        ({"image classifier": "imagenet"}, "The image classifier started from Keras' ImageNet"),
+        ({"image classifier": "imagenet"}, "The image classifier started from ImageNet weights"),
         ({"image classifier": "none"}, "The image classifier started from random weights."),
         ({"text classifier": "sv.vec"}, "started from sv.vec, whose licence holds."),
         ({}, "adcat cannot know on what terms you have these"),

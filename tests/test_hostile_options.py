@@ -33,7 +33,7 @@ USAGE = [  # exit 2, and what stands behind `Error: `
     (["train-text", "--preset", "thesis", "--tfidf-c", "2"], "--tfidf-c is an option of --model tfidf, not of fasttext\n--model fasttext reads --model, --augment-noise, --learning-rate, --epochs, --dim, --minn, --maxn, --word-ngrams, --bucket, --min-count, --min-count-label, --loss, --threads, --lr-update-rate, --pretrained-vectors, --ws, --neg, --t, --tune, --tune-algorithm, --tune-fraction, --name, --folds, --text-cleaning, --seed"),
     (["extract-features", "--seed", "1"], "No such option: --seed"),
     (["train-image", "--stage", "half"], "Invalid value for '--stage': Value error, 'half' is not one of 'head', 'all'."),
-    (["train-image", "--image-size", "74"], "Invalid value for '--image-size': Input should be greater than or equal to 75"),
+    (["train-image", "--image-size", "31"], "Invalid value for '--image-size': Input should be greater than or equal to 32"),
     (["train-image", "--learning-rate", "nan"], "Invalid value for '--learning-rate': Input should be greater than or equal to 0"),
     (["extract-features", "--batch-size", "0"], "Invalid value for '--batch-size': Input should be greater than or equal to 1"),
     (["fuse", "--policy", "nonsense"], "Invalid value for '--policy': Value error, 'nonsense' is not one of 'max', 'sum-max', 'product-max', 'product-prior', 'log-linear', 'stack', 'linear', 'nn', 'nn-validation', 'image-boost', 'image-boost-prop', 'temperature', 'top3', 'image-only', 'text-only', 'concat', 'pool', 'pool-aux'."),

@@ -65,7 +65,7 @@ def test_while_a_network_is_trained_in_one_call(copy):
 def test_while_threads_read_photos(copy):
     words = ("--weights", "none", "--stage", "head", "--image-size", 75, "--views", 500)
     with start(copy, "train-image", *words) as process:
-        wait_for(process, staging(copy, "train-image/*/.checkpoints/train.vectors"))
+        wait_for(process, lambda: any(copy.root.glob(".cache/vectors/*/*/train*.vectors")))
         check(copy, process, after=0.5)
 
 

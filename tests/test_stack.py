@@ -18,6 +18,7 @@ from adcat.fusion.material import Material, PartArrays
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.stacking import array_of, member_name, model_name, pooled
+from adcat.learning import regression
 from adcat.progress import Silent
 from adcat.workspace.ads import read_ads, read_categories
 from adcat.workspace.layout import Workspace
@@ -34,10 +35,13 @@ def data():
     return csr_matrix(terms), vectors, labels
 
 
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
 def test_the_regression_is_scikit_learns(data):
     terms, vectors, labels = data
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    side_by_side = np.hstack([terms.toarray(), 0.5 * unit])
+    side_by_side = np.hstack([terms.toarray(), 0.5 * unit(vectors)])
     expected = LogisticRegression(C=3, tol=1e-8, max_iter=5000).fit(side_by_side, labels)
     found = linear.fit([terms, vectors], labels, np.arange(60), 3, strength=3, scale=0.5)
     np.testing.assert_allclose(
@@ -48,8 +52,8 @@ def test_the_regression_is_scikit_learns(data):
 def test_fewer_columns_with_the_same_products_give_the_same_regression(data):
     terms, vectors, labels = data
     seen, rest = np.arange(40), np.arange(40, 60)
-    x = linear.reduced([terms, vectors], 0.5)
-    short = linear.fit([x], labels, seen, 3, strength=3)
+    x = regression.reduced([terms, 0.5 * unit(vectors)])
+    short = regression.fit([x], labels, seen, 3, strength=3)
     long = linear.fit([terms, vectors], labels, seen, 3, strength=3, scale=0.5)
     np.testing.assert_allclose(
         short.probs([x[rest]]), long.probs([terms[rest], vectors[rest]]), atol=5e-3

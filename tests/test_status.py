@@ -78,7 +78,7 @@ def test_a_workspace_that_is_not_there_begins_with_split(tmp_path):
     found = look(nowhere)
     assert {a["state"] for a in found["artifacts"]} == {"missing"}
     assert [a["artifact"] for a in found["artifacts"]] == [
-        "split", "train-text", "train-image", "extract-features", "fuse/product-max", "evaluate",
+        "split", "train-text", "train-image", "extract-features", "fuse/stack", "evaluate",
         "error-groups",
     ]  # fmt: skip
     assert found["next"] == f"adcat -w {nowhere.root} split ADS"
@@ -91,7 +91,7 @@ def test_the_next_command_follows_the_chain(tmp_path):
         seen.append(look(workspace)["next"].removeprefix(f"adcat -w {workspace.root} "))
         make(workspace, name)
     assert seen == [
-        "split ADS", "train-text", "train-image", "extract-features", "fuse --policy product-max",
+        "split ADS", "train-text", "train-image", "extract-features", "fuse --policy stack",
         "evaluate", "error-groups",
     ]  # fmt: skip
     assert look(workspace)["next"] is None

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,21 +105,18 @@ def test_it_writes_a_model_with_its_preprocessing_and_its_history(trained):
     workspace, result = trained
     artifact = workspace.image_model
     manifest = artifact.check()
-    assert set(manifest.files) == {"model.keras", "model.json", "history.csv", "history.md"}
+    assert set(manifest.files) == {"model.keras", "model.json", "strengths.csv", "strengths.md"}
     assert manifest.settings["weights"] == "none"
     assert json.loads((artifact / "model.json").read_text()) == {
-        "backbone": "inception_v3",
+        "backbone": "inception-v3",
         "central_fraction": 0.875,
         "image_size": 75,
         "pixels": [-1, 1],
     }
-    lines = history(workspace)
-    assert list(lines[0]) == [
-        "stage", "epoch", "learning_rate",
-        "train_loss", "train_top1", "validation_loss", "validation_top1",
-    ]  # fmt: skip
-    assert {line["stage"] for line in lines} == {"head"}
-    assert [float(line["epoch"]) for line in lines] == list(range(len(lines)))
+    lines = (artifact / "strengths.csv").read_text().splitlines()
+    assert lines[0] == "strength,out-of-fold loss"
+    losses = {line.split(",")[0]: float(line.split(",")[1]) for line in lines[1:]}
+    assert f"{float(min(losses, key=losses.get)):g}" in result.stdout
     assert "validation top-1" in result.stdout
 
 
@@ -130,15 +128,44 @@ def test_colours_are_told_apart(trained):
     assert probs.argmax(axis=1).tolist() == LABELS["test"]
 
 
-def test_the_kept_weights_score_what_the_history_says(trained):
-    """The last layer was trained on stored vectors; photos give the same loss."""
-    workspace, _ = trained
+def test_the_layer_that_was_fitted_on_vectors_says_of_photos_what_was_shown(trained):
+    workspace, result = trained
     model = classifier.load(workspace.image_model.path)
     images = np.stack([model.read(path) for path in image_paths(workspace.split, "validation")])
     probs = np.asarray(model.network(images, training=False))
-    loss = -np.log(probs[np.arange(3), LABELS["validation"]]).mean()
-    best = min(float(line["validation_loss"]) for line in history(workspace))
-    assert loss == pytest.approx(best, rel=1e-2)
+    top1 = (probs.argmax(axis=1) == LABELS["validation"]).mean()
+    assert f"{top1:.2%}" in result.stdout
+
+
+def test_a_frozen_network_sees_every_photo_once(workspace, monkeypatch):
+    """Neither extract-features nor another last layer reads a photo that it has seen."""
+    read = []
+    original = classifier.central_crop
+
+    def central_crop(path, *how):
+        read.append(Path(path).stem)
+        return original(path, *how)
+
+    monkeypatch.setattr(classifier, "central_crop", central_crop)
+
+    def seen(*words):
+        read.clear()
+        result = CliRunner().invoke(app, ["-w", str(workspace.root), *map(str, words)])
+        assert result.exit_code == 0, result.output
+        return sorted({name.split("-")[0] for name in read}), len(read)
+
+    lite0 = ("--backbone", "efficientnet-lite0", "--image-size", 32, "--stage", "head")
+    assert seen("train-image", *lite0) == (["train", "validation"], 15)
+    assert seen("extract-features", "--modality", "image") == (["test"], 2)
+    stored = np.load(workspace.features / "train/image_vectors.npy")
+    fresh = stream_features(
+        load(workspace.image_model.path), image_paths(workspace.split, "train"), 4
+    )
+    np.testing.assert_allclose(stored, np.concatenate([v for v, _ in fresh]), atol=1e-5)
+    assert seen("train-image", *lite0, "--seed", 5, "--folds", 2) == ([], 0)
+    assert seen("extract-features", "--modality", "image") == ([], 0)
+    assert seen("train-image", *lite0, "--views", 2)[0] == ["train"]
+    assert seen("extract-features", "--modality", "image") == ([], 0)
 
 
 def test_a_photo_that_was_damaged_stops_the_run_which_then_goes_on_to_the_same_files(
@@ -217,7 +244,7 @@ def test_a_model_of_its_own_serves_as_weights_and_is_recorded_without_its_place(
         (["--weights", "nowhere.h5"], r"error: nowhere\.h5: No such file or directory\n"),
         (
             ["--weights", __file__],
-            r"error: \S+ holds no weights of Inception v3: .+\nexpected .+\n",
+            r"error: \S+ holds no weights of inception-v3: .+\nexpected .+\n",
         ),
     ],
 )
@@ -230,8 +257,8 @@ def test_weights_that_are_none_are_told_in_a_line_or_two(workspace, words, found
 
 def test_a_photo_network_needs_75_pixels(workspace):
     result = run(workspace, "--image-size", "74")
-    assert result.exit_code == 2
-    assert "greater than or equal to 75" in result.stderr
+    assert result.exit_code == 1
+    assert result.stderr == "error: inception-v3 needs photos of 75 pixels at least, not 74\n"
 
 
 def test_a_split_without_validation_ads_is_refused(tmp_path):
@@ -245,10 +272,11 @@ def test_a_split_without_validation_ads_is_refused(tmp_path):
     assert "the validation part of" in result.stderr
 
 
-def test_the_last_layer_has_its_own_epochs_and_patience():
+def test_a_layer_that_is_fitted_reads_nothing_of_training():
     of_all, of_head = (options_read_by(Settings)[stage] for stage in ("all", "head"))
-    assert of_all.keys() - of_head.keys() == {"epochs", "patience"}
-    assert of_head["learning_rate"] == Settings().learning_rate
+    assert of_all.keys() - of_head.keys() == {
+        "epochs", "patience", "optimizer", "learning_rate", "evaluate_every",
+    }  # fmt: skip
 
 
 def test_the_thesis_settings_are_those_of_a_3_2():

@@ -17,7 +17,7 @@ from adcat.image import classifier
 from adcat.image.classifier import ImageModel
 from adcat.image.inception import truncated_normal
 from adcat.image.inference import fold_batch_norm
-from adcat.image.stages import moments
+from adcat.image.last_layer import moments
 from adcat.learning.runtime import import_tensorflow
 from adcat.types import Probs, Vectors
 

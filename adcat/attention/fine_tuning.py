@@ -1,6 +1,7 @@
 """Trains attention models: all layers, or the attention alone inside a frozen network."""
 
 import dataclasses
+import functools
 import math
 import shutil
 from collections.abc import Iterator, Sequence
@@ -123,7 +124,7 @@ def _train_attention(
     allow.
     """
     below = model.parts.below
-    shape, forward = below.output.shape[1:], compiled(below)
+    shape, forward = below.output.shape[1:], functools.cache(lambda: compiled(below))
     all_crops = [
         Crops(model.image, images, count, settings.seed)
         for (images, _), count in ((training, settings.views), (validation, 1))
@@ -137,8 +138,9 @@ def _train_attention(
     def examples(part: str, crops: Crops, text_vectors: Vectors) -> Examples:
         """The maps of a part's crops, stored where there is room, with the ads' text vectors."""
         if map_bytes > settings.cache_limit * GIGABYTE:
-            return with_text(computed(forward, crops), text_vectors)
-        maps = run_once(forward, crops, shape, folder / f"{part}.maps", run)
+            return with_text(computed(forward(), crops), text_vectors)
+        path, size = folder / f"{part}.maps", settings.batch_size
+        maps = run_once(forward, crops, shape, path, size, run.progress)
         return with_text(stored(maps, crops.images.labels), text_vectors)
 
     return training_loop.train(

@@ -14,6 +14,7 @@ from adcat.errors import AdcatError, BadInputError
 from adcat.files import link_or_copy, open_array
 from adcat.image import extraction
 from adcat.image.extraction import Extractor
+from adcat.image.frozen import stream_stored
 from adcat.progress import Progress
 from adcat.settings import option
 from adcat.tables import Cell, Column, Report, Table
@@ -30,8 +31,8 @@ from adcat.workspace.ads import (
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Classifier, Workspace
-from adcat.workspace.manifest import OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
-from adcat.workspace.photos import reading_photos
+from adcat.workspace.manifest import FROZEN, OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
+from adcat.workspace.photos import reading_photos, vectors_folder
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
 
@@ -143,7 +144,7 @@ def _extract(
 ) -> None:
     """Fills a classifier's arrays of every part, resuming an earlier run."""
     split, modality = workspace.split, classifier.modality
-    model, stream = _load(classifier, read_categories(split), batch_size)
+    model, stream = _load(classifier, read_categories(split), batch_size, progress)
     columns = {"vectors": model.dimension, "probs": len(read_categories(split))}
     reads_photos = modality == "image"
     with reading_photos(split, staging) if reads_photos else contextlib.nullcontext():
@@ -167,12 +168,23 @@ _UNITS = {"text": "ads", "image": "images"}
 
 
 def _load(
-    classifier: Classifier, names: Sequence[str], batch_size: int
+    classifier: Classifier, names: Sequence[str], batch_size: int, progress: Progress
 ) -> tuple[TextModel | Extractor, Callable[[Artifact, Part, int], Batches]]:
     """Reads a classifier; returns it, and what streams a part's features from an ad on."""
     folder = classifier.model.path
     if classifier.modality == "image":
         extractor = extraction.load(folder, len(names))
+        if found := classifier.model.manifest().notes.get(FROZEN):
+            network, _, of_training = found.partition("/")
+
+            def stored(split: Artifact, part: Part, done: int) -> Batches:
+                kept = vectors_folder(split, network)
+                is_there = part == "train" and (kept / of_training).exists()
+                path = kept / (of_training if is_there else f"{part}.vectors")
+                paths = image_paths(split, part, ["image"])
+                return stream_stored(extractor, paths, path, batch_size, progress, done)
+
+            return extractor, stored
         return extractor, lambda split, part, done: extraction.stream_features(
             extractor, image_paths(split, part, ["image"])[done:], batch_size
         )

@@ -48,7 +48,7 @@ class Choice:
 
     panel: ClassVar = "What to combine"
 
-    policy: PolicyName = option("product-max", "How to combine text and image.")
+    policy: PolicyName = option("stack", "How to combine text and image.")
     name: str = option("", "Name of the model; by default that of the policy.", completes="fuse")
 
 

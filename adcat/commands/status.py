@@ -22,7 +22,7 @@ from adcat.workspace.layout import Workspace
 from adcat.workspace.photos import in_words, photo_changes
 from adcat.workspace.staging import Unfinished
 
-FIRST_POLICY = "product-max"  # suggested where nothing is fused yet
+FIRST_POLICY = "stack"  # suggested where nothing is fused yet
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,18 +1,24 @@
 """Trains the image classifier."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from adcat import thesis
 from adcat.data.splitting import folds, folds_for
 from adcat.errors import BadInputError
 from adcat.files import save_array, sha256
-from adcat.image import classifier, inception, stages
+from adcat.image import classifier, inception, last_layer, stages
 from adcat.image.backbones import BACKBONES, IMAGENET
 from adcat.image.classifier import ImageModel
+from adcat.image.frozen import Crops
 from adcat.image.labelled_images import LabelledImages
+from adcat.image.last_layer import Photos
 from adcat.image.stages import Stored
 from adcat.learning.keras_files import save_network
 from adcat.learning.runtime import seeded_tensorflow
@@ -32,16 +38,18 @@ from adcat.workspace.ads import (
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import (
+    FROZEN,
     OUT_OF_FOLD,
     OUT_OF_FOLD_TRAIN_PROBS,
     TRAIN_PROBS,
     TUNED_ON,
 )
-from adcat.workspace.photos import reading_photos
+from adcat.workspace.photos import reading_photos, vectors_folder
 from adcat.workspace.staging import Staging
 
 NOTHING = "no ad has a photo, so there is nothing to train, and no other command needs it"
 RANDOM = "none"
+TRAINING = ("optimizer", "learning_rate", "evaluate_every", "epochs", "patience")
 HAVING: Sequence[Modality] = ("image",)
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing
 HEAD_EPOCHS = 1000  # at most: training stops when the validation loss converges
@@ -73,7 +81,9 @@ class Settings(TrainingOptions):
         "(.keras).",
     )
     stage: Literal["head", "all"] = option(
-        "all", "Train the last layer only (head), or all layers after it (all)."
+        "all",
+        "Fit the last layer only (head), the strength of its prior chosen out of fold, or train it "
+        "and then all layers (all), as in the thesis.",
     )
     name: str = classifier_name()
     folds: int | None = folds_option()
@@ -87,20 +97,20 @@ class Settings(TrainingOptions):
 
     @staticmethod
     def reads(stage: str, field: str) -> bool:
-        """Whether a stage reads an option; the head's training has its own end."""
-        return stage == "all" or field not in ("epochs", "patience")
+        """Whether a stage reads an option; the last layer is fitted, not trained."""
+        return stage == "all" or field not in TRAINING
 
 
 def train_image(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Train the image classifier.
 
     A network is trained in two stages: its last layer, on vectors that the frozen network
-    computes once; then all layers, on random crops of the photos, with an auxiliary head and a
-    learning rate that drops to a tenth when the validation loss stalls. Random weights
-    (--weights none) skip the first stage, or with --stage head stay random below the last layer.
-    An interrupted run resumes where it stopped.
+    computes once; then all layers, on random crops of the photos, with an auxiliary head where the
+    network has one and a learning rate that drops to a tenth when the validation loss stalls. With
+    --stage head the last layer is fitted instead, and the rest stays as it is. Random weights
+    (--weights none) skip the first stage. An interrupted run resumes where it stopped.
 
-    For the out-of-fold probabilities of --folds, only the last layer is trained again: on stored
+    For the out-of-fold probabilities of --folds, only the last layer is fitted again: on stored
     vectors, after --stage all on those of the finished network, which has seen every photo.
     """
     if settings.weights == RANDOM and settings.stage == "all" and settings.views > 1:
@@ -114,16 +124,60 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     recorded = _recorded(settings)
     with target.write(recorded, [split], resume=True) as staging:
         model = _build(settings, len(read_categories(split)))
-        start = model.last_layer.get_weights()
+        groups = read_groups(split, "train", HAVING)
+        images: dict[Part, LabelledImages] = {"train": training, "validation": validation}
+        network = _network(settings, model)
+        folder = vectors_folder(split, network)
+        work = Work(model, settings, images, folder, staging, progress)
         with reading_photos(split, staging):
-            histories = _train(model, settings, training, validation, staging, progress)
+            table = _fit(work, groups) if settings.stage == "head" else _train(work, groups)
         classifier.save(model, staging.folder)
-        with reading_photos(split, staging):
-            model.last_layer.set_weights(start)
-            _write_out_of_fold(model, settings, training, validation, split, staging, progress)
-        write_table(staging.folder, "history", _history(histories))
-        staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
-    return Report(tables=[_summary(histories)])
+        staging.notes["fitted_on"] = "train"
+        if settings.stage == "head":
+            staging.notes[FROZEN] = f"{network}/{work.file('train', settings.views)}"
+    return Report(tables=[table])
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What is trained, on what, and where its files go."""
+
+    model: ImageModel
+    settings: Settings
+    images: Mapping[Part, LabelledImages]
+    frozen: Path  # the folder of the vectors that its network makes as it is
+    staging: Staging
+    progress: Progress
+
+    @property
+    def categories(self) -> int:
+        """How many there are."""
+        return self.model.last_layer.units
+
+    def file(self, part: Part, crops: int) -> str:
+        """What the vectors of so many crops of a part's photos are called."""
+        return f"{part}.vectors" if crops == 1 else f"{part} {crops} {self.settings.seed}.vectors"
+
+    def vectors(self, part: Part, crops: int = 1, *, is_trained: bool = False) -> Stored:
+        """What the network makes of the photos of a part, its weights as they are."""
+        settings, images = self.settings, self.images[part]
+        folder = self.staging.checkpoints if is_trained else self.frozen
+        path, of_images = (
+            folder / self.file(part, crops),
+            Crops(self.model, images, crops, settings.seed),
+        )
+        size = settings.batch_size
+        vectors = stages.frozen_vectors(self.model, of_images, path, size, self.progress)
+        return Stored(vectors, images.labels)
+
+    def photos(
+        self, groups: NDArray[np.int64], crops: int = 1, *, is_trained: bool = False
+    ) -> Photos:
+        """The training photos as the last layer is fitted on them."""
+        vectors, labels = self.vectors("train", crops, is_trained=is_trained)
+        is_random = self.settings.weights == RANDOM and self.settings.stage == "head"
+        scaling = last_layer.scaling(vectors, is_random=is_random)
+        return Photos(vectors, labels, groups, scaling)
 
 
 def _images(split: Artifact, part: Part) -> LabelledImages:
@@ -146,6 +200,15 @@ def _recorded(settings: Settings) -> Settings:
     return dataclasses.replace(unnamed, weights=f"{path.name} sha256:{sha256(path)}")
 
 
+def _network(settings: Settings, model: ImageModel) -> str:
+    """Names a network and the weights that it starts from."""
+    import keras
+
+    drawn = (settings.seed, keras.__version__) if settings.weights == RANDOM else ()
+    facts = settings.backbone, model.side, _recorded(settings).weights, *drawn
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
 def _build(settings: Settings, categories: int) -> ImageModel:
     weights = None if settings.weights == RANDOM else settings.weights
     seeded_tensorflow(settings.seed)
@@ -153,70 +216,56 @@ def _build(settings: Settings, categories: int) -> ImageModel:
     return classifier.build(backbone, settings.image_size or backbone.side, categories, weights)
 
 
-def _train(
-    model: ImageModel,
-    settings: Settings,
-    training: LabelledImages,
-    validation: LabelledImages,
-    staging: Staging,
-    progress: Progress,
-) -> dict[str, list[Evaluation]]:
-    """Trains as the settings say; returns the history of each stage."""
-    histories, is_random = {}, settings.weights == RANDOM
-    if settings.stage == "head" or not is_random:
-        run = _head_run(settings, staging, progress)
-        vectors = _vectors(model, settings, training, validation, run, "head")
-        histories["head"] = stages.train_last_layer(model, *vectors, run, is_random)
-    if settings.stage == "all":
-        run = Run(settings.schedule(), staging.checkpoints / "all_layers.npz", progress)
-        histories["all"], auxiliary = stages.train_all_layers(model, training, validation, run)
-        if auxiliary:
-            save_network(auxiliary, staging.folder / classifier.AUXILIARY)
-    return histories
-
-
-def _write_out_of_fold(
-    model: ImageModel,
-    settings: Settings,
-    training: LabelledImages,
-    validation: LabelledImages,
-    split: Artifact,
-    staging: Staging,
-    progress: Progress,
-) -> None:
-    """Writes the training photos' probabilities by last layers that did not see them, if any."""
-    groups = read_groups(split, "train", HAVING)
-    if count := folds_for(settings.folds, groups):
-        run = _head_run(settings, staging, progress)
-        vectors = _vectors(model, settings, training, validation, run, settings.stage)
-        cuts, scaled = folds(groups, count, settings.seed), settings.weights == RANDOM
-        probs = stages.out_of_fold_probs(model, *vectors, cuts, run, scaled)
-        save_array(staging.folder / OUT_OF_FOLD_TRAIN_PROBS, probs)
-        staging.notes.update({TRAIN_PROBS: OUT_OF_FOLD, "trained_per_fold": "the last layer"})
-
-
-def _head_run(settings: Settings, staging: Staging, progress: Progress) -> Run:
+def _train(work: Work, groups: NDArray[np.int64]) -> Table:
+    """Trains the last layer, then all; returns what came of it."""
+    settings, staging, histories = work.settings, work.staging, dict[str, list[Evaluation]]()
     schedule = settings.schedule()
-    head = dataclasses.replace(schedule, epochs=HEAD_EPOCHS, patience=HEAD_PATIENCE, decays=0)
-    return Run(head, staging.checkpoints / "last_layer.npz", progress)
+    if settings.weights != RANDOM:
+        head = dataclasses.replace(schedule, epochs=HEAD_EPOCHS, patience=HEAD_PATIENCE, decays=0)
+        run = Run(head, staging.checkpoints / "last_layer.npz", work.progress)
+        both = work.vectors("train", settings.views), work.vectors("validation")
+        histories["head"] = stages.train_last_layer(work.model, *both, run)
+    run = Run(schedule, staging.checkpoints / "all_layers.npz", work.progress)
+    images = work.images["train"], work.images["validation"]
+    histories["all"], auxiliary = stages.train_all_layers(work.model, *images, run)
+    if auxiliary:
+        save_network(auxiliary, staging.folder / classifier.AUXILIARY)
+    write_table(staging.folder, "history", _history(histories))
+    staging.notes[TUNED_ON] = "validation"
+    if folds_for(settings.folds, groups):
+        photos = work.photos(groups, is_trained=True)
+        losses = last_layer.search(photos, settings.seed, work.progress)
+        _write_out_of_fold(work, photos, min(losses, key=losses.__getitem__))
+    return _summary(histories)
 
 
-def _vectors(
-    model: ImageModel,
-    settings: Settings,
-    training: LabelledImages,
-    validation: LabelledImages,
-    run: Run,
-    after: Literal["head", "all"],
-) -> tuple[Stored, Stored]:
-    """What the network makes of the photos before or after all layers were trained."""
-    stem, crops = ("", settings.views) if after == "head" else (" after all layers", 1)
+def _fit(work: Work, groups: NDArray[np.int64]) -> Table:
+    """Fits the last layer of a network that stays as it is; returns what came of it."""
+    photos = work.photos(groups, work.settings.views)
+    losses = last_layer.search(photos, work.settings.seed, work.progress)
+    strength = min(losses, key=losses.__getitem__)
+    fitted = last_layer.fit(photos, np.arange(len(photos.labels)), work.categories, strength)
+    work.model.last_layer.set_weights(fitted)
+    columns = [Column("strength", "{:g}"), Column("out-of-fold loss", "{:.4f}")]
+    table = Table("Strength of the last layer's prior", columns, list(losses.items()))
+    write_table(work.staging.folder, "strengths", table)
+    vectors, labels = work.vectors("validation")
+    right = (fitted.probs(vectors).argmax(axis=1) == labels).mean()
+    _write_out_of_fold(work, photos, strength)
+    return Table(
+        "Image model",
+        [*columns, percent("validation top-1")],
+        [[strength, losses[strength], right]],
+    )
 
-    def run_over(images: LabelledImages, part: Part, crops: int) -> Stored:
-        vectors = stages.frozen_vectors(model, images, run, part + stem, crops)
-        return Stored(vectors, images.labels)
 
-    return run_over(training, "train", crops), run_over(validation, "validation", 1)
+def _write_out_of_fold(work: Work, photos: Photos, strength: float) -> None:
+    """Writes the training photos' probabilities by last layers that did not see them, if asked."""
+    if count := folds_for(work.settings.folds, photos.groups):
+        cuts = folds(photos.groups, count, work.settings.seed)
+        probs = last_layer.out_of_fold_probs(photos, cuts, work.categories, strength)
+        save_array(work.staging.folder / OUT_OF_FOLD_TRAIN_PROBS, probs)
+        work.staging.notes.update({TRAIN_PROBS: OUT_OF_FOLD, "trained_per_fold": "the last layer"})
 
 
 def _history(histories: Mapping[str, Sequence[Evaluation]]) -> Table:

@@ -21,7 +21,7 @@ SMALL: Mapping[bool, Mapping[str, Any]] = {  # measured with few, of late and ea
         "transformer_size": 100,
     },
 }
-PENALTY = 0.1  # L2 weight x √ads
+PENALTIES = {1: 0.5, 2: 0.1}  # L2 weight x √ads, of networks that read so many arrays
 
 
 def resolve(policy: NetworkPolicy, settings: AnySettings, ads: int, categories: int) -> AnySettings:
@@ -29,11 +29,12 @@ def resolve(policy: NetworkPolicy, settings: AnySettings, ads: int, categories: 
 
     With at most 200 ads per category they are what was measured to be best there, with at least as
     many as in the thesis the published ones; between them they go from the ones to the others in
-    proportion to the logarithm of the ads per category. On few ads the L2 weight is 0.1 / √ads.
+    proportion to the logarithm of the ads per category. On few ads the L2 weight is 0.1 / √ads, of
+    a network that reads one array 0.5 / √ads.
     """
     share = math.log(max(1, ads) / categories / FEW) / math.log(MANY / FEW)
     share = min(max(share, 0), 1)
-    penalty = (1 - share) * PENALTY / math.sqrt(max(1, ads))
+    penalty = (1 - share) * PENALTIES[len(policy.reads)] / math.sqrt(max(1, ads))
     found: dict[str, Any] = {"l2_weight": penalty + share * policy.published["l2_weight"]}
     for name, small in SMALL[policy.is_early].items():
         value = small ** (1 - share) * policy.published[name] ** share

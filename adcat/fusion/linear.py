@@ -5,29 +5,27 @@ the image vector, both of length 1, the latter times `scale`.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat.data.splitting import FOLDS, folds
-from adcat.errors import DivergedError
-from adcat.probabilities import log, softmax
+from adcat.learning import regression
+from adcat.learning.regression import (
+    MOST_ITERATIONS,
+    MOST_SEARCHED,
+    Array,
+    Rows,
+    log_loss,
+    out_of_fold,
+    reduced,
+)
 from adcat.progress import Progress
 from adcat.types import Labels, Probs
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
-Array: TypeAlias = "NDArray[np.float32] | csr_matrix"  # [n, columns]
-Rows: TypeAlias = NDArray[np.int64]
-
-BLOCK = 8192  # ads in memory at a time
-MOST_SEARCHED = 4000  # ads
 SCALES, STRENGTHS = (0.125, 0.25, 0.5, 1.0), (3.0, 10.0, 30.0, 100.0)
 FIRST = 0.5  # the scale with which the strength is chosen
-MOST_ITERATIONS = 500
-TOLERANCE = 1e-6  # of the loss per ad: finer steps move no prediction
 
 
 class Regression(NamedTuple):
@@ -35,12 +33,12 @@ class Regression(NamedTuple):
 
     weights: Sequence[NDArray[np.float32]]  # of each input [columns, categories]
     b: NDArray[np.float32]  # [categories]; -inf where there was no training ad
-    scale: float | None  # the length of image vectors
+    scale: float  # the length of image vectors
 
     def probs(self, inputs: Sequence[Array]) -> Probs:
         """The probabilities of some ads: [n, categories]."""
-        x = _scaled(inputs, self.scale)
-        return softmax(sum(x_i @ W_i for x_i, W_i in zip(x, self.weights, strict=True)) + self.b)
+        fitted = regression.Regression(self.weights, self.b)
+        return fitted.probs(_scaled(inputs, self.scale))
 
 
 def fit(
@@ -49,10 +47,10 @@ def fit(
     rows: Rows,
     categories: int,
     strength: float,
-    scale: float | None = None,
+    scale: float,
     iterations: int = MOST_ITERATIONS,
 ) -> Regression:
-    """Fits the regression on some ads: min Σ_n -log p(y_n) + |W|² / (2 strength), by L-BFGS.
+    """Fits the regression on some ads, with |W|² / (2 strength) for regularisation.
 
     Args:
       inputs: terms (sparse) and image vectors (dense) of n ads: [n, columns] each.
@@ -60,66 +58,13 @@ def fit(
       rows: the ads to learn from.
       categories: how many.
       strength: the inverse of the regularisation's.
-      scale: the length of image vectors; None leaves them as they are.
+      scale: the length of image vectors.
       iterations: at most.
-
-    Raises:
-      DivergedError: the minimum was not found.
     """
-    from scipy.optimize import minimize
-
-    known, targets = np.unique(labels[rows], return_inverse=True)
-    columns = [x.shape[1] for x in inputs]
-    size = (sum(columns) + 1, len(known))
-
-    def block(start: int) -> tuple[list[Array], Labels]:
-        here = rows[start : start + BLOCK]
-        return _scaled([x[here] for x in inputs], scale), targets[start : start + BLOCK]
-
-    starts = range(0, len(rows), BLOCK)
-    first = block(0)  # is kept, since most often it is all
-
-    def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        W, b = np.split(theta.reshape(size), [-1])  # noqa: N806
-        parts = np.split(W, np.cumsum(columns)[:-1])
-        value, gradient = float(np.vdot(W, W)) / (2 * strength), np.zeros(size)
-        gradient[:-1] = W / strength
-        parts_of_gradient = np.split(gradient[:-1], np.cumsum(columns)[:-1])
-        single = [part.astype(np.float32) for part in parts]
-        for start in starts:
-            x, y = block(start) if start else first
-            p = softmax(sum(x_i @ W_i for x_i, W_i in zip(x, single, strict=True)) + b)
-            value -= float(log(p[np.arange(len(y)), y]).sum())
-            p[np.arange(len(y)), y] -= 1
-            gradient[-1] += p.sum(axis=0)
-            for part, x_i in zip(parts_of_gradient, x, strict=True):
-                part += x_i.T @ p.astype(np.float32)
-        return value / len(rows), gradient.ravel() / len(rows)
-
-    options = {"maxiter": iterations, "ftol": TOLERANCE, "gtol": TOLERANCE}
-    found = minimize(loss, np.zeros(np.prod(size)), method="L-BFGS-B", jac=True, options=options)
-    if not np.isfinite(found.x).all():
-        raise DivergedError(f"linear found no weights: {found.message}")
-    theta = np.zeros((size[0], categories), np.float32)
-    theta[-1] = -np.inf
-    theta[:, known] = found.x.reshape(size)
-    W, b = np.split(theta, [-1])  # noqa: N806
-    return Regression(np.split(W, np.cumsum(columns)[:-1]), b[0], scale)
-
-
-def reduced(inputs: Sequence[Array], scale: float) -> NDArray[np.float32]:
-    """Rows with the same inner products as the inputs of n ads, in as few columns: [n, at most n].
-
-    The regression of them is the same, since its weights are a sum of its ads' inputs; with more
-    columns than ads it costs a fraction.
-    """
-    products = np.zeros((inputs[0].shape[0],) * 2)
-    for x in _scaled(inputs, scale):
-        of_input = x @ x.T
-        products += of_input if isinstance(of_input, np.ndarray) else of_input.toarray()
-    values, vectors = np.linalg.eigh(products)
-    there = values > values[-1] * 1e-7
-    return (vectors[:, there] * np.sqrt(values[there])).astype(np.float32)
+    fitted = regression.fit(
+        inputs, labels, rows, categories, strength, lambda x: _scaled(x, scale), iterations
+    )
+    return Regression(*fitted, scale)
 
 
 def search(
@@ -145,31 +90,25 @@ def search(
     cuts = list(folds(groups[rows], FOLDS, seed))
     tried: dict[tuple[float, float], float] = {}
 
-    def loss(scale: float, strength: float) -> float:
-        p = np.zeros((len(rows), categories))
-        for seen, left_out in cuts:
-            fitted = fit([x], y, seen, categories, strength)
-            p[left_out] = fitted.probs([x[left_out]])
-        return -float(log(p[np.arange(len(y)), y]).mean())
+    def loss(strength: float) -> float:
+        return log_loss(out_of_fold(x, y, cuts, categories, strength), y)
 
     with progress.task("scale and strength", len(SCALES) + len(STRENGTHS) - 1, "fits") as task:
-        x = reduced([x[rows] for x in inputs], FIRST)
+        x = reduced(_scaled([x[rows] for x in inputs], FIRST))
         for strength in STRENGTHS:
-            tried[FIRST, strength] = loss(FIRST, strength)
+            tried[FIRST, strength] = loss(strength)
             task.advance(1)
         _, strength = min(tried, key=tried.__getitem__)
         for scale in SCALES:
             if scale != FIRST:
-                x = reduced([x[rows] for x in inputs], scale)
-                tried[scale, strength] = loss(scale, strength)
+                x = reduced(_scaled([x[rows] for x in inputs], scale))
+                tried[scale, strength] = loss(strength)
                 task.advance(1)
     return min(tried, key=tried.__getitem__)
 
 
-def _scaled(inputs: Sequence[Array], scale: float | None) -> list[Array]:
+def _scaled(inputs: Sequence[Array], scale: float) -> list[Array]:
     """Image vectors at the length `scale`; terms as they are."""
-    if scale is None:
-        return list(inputs)
     return [_of_length(x, scale) if isinstance(x, np.ndarray) else x for x in inputs]
 
 

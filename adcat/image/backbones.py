@@ -63,7 +63,7 @@ _ALL = (
     ),
     Backbone(
         lite0.NAME,
-        "EfficientNet-Lite0, whose ImageNet weights are in the package: some ten times as fast",
+        "EfficientNet-Lite0, whose ImageNet weights are in the package: several times as fast",
         lite0.build,
         side=224,
         points=lite0.POINTS,

@@ -1,6 +1,8 @@
 """Runs trained networks over photos: vectors and probabilities in one pass."""
 
 import dataclasses
+import fcntl
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from adcat.data.images import Images
 from adcat.data.thread_map import THREADS, Item, map_ahead
+from adcat.files import lock
 from adcat.image import classifier
 from adcat.image.backbones import VECTORS
 from adcat.image.classifier import ImageModel
@@ -92,7 +95,8 @@ def append_rows(path: Path, columns: int, batches: Callable[[int], Iterator[Vect
       All rows, memory-mapped: [rows, columns].
     """
     with path.open("ab") as file:
-        done = file.tell() // (4 * columns)
+        lock(file, fcntl.LOCK_EX)  # another command may be filling it
+        done = file.seek(0, os.SEEK_END) // (4 * columns)
         file.truncate(4 * columns * done)
         for batch in batches(done):
             file.write(np.ascontiguousarray(batch, np.float32).data)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from adcat.data.images import Images
 from adcat.image.augmentation import augmented_crop
 from adcat.image.classifier import ImageModel
-from adcat.image.extraction import append_rows, run
+from adcat.image.extraction import Extractor, append_rows, run
 from adcat.image.inference import Forward
 from adcat.image.labelled_images import LabelledImages
-from adcat.learning.training_loop import Run
+from adcat.probabilities import softmax
+from adcat.progress import Progress
+from adcat.types import Probs, Vectors
+
+BLOCK = 8192  # vectors in memory at a time
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,24 +42,62 @@ class Crops:
 
 
 def run_once(
-    forward: Forward, crops: Crops, shape: Sequence[int], path: Path, training: Run
+    forward: Callable[[], Forward],
+    crops: Crops,
+    shape: Sequence[int],
+    path: Path,
+    batch_size: int,
+    progress: Progress,
 ) -> NDArray[np.float32]:
     """Runs a frozen network over crops of photos and stores its outputs: [crops, *shape].
 
     Args:
-      forward: the network.
+      forward: compiles the network, where there is anything left to run it over.
       crops: its inputs.
       shape: of the output for one crop.
       path: PART.KIND, such as `train.vectors`; its length says where an interrupted run resumes.
-      training: the training that the outputs are for.
+      batch_size: photos that are in work at a time.
+      progress: counts the crops.
     """
-    title, size = f"{path.suffix[1:]}, {path.stem}", training.schedule.batch_size
 
     def batches(done: int) -> Iterator[NDArray[np.float32]]:
         """The outputs for the crops after the first `done`."""
-        with training.progress.task(title, len(crops), "images", done) as task:
-            for (outputs,) in run(forward, crops.read, range(done, len(crops)), size):
-                yield outputs
-                task.advance(len(outputs))
+        left, title = range(done, len(crops)), f"{path.suffix[1:]}, {path.stem}"
+        if left:
+            with progress.task(title, len(crops), "images", done) as task:
+                for (outputs,) in run(forward(), crops.read, left, batch_size):
+                    yield outputs
+                    task.advance(len(outputs))
 
     return append_rows(path, math.prod(shape), batches).reshape(-1, *shape)
+
+
+def stream_stored(
+    extractor: Extractor,
+    paths: Sequence[str],
+    path: Path,
+    batch_size: int,
+    progress: Progress,
+    done: int = 0,
+) -> Iterator[tuple[Vectors, Probs]]:
+    """Streams vectors [b, dimension] and probabilities [b, categories] of photos, in their order.
+
+    Args:
+      extractor: a classifier whose network was left as it is.
+      paths: the photos.
+      path: where the network's vectors of their central crops are kept, as far as it made them.
+      batch_size: photos that are in work at a time.
+      progress: counts those that are missing there.
+      done: photos to pass by.
+    """
+    model = extractor.model
+    crops = Crops(model, LabelledImages(paths, np.zeros(len(paths), np.int64)), 1, 0)
+
+    def forward() -> Forward:
+        return lambda photos: extractor.forward(photos)[:1]
+
+    vectors = run_once(forward, crops, [model.dimension], path, batch_size, progress)
+    kernel, bias = model.last_layer.get_weights()
+    for start in range(done, len(paths), BLOCK):
+        v = np.array(vectors[start : min(start + BLOCK, len(paths))])
+        yield v, softmax(v @ kernel + bias)

@@ -22,6 +22,8 @@ from adcat.workspace.digests import USUAL, Look
 from adcat.workspace.manifest import MANIFEST
 from adcat.workspace.staging import Staging
 
+VECTORS = Path(".cache/vectors")
+NAME = 16  # characters of a digest that name a folder
 PHOTOS = ".photos"  # those of the table itself; hidden, since `ads.parquet` has their digests
 
 Change: TypeAlias = Literal["changed", "gone"]
@@ -37,6 +39,22 @@ def images_folder(split: Artifact) -> Path:
     with expecting(split / MANIFEST, "manifest that names the images' folder"):
         folder = Path(split.manifest().record["images"])
     return split / PHOTOS if (split / PHOTOS).is_dir() else folder
+
+
+def vectors_folder(split: Artifact, network: str) -> Path:
+    """Where a network's vectors of the photos are kept, so that no command makes them again.
+
+    They may be lost at any time; those of another split are dropped.
+
+    Args:
+      split: the ads.
+      network: names the network with its weights.
+    """
+    folder = split.root / VECTORS / split.check().digest[:NAME]
+    for other in set(folder.parent.glob("*")) - {folder}:
+        shutil.rmtree(other)
+    (folder / network).mkdir(parents=True, exist_ok=True)
+    return folder / network
 
 
 def check_photos(split: Artifact) -> None:
@@ -62,6 +80,7 @@ def reading_photos(split: Artifact, staging: Staging) -> Iterator[None]:
         if found := photo_changes(split):
             if "changed" in found.values():
                 shutil.rmtree(staging.folder)
+                shutil.rmtree(split.root / VECTORS, ignore_errors=True)
             raise StaleArtifactError(in_words(split, found))
 
 
