@@ -18,7 +18,7 @@ from adcat.types import PARTS
 from adcat.workspace.ads import read_ads, read_labels
 from adcat.workspace.layout import STEPS, Workspace
 
-HEAD = ("train-image", "--weights", "none", "--stage", "head", "--image-size", 75)
+HEAD = ("train-image", "--backbone", "efficientnet-lite0", "--stage", "head", "--image-size", 32)
 RUNS = [
     ("split", "ads.csv"),
     ("train-text", "--epochs", 10**9, "--tune", 50),

@@ -36,7 +36,8 @@ CASES = {
     "train-text tfidf": Case(("train-text", "--model", "tfidf"), "train-text"),
     "train-text cnn": Case(("train-text", "--model", "cnn", "--cnn-epochs", 2), "train-text"),
     "train-image": Case(
-        ("train-image", "--weights", "none", "--stage", "head", "--image-size", 75), "train-image"
+        ("train-image", "--backbone", "efficientnet-lite0", "--stage", "head", "--image-size", 32),
+        "train-image",
     ),
     "extract-features": Case(("extract-features", "--batch-size", 4), "extract-features"),
     "extract-features, photos kept": Case(

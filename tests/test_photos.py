@@ -23,7 +23,7 @@ from adcat.workspace.photos import check_photos, photo_changes
 RUNS = {
     "split": None,  # looks at the photos afresh
     "train-text": ("--model", "tfidf"),
-    "train-image": ("--weights", "none", "--stage", "head", "--image-size", 75),
+    "train-image": ("--backbone", "efficientnet-lite0", "--stage", "head", "--image-size", 32),
     "extract-features": (),
     "fuse": ("--policy", "max"),
     "attend": ("--stage", "attention", "--epochs", 1),
