@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from adcat.evaluation.measuring import Model, ModelKind, read_candidate
+from adcat.evaluation.measuring import read_candidate
+from adcat.evaluation.models import Model, ModelKind
 from adcat.evaluation.selection import Candidate, choose, common_parts, in_words, no_better_than
 from adcat.fusion.fused_model import read_definition
 from adcat.progress import Progress
@@ -51,8 +52,8 @@ def chosen_model(workspace: Workspace, name: str, progress: Progress) -> ModelPr
     """The model of this name; without a name the one to take of those that are sound.
 
     Raises:
-      BadInputError: there is no such model.
-      MissingArtifactError: there is no model yet.
+      BadInputError: the workspace lacks a model of this name.
+      MissingArtifactError: nothing has been trained yet.
       StaleArtifactError: every model is stale.
     """
     if name:
@@ -64,7 +65,7 @@ def chosen_model(workspace: Workspace, name: str, progress: Progress) -> ModelPr
 
 
 def without_gain(workspace: Workspace, name: str) -> list[str]:
-    """Says so where a model is no better than the best classifier that it combines."""
+    """Warns where a model does not beat the best classifier that it combines."""
     (model,) = find_models(workspace, [name])
     parts = [one for one in all_models(workspace) if one.name in kind_of(model).parts]
     candidate, *classifiers = read_candidates(workspace, [model, *parts])

@@ -34,8 +34,8 @@ from adcat.evaluation.error_groups import (
     recovered,
     recovered_table,
 )
-from adcat.evaluation.measuring import Approach
 from adcat.evaluation.metrics import AdResults, ad_results
+from adcat.evaluation.models import Approach
 from adcat.files import write_json
 from adcat.plotting.galleries import Example, gallery
 from adcat.progress import Progress

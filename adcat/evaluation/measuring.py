@@ -2,8 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +16,7 @@ from adcat.evaluation.metrics import (
     count_categories,
     score,
 )
+from adcat.evaluation.models import APPROACHES, Approach, Model, ModelKind
 from adcat.evaluation.selection import Candidate, Choice, choose, no_better_than
 from adcat.evaluation.significance import (
     Interval,
@@ -32,73 +31,9 @@ from adcat.types import (
     Availabilities,
     Availability,
     Labels,
-    Modality,
     Part,
-    Probs,
     SplitAds,
 )
-
-Approach: TypeAlias = Literal["baseline", "late fusion", "early fusion", "attention"]
-APPROACHES: Sequence[Approach] = ("baseline", "late fusion", "early fusion", "attention")
-
-
-class Model(Protocol):
-    """A model to be measured."""
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        ...
-
-    @property
-    def folder(self) -> Path:
-        """The folder of its files."""
-        ...
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """The settings that it was made with."""
-        ...
-
-    @property
-    def modality(self) -> Modality | None:
-        """What it reads where it is a classifier, not a combination of several."""
-        ...
-
-    @property
-    def is_tuned_on_validation(self) -> bool:
-        """Whether its training was stopped early, or its settings chosen, on the validation ads."""
-        ...
-
-    @property
-    def has_out_of_fold_train_probs(self) -> bool:
-        """Whether its probabilities of training ads are from models that have not seen the ad."""
-        ...
-
-    def path(self, part: Part) -> Path:
-        """The file of its probabilities of the ads of a part."""
-        ...
-
-    def probs(self, part: Part) -> Probs:
-        """Its probabilities of the ads of a part: [n, categories]."""
-        ...
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ModelKind:
-    """What a model is."""
-
-    approach: Approach
-    policy: str  # or the baseline's name, or the attention model's setting
-    settings: Mapping[str, Any]  # that it was made with and depends on
-    form: str  # the model's type in the thesis' tables
-    in_words: str  # how it works
-    parts: Sequence[str] = ()  # the classifiers that it combines
-
-    @property
-    def fraction(self) -> float:
-        """The share of the ads that it learned from."""
-        return float(self.settings.get("fraction", 1))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)  # arrays cannot be compared with ==

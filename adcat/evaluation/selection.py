@@ -97,7 +97,7 @@ def common_parts(candidates: Sequence[Candidate]) -> Sequence[Part]:
 def _simplest(candidates: Sequence[Candidate], parts: Sequence[Part]) -> Candidate:
     """The simplest model that is about as accurate as any, and of those about as sure as any.
 
-    A model that was tuned on these ads is no measure of how sure one can be.
+    The loss of a model that was tuned on these ads is too low to compare others with.
     """
     right = {one: one.correct(parts).astype(np.float64) for one in candidates}
     most = max(right.values(), key=np.sum)

@@ -46,7 +46,7 @@ def auxiliary(
     tf = import_tensorflow()
     other = tf.cast(labels[:, None] != labels[None, :], tf.float32)  # [n, n]
     draws = tf.random.stateless_categorical(tf.math.log(other), negatives, seed)  # [n, g]
-    draws = tf.minimum(draws, tf.shape(other, tf.int64)[0] - 1)  # n where there is no other
+    draws = tf.minimum(draws, tf.shape(other, tf.int64)[0] - 1)  # n where it has one category
     return contrast(similarities(u_img, u_txt, similarity), draws, other)
 
 

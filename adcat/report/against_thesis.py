@@ -4,7 +4,8 @@ import dataclasses
 
 from adcat import thesis
 from adcat.evaluation.error_groups import count, recovered
-from adcat.evaluation.measuring import APPROACHES, Evaluation, Measured
+from adcat.evaluation.measuring import Evaluation, Measured
+from adcat.evaluation.models import APPROACHES
 from adcat.report.approaches import NUMBERS
 from adcat.report.page import Section, Shown
 from adcat.report.words import many

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from adcat import thesis
 from adcat.errors import expecting
-from adcat.evaluation.measuring import APPROACHES, Approach, Evaluation, Measured, best
+from adcat.evaluation.measuring import Evaluation, Measured, best
+from adcat.evaluation.models import APPROACHES, Approach
 from adcat.plotting.charts import Chart, Panel, Series
 from adcat.report.page import Block, Drawing, Section, Shown
 from adcat.report.words import praise, share

@@ -17,7 +17,8 @@ from adcat.evaluation.error_groups import (
     recovered,
     recovered_table,
 )
-from adcat.evaluation.measuring import Approach, Evaluation, Measured
+from adcat.evaluation.measuring import Evaluation, Measured
+from adcat.evaluation.models import Approach
 from adcat.report.embedded_images import ReadShown, cards
 from adcat.report.page import Block, Gallery, Remark, Section, Shown
 from adcat.report.words import share
