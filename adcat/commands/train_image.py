@@ -21,7 +21,7 @@ from adcat.image.labelled_images import LabelledImages
 from adcat.image.last_layer import Photos
 from adcat.image.stages import Stored
 from adcat.learning.keras_files import save_network
-from adcat.learning.runtime import seeded_tensorflow
+from adcat.learning.runtime import import_tensorflow, seeded_tensorflow
 from adcat.learning.schedule import Evaluation, TrainingOptions, best
 from adcat.learning.training_loop import Run
 from adcat.progress import Progress
@@ -162,11 +162,8 @@ class Work:
         """What the network makes of the photos of a part, its weights as they are."""
         settings, images = self.settings, self.images[part]
         folder = self.staging.checkpoints if is_trained else self.frozen
-        path, of_images = (
-            folder / self.file(part, crops),
-            Crops(self.model, images, crops, settings.seed),
-        )
-        size = settings.batch_size
+        path, size = folder / self.file(part, crops), settings.batch_size
+        of_images = Crops(self.model, images, crops, settings.seed)
         vectors = stages.frozen_vectors(self.model, of_images, path, size, self.progress)
         return Stored(vectors, images.labels)
 
@@ -202,8 +199,7 @@ def _recorded(settings: Settings) -> Settings:
 
 def _network(settings: Settings, model: ImageModel) -> str:
     """Names a network and the weights that it starts from."""
-    import keras
-
+    keras = import_tensorflow().keras
     drawn = (settings.seed, keras.__version__) if settings.weights == RANDOM else ()
     facts = settings.backbone, model.side, _recorded(settings).weights, *drawn
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from adcat.errors import expecting
 from adcat.files import save_array, write_json
+from adcat.fusion import linear
 from adcat.fusion.closed_forms import Parameters
-from adcat.fusion.linear import Regression
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy import (
     PROBS,
@@ -26,6 +26,7 @@ from adcat.fusion.policy import (
 )
 from adcat.fusion.stacking import array_of, member_name, pooled, with_members
 from adcat.learning.keras_files import load_network, save_network
+from adcat.learning.regression import Regression
 from adcat.types import Availabilities, Modality, Probs, availabilities_with, read_by
 
 NETWORK = "model.keras"
@@ -46,7 +47,7 @@ class FusedModel:
     single: Mapping[Modality, Parameters] = dataclasses.field(
         default_factory=dict
     )  # for ads with a single modality
-    regression: Regression | None = None  # of `linear`
+    regression: linear.Regression | None = None  # of `linear`
 
     @property
     def modalities(self) -> frozenset[Modality]:
@@ -146,15 +147,15 @@ def network(policy: NetworkPolicy, keras_model: Any, parameters: dict[str, Any])
 
 
 def regression(
-    policy: LinearPolicy, reads: Sequence[str], fitted: Regression, parameters: Parameters
+    policy: LinearPolicy, reads: Sequence[str], fitted: linear.Regression, parameters: Parameters
 ) -> FusedModel:
     """Makes a model of a regression of these arrays; `parameters` say how it was fitted."""
     return FusedModel(policy, reads, fitted.probs, parameters, regression=fitted)
 
 
-def _arrays(fitted: Regression) -> dict[str, NDArray[np.float32]]:
-    weights = {f"{REGRESSION}_{i}.npy": array for i, array in enumerate(fitted.weights)}
-    return {**weights, f"{REGRESSION}_b.npy": fitted.b}
+def _arrays(found: linear.Regression) -> dict[str, NDArray[np.float32]]:
+    weights = {f"{REGRESSION}_{i}.npy": array for i, array in enumerate(found.fitted.weights)}
+    return {**weights, f"{REGRESSION}_b.npy": found.fitted.b}
 
 
 def stack(
@@ -234,8 +235,8 @@ def _model(found: Definition, folder: Path) -> FusedModel:
         return network(policy, load_network(folder / NETWORK), found.parameters)
     names = [*(f"{REGRESSION}_{i}.npy" for i in range(len(found.reads))), f"{REGRESSION}_b.npy"]
     *weights, b = (np.load(folder / name, allow_pickle=False) for name in names)
-    fitted = Regression(weights, b, found.parameters["scale"])
-    return regression(policy, found.reads, fitted, found.parameters)
+    scaled = linear.Regression(Regression(weights, b), found.parameters["scale"])
+    return regression(policy, found.reads, scaled, found.parameters)
 
 
 def _try(model: FusedModel, columns: Mapping[str, int]) -> None:
@@ -264,4 +265,4 @@ def _try(model: FusedModel, columns: Mapping[str, int]) -> None:
 
 
 def _weights(model: FusedModel) -> Sequence[NDArray[np.float32]]:
-    return model.regression.weights if model.regression else []
+    return model.regression.fitted.weights if model.regression else []

@@ -29,16 +29,14 @@ FIRST = 0.5  # the scale with which the strength is chosen
 
 
 class Regression(NamedTuple):
-    """What is fitted."""
+    """A regression, and the length of the image vectors that it reads."""
 
-    weights: Sequence[NDArray[np.float32]]  # of each input [columns, categories]
-    b: NDArray[np.float32]  # [categories]; -inf where there was no training ad
-    scale: float  # the length of image vectors
+    fitted: regression.Regression
+    scale: float
 
     def probs(self, inputs: Sequence[Array]) -> Probs:
         """The probabilities of some ads: [n, categories]."""
-        fitted = regression.Regression(self.weights, self.b)
-        return fitted.probs(_scaled(inputs, self.scale))
+        return self.fitted.probs(_scaled(inputs, self.scale))
 
 
 def fit(
@@ -64,7 +62,7 @@ def fit(
     fitted = regression.fit(
         inputs, labels, rows, categories, strength, lambda x: _scaled(x, scale), iterations
     )
-    return Regression(*fitted, scale)
+    return Regression(fitted, scale)
 
 
 def search(
