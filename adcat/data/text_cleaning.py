@@ -10,7 +10,6 @@ import html
 import itertools
 import re
 import string
-import sys
 import unicodedata
 from typing import Literal, TypeAlias, get_args
 
@@ -57,7 +56,7 @@ def clean(title: str, description: str, cleaning: Cleaning = "words") -> str:
     try:  # most western texts are Latin-1, for which Python has a far faster way
         text = text.encode("latin-1").translate(*_latin_1_table(cleaning)).decode("latin-1")
     except UnicodeEncodeError:
-        text = text.translate(_table(cleaning))
+        text = text.translate(_Table(cleaning))
         if cleaning == "words":  # half width marks stand beside their letters
             text = UNSPACED_RUN.sub(_ngrams, unicodedata.normalize("NFC", text))
     return " ".join(text.split())
@@ -77,46 +76,53 @@ def _without_markup(text: str) -> str:
 
 
 @functools.cache
-def _table(cleaning: Cleaning) -> dict[int, str | None]:
-    """Punctuation goes or becomes a space; so do control characters and every kind of blank.
+class _Table(dict[int, str | None]):
+    """What becomes of a character: punctuation goes or becomes a space, and so on.
 
-    fastText splits on ASCII blanks only, so a no-break space would glue two words together. The
-    underscore is punctuation, hence no text can hold fastText's `__label__`.
+    Control characters and every kind of blank become spaces: fastText splits on ASCII blanks only,
+    so a no-break space would glue two words together. The underscore is punctuation, hence no text
+    can hold fastText's `__label__`.
     """
-    mark = " " if cleaning == "words" else None
-    table: dict[int, str | None] = dict.fromkeys(map(ord, string.punctuation), mark)
-    for code in range(sys.maxunicode + 1):
-        category = unicodedata.category(chr(code))
+
+    def __init__(self, cleaning: Cleaning) -> None:
+        self.for_words = cleaning == "words"
+        self.mark = " " if self.for_words else None
+        super().__init__(dict.fromkeys(map(ord, string.punctuation), self.mark))
+
+    def __missing__(self, code: int) -> str | None:
+        """A character that occurs for the first time."""
+        self[code] = found = self._look_up(chr(code))
+        return found
+
+    def _look_up(self, character: str) -> str | None:
+        category = unicodedata.category(character)
+        if self.for_words and (form := _compatible_form(character)):
+            return form.translate(self)
         if category[0] == "P":
-            table[code] = mark
-        elif category[0] == "Z" or category in ("Cc", "Cs"):
-            table[code] = " "
-        elif cleaning == "words" and (category == "Cf" or 0xFE00 <= code <= 0xFE0F):
-            table[code] = None  # soft hyphens, zero-width characters, variation selectors
-    if cleaning == "words":
-        table.update((code, form.translate(table)) for code, form in _compatible_forms())
-    return table
+            return self.mark
+        if category[0] == "Z" or category in ("Cc", "Cs"):
+            return " "
+        if self.for_words and (category == "Cf" or "\ufe00" <= character <= "\ufe0f"):
+            return None  # soft hyphens, zero-width characters, variation selectors
+        return character
 
 
-def _compatible_forms() -> list[tuple[int, str]]:
-    """Full width letters, ligatures and the like as the letters that they stand for.
+def _compatible_form(character: str) -> str | None:
+    """The letters that a full width letter, a ligature or the like stands for, if it is one.
 
     Left alone are accents that stand by themselves, which NFKC would put on a blank, fractions,
     which it would take apart, and what would leave Latin-1.
     """
-    found = []
-    for code in range(sys.maxunicode + 1):
-        kind = unicodedata.decomposition(chr(code)).partition(" ")[0]
-        if kind[:1] == "<" and kind not in ("<fraction>", "<noBreak>"):
-            form = unicodedata.normalize("NFKC", chr(code)).lower()
-            if form[0] != " " and (code > 255 or form < "\u0100"):
-                found.append((code, form))
-    return found
+    kind = unicodedata.decomposition(character).partition(" ")[0]
+    if kind[:1] != "<" or kind in ("<fraction>", "<noBreak>"):
+        return None
+    form = unicodedata.normalize("NFKC", character).lower()
+    return form if form[0] != " " and (character > "\xff" or form < "\u0100") else None
 
 
 @functools.cache
 def _latin_1_table(cleaning: Cleaning) -> tuple[bytes, bytes]:
     """The same for `bytes.translate`: what every byte becomes, and which go."""
-    table = _table(cleaning)
-    kept = bytes(ord(table.get(code) or chr(code)) for code in range(256))
-    return kept, bytes(code for code in range(256) if table.get(code, "") is None)
+    table = _Table(cleaning)
+    kept = bytes(ord(table[code] or chr(code)) for code in range(256))
+    return kept, bytes(code for code in range(256) if table[code] is None)

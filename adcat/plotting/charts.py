@@ -81,6 +81,8 @@ def save(chart: Chart | Ranking, folder: Path, name: str) -> None:
     # by default an SVG has random names and text as outlines
     with style.context(["default", {"svg.hashsalt": name, "svg.fonttype": "none"}]):
         figure = _rank(chart) if isinstance(chart, Ranking) else draw(chart)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, not for every file
         figure.savefig(folder / f"{name}.png", dpi=DOTS_PER_INCH)
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, transparent=True)
 
