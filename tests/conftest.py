@@ -1,9 +1,12 @@
 """What all tests share."""
 
+import fcntl
+import os
 import shutil
 
 import pytest
 from hypothesis import settings
+from pipeline import adcat, make_workspace, uncompiled
 
 from adcat.workspace.layout import Workspace
 
@@ -14,14 +17,48 @@ settings.load_profile("adcat")
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A small workspace with a policy, an evaluation and error groups; not to be changed."""
-    from pipeline import adcat, make_workspace
+def shared(tmp_path_factory):
+    """`shared(name, make)`: a folder that is made once, for all processes of a test run."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
 
-    made = make_workspace(tmp_path_factory.mktemp("finished"), "product-max")
-    for command in ("evaluate", "error-groups"):
-        adcat(made, command)
-    return made
+    def get(name, make):
+        folder, done = root / name, root / f"{name}.done"
+        with (root / f"{name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not done.exists():
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def finished(shared):
+    """A small workspace with a policy, an evaluation and error groups; not to be changed."""
+
+    def make(folder):
+        made = make_workspace(folder, "product-max")
+        for command in ("evaluate", "error-groups"):
+            adcat(made, command)
+
+    return Workspace(shared("finished", make) / "w")
+
+
+@pytest.fixture(scope="session")
+def with_models(shared):
+    """A small workspace with models of every kind; not to be changed."""
+
+    def make(folder):
+        policies = ("max", "product-max", "log-linear", "top3", "concat", "text-only", "image-only")
+        made = make_workspace(folder, *policies)
+        with uncompiled():
+            adcat(made, "attend", "--stage", "attention", "--epochs", 1)
+
+    return Workspace(shared("with_models", make) / "w")
 
 
 @pytest.fixture

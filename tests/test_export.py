@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from handmade import Made
 from PIL import Image
-from pipeline import adcat, make_workspace, uncompiled
+from pipeline import adcat
 from typer.testing import CliRunner
 
 from adcat.choosing import kind_of
@@ -36,17 +36,14 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    workspace = make_workspace(tmp_path_factory.mktemp("export"), "product-max", "concat")
-    with uncompiled():
-        adcat(workspace, "attend", "--stage", "attention", "--epochs", 1)
-    return workspace
+def made(with_models):
+    return with_models
 
 
 @pytest.fixture(scope="module")
-def exports(made):
+def exports(made, tmp_path_factory):
     """By model: its folder, and what the command printed."""
-    folders = {model: made.root.parent / f"exported-{model}" for model in FILES}
+    folders = {model: tmp_path_factory.mktemp("exports") / model for model in FILES}
     return {
         model: (folder, adcat(made, "export", folder, "--model", model).stdout)
         for model, folder in folders.items()

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from handmade import Made
 from PIL import Image
-from pipeline import WORDS, adcat, make_workspace, uncompiled, write_table
+from pipeline import WORDS, adcat, write_table
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
@@ -34,16 +34,13 @@ ALL = 1000  # more categories than there are
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("predict")
+def made(with_models):
+    return with_models
 
 
 @pytest.fixture(scope="module")
-def made(folder):
-    workspace = make_workspace(folder, *POLICIES)
-    with uncompiled():
-        adcat(workspace, "attend", "--stage", "attention", "--epochs", 1)
-    return workspace
+def folder(made):
+    return made.root.parent
 
 
 def predict(workspace, *words, input=None):

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hostile import refusal, run
-from pipeline import make_workspace
 from sealed import Payload, pickled, seal
 
 import adcat
@@ -57,17 +56,16 @@ def test_the_search_knows_every_way_that_arrays_and_networks_are_read():
     assert readers - ours == {*SAFE, "fasttext.load_model", "image.load"}  # the last is Pillow's
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+@pytest.fixture
+def folder(with_models):
     """The folder of a workspace with real models, made by the commands."""
-    made = tmp_path_factory.mktemp("supply")
-    make_workspace(made, "max", "concat")
-    return made
+    return with_models.root.parent
 
 
 @pytest.fixture
 def root(folder, tmp_path):
-    return shutil.copytree(folder / "w", tmp_path / "w")
+    unread = shutil.ignore_patterns("attend", "top3", "*-only")
+    return shutil.copytree(folder / "w", tmp_path / "w", ignore=unread)
 
 
 def predict(model):
