@@ -63,6 +63,11 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, A
         if any(array.endswith(OF_NAME + classifier.name) for array in read)
     ]
     classifiers = [c for c in workspace.classifiers() if c.name == c.modality] + named
+    if of_vectors := [c.name for c in classifiers if c.reads_vectors]:
+        raise BadInputError(
+            f"{', '.join(of_vectors)}: an export reads texts and photos, and cannot make the "
+            "vectors that were made elsewhere; export another --model, or train-text or train-image"
+        )
     modalities: set[Modality] = {classifier.modality for classifier in classifiers}
     missing = [name for name in NEEDED if not find_spec(name)]
     if "image" in modalities and missing:
