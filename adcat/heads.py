@@ -54,7 +54,6 @@ class Fitting:
         table = Table("Strength of the last layer's prior", columns, list(losses.items()))
         write_table(self.staging.folder, "strengths", table)
         self.write_out_of_fold(photos, strength)
-        self.staging.notes["fitted_on"] = "train"
         vectors, labels = validation
         right = fitted.probs(vectors).argmax(axis=1) == labels
         top1 = float(right.mean()) if len(right) else None
@@ -149,7 +148,7 @@ def fit_on_file(
         fitting = Fitting(categories, count, seed, staging, progress)
         fitted, table = fitting.fit(photos, read("validation"))
         save_array(staging.folder / LAST_LAYER, np.vstack([fitted.kernel, fitted.bias]))
-        staging.notes["vectors_sha256"] = digests
+        staging.notes.update({"fitted_on": "train", "vectors_sha256": digests})
     return table
 
 

@@ -1,12 +1,14 @@
 """Vectors that were made elsewhere, and classifiers that read them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pipeline import adcat
+from pipeline import adcat, draw_ads
+from pipeline import write_table as write_ads
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
@@ -15,7 +17,10 @@ from adcat.data.vector_files import vector_batches
 from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.types import PARTS
-from adcat.workspace.ads import read_ads, read_labels
+from adcat.workspace.ads import read_ads, read_categories, read_labels
+from adcat.workspace.command_lines import like
+from adcat.workspace.layout import Workspace
+from adcat.workspace.models import all_models
 
 IDS, VECTORS = ["b", "a"], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
 
@@ -85,6 +90,10 @@ def test_other_arrays_are_refused(tmp_path):
     fails(write_array(path, [], np.ones((0, 3))), "there are no vectors in it")
     path.write_bytes(b"no array")
     fails(path, "")
+    np.savez(tmp_path / "a.npz", ids=IDS, vectors=VECTORS)
+    (tmp_path / "a.npz").rename(path)
+    fails(path, "the magic string is not correct")
+    fails(write_array(path, IDS, np.array([[{}], [{}]])), "Array can't be memory-mapped")
 
 
 def test_vectors_of_several_lengths_are_noticed_across_batches(tmp_path, monkeypatch):
@@ -189,9 +198,8 @@ def test_without_a_name_it_takes_the_place_of_the_first_one(copy, tmp_path):
         assert f"{modality}_train_probs" not in copy.features.check().notes
     adcat(copy, "fuse", "--policy", "product-max")
     assert "last layer on vectors made elsewhere" in error(copy, "attend")
-    assert "text, image: an export reads texts and photos" in error(
-        copy, "export", tmp_path / "out", "--model", "product-max"
-    )
+    told = error(copy, "export", tmp_path / "out", "--model", "product-max")
+    assert "product-max reads vectors made elsewhere (text, image)" in told
 
 
 def test_ads_without_a_vector_are_counted_and_named(copy, tmp_path):
@@ -230,3 +238,125 @@ def test_options_of_vectors_need_some(copy, tmp_path):
     assert "only one classifier can have --name clip" in error(
         copy, "extract-features", *files, "--name", "clip"
     )
+
+
+def predictions(workspace, *words, input=None):
+    lines = adcat(workspace, "predict", *words, input=input).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_model_of_vectors_predicts_ads_as_it_did_in_the_workspace(clip, tmp_path):
+    """From a table in another order; an ad without a vector is predicted from its text."""
+    adcat(clip, "fuse", "--policy", "stack")
+    table = clip.root.parent / "ads.csv"
+    files = ("--image-vectors", tmp_path / "clip.npy")
+    for model in ("stack", "clip"):
+        probs = {m.name: m for m in all_models(clip)}[model].probs("test")
+        found = {p["id"]: p for p in predictions(clip, table, "--model", model, *files)}
+        for ad, expected in zip(read_ads(clip.split, "test", ["id"]), probs, strict=True):
+            best = found[ad["id"]]["categories"][0]
+            assert best["category"] == read_categories(clip.split)[expected.argmax()]
+            assert best["probability"] == pytest.approx(expected.max(), abs=1e-4)
+            assert found[ad["id"]]["problems"] == []
+    new = {"id": "new", "title": "volvo diesel", "image": "photos/1.jpg"}
+    (told,) = predictions(clip, "--model", "stack", *files, input=json.dumps(new))
+    assert told["problems"] == ["no vector given", "image file missing"]
+    assert told["modality"] == "text"
+
+
+def test_without_vectors_of_the_new_ads_predict_says_what_to_type(clip):
+    told = error(clip, "predict", clip.root.parent / "ads.csv", "--model", "clip")
+    assert told.endswith(
+        f"{clip.root}/train-image@clip reads vectors made elsewhere; give those of the new ads, by "
+        "id: --image-vectors FILE"
+    )
+
+
+def test_a_model_that_reads_no_vectors_needs_none(copy, tmp_path):
+    """Though those of the other classifier would be read."""
+    path = telling(copy, tmp_path / "image.npy")
+    adcat(copy, "extract-features", "--image-vectors", path)
+    ads = [
+        {"id": "ad1", "title": "volvo diesel"},
+        {"id": "ad2", "image": "a.jpg"},
+        {"id": "ad3", "title": "cykel"},
+    ]
+    lines = "\n".join(map(json.dumps, ads))
+    found = predictions(copy, "--model", "text", input=lines)
+    assert [p["modality"] for p in found] == ["text", "none", "text"]
+    found = predictions(copy, "--model", "text", "--image-vectors", path, input=lines)
+    assert [p["modality"] for p in found] == ["text", "image", "text"]
+    adcat(copy, "export", tmp_path / "out", "--model", "text")
+    found = predictions(copy, "--exported", tmp_path / "out", input=lines)
+    assert [p["modality"] for p in found] == ["text", "none", "text"]
+
+
+def test_status_types_what_made_the_classifier_and_does_not_make_it_again_for_the_features():
+    """Else a trained classifier that replaced it would be replaced in turn."""
+    record = {"command_line": "adcat -w w extract-features --image-vectors=a.npy --name clip"}
+    made = [like(record, Path("w"), f"{step}@clip") for step in ("train-image", "extract-features")]
+    assert made == [
+        "adcat -w w extract-features --image-vectors=a.npy --name clip",
+        "adcat -w w extract-features",
+    ]
+
+
+def test_an_ad_without_a_photo_needs_no_vector(tmp_path):
+    ads = draw_ads(tmp_path)
+    for ad in ads[::3]:
+        ad["image"] = ""
+    write_ads(tmp_path / "ads.csv", ads)
+    made = Workspace(tmp_path / "w")
+    adcat(made, "split", tmp_path / "ads.csv", "--keep-incomplete")
+    adcat(made, "train-text", "--epochs", 1, "--folds", 0)
+    random = np.random.default_rng(0)
+    vectors = {ad["id"]: random.normal(size=4) for ad in ads if ad["image"]}
+    path = write_array(tmp_path / "a.npy", vectors, np.array(list(vectors.values())))
+    adcat(made, "extract-features", "--image-vectors", path)
+    for part in PARTS:
+        found = np.load(made.features / f"{part}/image_vectors.npy")
+        for ad, vector in zip(read_ads(made.split, part, ["id"]), found, strict=True):
+            np.testing.assert_array_equal(
+                vector, np.float32(vectors.get(ad["id"], np.full(4, np.nan)))
+            )
+
+
+def test_a_dry_run_of_vectors_writes_nothing(copy, tmp_path):
+    before = copy.features.check().digest, copy.image_model.check().digest
+    path = telling(copy, tmp_path / "a.npy")
+    adcat(copy, "extract-features", "--image-vectors", path, "--dry-run")
+    assert (copy.features.check().digest, copy.image_model.check().digest) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--model", "text", "--image-vectors", "a.npy"], "which reads them? the model reads none"),
+        (["--model", "clip", "--image-vectors", "a.npy"], "a.npy is missing; expected a .parquet"),
+        (["--model", "clip", "--image-vectors", "clip=b.npy"], "b.npy is missing"),
+    ],
+)
+def test_vectors_that_no_classifier_is_to_read_are_refused(clip, words, told):
+    assert told in error(clip, "predict", clip.root.parent / "ads.csv", *words)
+
+
+def test_vectors_of_another_length_are_refused(clip, tmp_path):
+    path = write_array(tmp_path / "a.npy", IDS, np.array(VECTORS))
+    words = ("--model", "clip", "--image-vectors", path)
+    told = error(clip, "predict", clip.root.parent / "ads.csv", *words)
+    assert "a.npy has vectors of length 3" in told
+    assert told.endswith("reads those of length 5")
+
+
+def test_of_several_classifiers_each_has_its_own_file(clip, tmp_path):
+    path = telling(clip, tmp_path / "b.npy", seed=1)
+    adcat(clip, "extract-features", "--image-vectors", path, "--name", "siglip")
+    adcat(clip, "fuse", "--models", "clip,siglip,text", "--name", "all")
+    table = clip.root.parent / "ads.csv"
+    words = ["predict", table, "--model", "all", "--image-vectors"]
+    assert f"clip and siglip do; type NAME={path}" in error(clip, *words, path)
+    each = [f"clip={tmp_path / 'clip.npy'}", "--image-vectors", f"siglip={path}"]
+    output = tmp_path / "out.jsonl"
+    adcat(clip, *words, *each, "--output", output)
+    assert "is up to date" in adcat(clip, *words, *each, "--output", output).stdout
+    assert "both" in output.read_text()

@@ -82,7 +82,7 @@ def check_finite(path: Path, ids: list[str], vectors: Vectors) -> None:
 
 
 def _of_array(path: Path) -> Iterator[tuple[list[str], NDArray[np.floating]]]:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    array = np.lib.format.open_memmap(path, mode="r")  # refuses archives and pickles
     if array.ndim != 2:
         raise ValueError(f"an array of shape {array.shape}")
     ids = path.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
