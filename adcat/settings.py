@@ -6,7 +6,8 @@ the artifact's manifest. What a settings class may have besides:
 * `panel`: the heading that its own options stand under in `--help`; `panels`: their order.
 * `selector`: the field that decides which others are read, such as `policy`; and the class method
   `reads(choice, field)`: whether a choice reads a field.
-* `needs`: the fields that are read only where others are on, such as `tune`, or off: `!tune`.
+* `needs`: the fields that are read only where others are on, such as `tune`, or off: `!tune`,
+  or where one of several is: `image_vectors|text_vectors`.
 * `published`: the thesis' values by field, or by choice and field; `--preset thesis` then appears
   by itself.
 * `defaults`: of those fields whose default depends on the choice, by choice and field.

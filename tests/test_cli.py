@@ -64,7 +64,7 @@ def test_help_fits_80_columns_whole_and_has_no_control_codes(words):
 
 def test_a_command_takes_a_seed_where_something_is_random():
     seeded = {c for c in COMMANDS if "seed" in settings_of(c).__dataclass_fields__}
-    assert set(COMMANDS) - seeded == {"extract-features", "export", "status"}
+    assert set(COMMANDS) - seeded == {"export", "status"}
 
 
 @pytest.mark.parametrize("words", [[], ["--help"]])

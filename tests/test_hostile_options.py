@@ -31,7 +31,7 @@ USAGE = [  # exit 2, and what stands behind `Error: `
     (["train-text", "--dim", "0"], "Invalid value for '--dim': Input should be greater than or equal to 1"),
     (["train-text", "--model", "tfidf", "--cnn-dim", "9"], "--cnn-dim is an option of --model cnn, not of tfidf\n--model tfidf reads --model, --augment-noise, --analyzer, --tfidf-c, --tfidf-min-df, --tfidf-max-features, --tfidf-components, --tune, --tune-algorithm, --tune-fraction, --name, --folds, --text-cleaning, --seed"),
     (["train-text", "--preset", "thesis", "--tfidf-c", "2"], "--tfidf-c is an option of --model tfidf, not of fasttext\n--model fasttext reads --model, --augment-noise, --learning-rate, --epochs, --dim, --minn, --maxn, --word-ngrams, --bucket, --min-count, --min-count-label, --loss, --threads, --lr-update-rate, --pretrained-vectors, --ws, --neg, --t, --tune, --tune-algorithm, --tune-fraction, --name, --folds, --text-cleaning, --seed"),
-    (["extract-features", "--seed", "1"], "No such option: --seed"),
+    (["extract-features", "--seed", "1"], "--seed has no effect without --image-vectors or --text-vectors"),
     (["train-image", "--stage", "half"], "Invalid value for '--stage': Value error, 'half' is not one of 'head', 'all'."),
     (["train-image", "--image-size", "31"], "Invalid value for '--image-size': Input should be greater than or equal to 32"),
     (["train-image", "--learning-rate", "nan"], "Invalid value for '--learning-rate': Input should be greater than or equal to 0"),

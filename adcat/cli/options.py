@@ -41,11 +41,11 @@ def build(
     for name in chosen:
         if selector and name not in read[values[selector]]:
             fail(_refusal(selector, name, values[selector], read))
-        for other in getattr(settings, "needs", {}).get(name, "").split():
-            needed = other.lstrip("!")
-            if bool(values[needed]) == (needed != other):
-                where = "without" if needed == other else "with"
-                fail(f"{flag(name)} has no effect {where} {flag(needed)}")
+        for need in getattr(settings, "needs", {}).get(name, "").split():
+            others, is_against = need.lstrip("!").split("|"), need.startswith("!")
+            if any(values[other] for other in others) == is_against:
+                where = "with" if is_against else "without"
+                fail(f"{flag(name)} has no effect {where} {' or '.join(map(flag, others))}")
     others = settings.published if values.get("preset") else getattr(settings, "defaults", {})
     return settings(**{**_of(values.get(selector), others), **chosen})
 

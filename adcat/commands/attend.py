@@ -95,6 +95,11 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     inputs = [workspace.split, workspace.features, workspace.image_model]
     for artifact in inputs:
         artifact.check()
+    if workspace.classifier("image").reads_vectors:
+        raise BadInputError(
+            f"attention is inserted into a network, and {workspace.image_model.path} is a last "
+            "layer on vectors made elsewhere; type: adcat train-image"
+        )
     ads: dict[Part, Ads] = {part: _ads(workspace, part) for part in PARTS}
     tables = []
     if settings.search:

@@ -5,18 +5,21 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, TypeAlias
+from pathlib import Path
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from adcat import heads
 from adcat.data.text_cleaning import clean
 from adcat.errors import AdcatError, BadInputError
 from adcat.files import link_or_copy, open_array
+from adcat.heads import Head
 from adcat.image import extraction
 from adcat.image.extraction import Extractor
 from adcat.image.frozen import stream_stored
 from adcat.progress import Progress
-from adcat.settings import option
+from adcat.settings import classifier_name, folds_option, option, seed_option
 from adcat.tables import Cell, Column, Report, Table
 from adcat.text import registry
 from adcat.text.registry import TextModel, cleaning_of
@@ -37,16 +40,33 @@ from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
 
 TEXT = ("title", "description")
+OWN = "Vectors of your own"
 KINDS = ("vectors", "probs")
 Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Which modalities, and how many photos at a time."""
+    """Which modalities, how many photos at a time, and vectors that were made elsewhere."""
+
+    panels: ClassVar = ("Options", OWN)
+    needs: ClassVar = dict.fromkeys(("name", "folds", "seed"), "image_vectors|text_vectors")
 
     modality: Literal["text", "image", "both"] = option("both", "Classifiers to run.")
     batch_size: int = option(32, "Photos in memory at a time.", low=1, high=1024)
+    image_vectors: Path | None = option(
+        None,
+        "Vectors of the photos, by CLIP for example: a .parquet file with a column id and one of "
+        "lists of floats, or a .npy file [n, length] with the ids beside it, each on a line of a "
+        ".txt file of the same name.",
+        panel=OWN,
+    )
+    text_vectors: Path | None = option(
+        None, "Vectors of the texts, by a sentence encoder for example; likewise.", panel=OWN
+    )
+    name: str = classifier_name()
+    folds: int | None = folds_option()
+    seed: int = seed_option()
 
 
 def extract_features(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -56,14 +76,40 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
     part; of the training ads the out-of-fold probabilities where the classifier was trained with
     --folds. Results of an earlier run with the same classifier are kept, so a new text model does
     not cost another pass over the photos. Run an interrupted command again to resume it.
+
+    With --image-vectors or --text-vectors a last layer is fitted on the vectors of the training
+    ads, the strength of its prior chosen out of fold, and takes the place of the image or the text
+    classifier; with --name it stands beside it.
     """
     workspace.split.check()
+    fitted = _fit_heads(workspace, settings, progress)
     wanted: list[Modality] = [m for m in MODALITIES if settings.modality in (m, "both")]
     lines, tables = _unnamed(workspace, wanted, settings, progress)
     for classifier in workspace.named_classifiers():
         if classifier.modality in wanted:
             lines += _named(workspace, classifier, settings, progress)
-    return Report(lines, tables)
+    return Report(lines, [*fitted, *tables])
+
+
+def _fit_heads(workspace: Workspace, settings: Settings, progress: Progress) -> list[Table]:
+    """Makes classifiers of the vectors that are given."""
+    given: dict[Modality, Path | None] = {
+        "text": settings.text_vectors,
+        "image": settings.image_vectors,
+    }
+    if settings.name and all(given.values()):
+        raise BadInputError(
+            f"only one classifier can have --name {settings.name}; give --image-vectors and "
+            "--text-vectors one after the other"
+        )
+    return [
+        heads.fit_on_file(
+            workspace.classifier(modality, settings.name),
+            *(workspace.split, path, settings.folds, settings.seed, progress),
+        )
+        for modality, path in given.items()
+        if path
+    ]
 
 
 def _unnamed(
@@ -77,9 +123,8 @@ def _unnamed(
         raise BadInputError(
             f"no ad has what --modality {settings.modality} needs; leave the option out"
         )
-    recorded = dataclasses.replace(
-        settings, modality="both" if len(made) == 2 else made[0].modality
-    )
+    modality = "both" if len(made) == 2 else made[0].modality
+    recorded = {"modality": modality, "batch_size": settings.batch_size}
     inputs = [workspace.split, *(classifier.model for classifier in made)]
     with workspace.features.write(recorded, inputs, resume=True) as staging:
         for classifier in made:
@@ -98,7 +143,7 @@ def _named(
     """Runs a classifier with a name of its own, unless its features are current."""
     if _is_current(workspace, classifier):
         return [f"{classifier.name}: kept from an earlier run with the same classifier"]
-    recorded = dataclasses.replace(settings, modality=classifier.modality)
+    recorded = {"modality": classifier.modality, "batch_size": settings.batch_size}
     inputs = [workspace.split, classifier.model]
     with classifier.features.write(recorded, inputs, resume=True) as staging:
         _extract(workspace, classifier, staging, settings.batch_size, progress)
@@ -146,7 +191,7 @@ def _extract(
     split, modality = workspace.split, classifier.modality
     model, stream = _load(classifier, read_categories(split), batch_size, progress)
     columns = {"vectors": model.dimension, "probs": len(read_categories(split))}
-    reads_photos = modality == "image"
+    reads_photos = modality == "image" and not classifier.reads_vectors
     with reading_photos(split, staging) if reads_photos else contextlib.nullcontext():
         for part in PARTS:
             there = have(read_availabilities(split, part), [modality])
@@ -169,9 +214,12 @@ _UNITS = {"text": "ads", "image": "images"}
 
 def _load(
     classifier: Classifier, names: Sequence[str], batch_size: int, progress: Progress
-) -> tuple[TextModel | Extractor, Callable[[Artifact, Part, int], Batches]]:
+) -> tuple[TextModel | Extractor | Head, Callable[[Artifact, Part, int], Batches]]:
     """Reads a classifier; returns it, and what streams a part's features from an ad on."""
     folder = classifier.model.path
+    if classifier.reads_vectors:
+        head = heads.load(classifier, len(names))
+        return head, head.stream
     if classifier.modality == "image":
         extractor = extraction.load(folder, len(names))
         if found := classifier.model.manifest().notes.get(FROZEN):

@@ -14,9 +14,11 @@ from adcat.data.image_names import fields_of, images_folder, is_url
 from adcat.data.table import InputTable, parse_headers
 from adcat.data.text_cleaning import Cleaning, clean
 from adcat.data.thread_map import THREADS
+from adcat.data.vector_files import files_of
 from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.prediction.export_folder import load
+from adcat.prediction.given_vectors import Given
 from adcat.prediction.loading import load_predictor
 from adcat.prediction.new_ads import Ad, Shard, arriving_ads, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
@@ -41,7 +43,9 @@ class Settings:
     needs: ClassVar = {
         "top": "!coverage",
         "seed": "calibrate coverage",  # which halves the ads
-        **dict.fromkeys(("model", "calibrate", "coverage"), "!exported"),
+        **dict.fromkeys(
+            ("model", "calibrate", "coverage", "image_vectors", "text_vectors"), "!exported"
+        ),
     }
 
     ads: Path | None = argument(
@@ -80,6 +84,13 @@ class Settings:
         "Column with a different header, such as title=headline; may be repeated.",
         panel=TABLE,
     )
+    image_vectors: list[str] = option(
+        [],
+        "Vectors of the photos, by the ads' ids, for an image classifier that extract-features "
+        "--image-vectors made; NAME=FILE where there are several, and may be repeated.",
+        panel=TABLE,
+    )
+    text_vectors: list[str] = option([], "Vectors of the texts; likewise.", panel=TABLE)
     calibrate: bool = option(
         False,
         "Calibrate the probabilities on validation ads, at least 50 (temperature scaling).",
@@ -151,7 +162,8 @@ def _from_workspace(workspace: Workspace, settings: Settings, progress: Progress
     """The model that is asked for, with what its validation ads say of it told."""
     model = chosen_model(workspace, settings.model, progress)
     promise = Promise(settings.calibrate, settings.coverage, settings.seed)
-    predictor = load_predictor(workspace, model, promise)
+    vectors: Given = {"image": settings.image_vectors, "text": settings.text_vectors}
+    predictor = load_predictor(workspace, model, promise, vectors)
     tell_calibration(workspace, predictor, promise, progress)
     if settings.accept_above is not None:
         tell_accepted(workspace, model, predictor.model, settings.accept_above, progress)
@@ -221,7 +233,7 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
         raise BadInputError("--output needs a table; give ADS, or redirect stdout: > FILE")
     portable = dataclasses.replace(
         settings,
-        **dict.fromkeys(("images", "output", "exported")),
+        **dict.fromkeys(("images", "output", "exported", "image_vectors", "text_vectors")),
         ads=Path(settings.ads.name),
         model=predictor.facts.model,
     )
@@ -230,6 +242,10 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
         inputs=predictor.facts.made_from,
         notes={
             "table_sha256": sha256(settings.ads),
+            "vectors_sha256": [
+                {file.name: sha256(file) for file in files_of(given.path)}
+                for given in predictor.given
+            ],
             "calibrated_on": predictor.calibrated_on,
             "rules": {
                 kind: {"temperature": rule.temperature, "threshold": rule.threshold}

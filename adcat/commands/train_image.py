@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat import thesis
-from adcat.data.splitting import folds, folds_for
+from adcat.data.splitting import folds_for
 from adcat.errors import BadInputError
-from adcat.files import save_array, sha256
+from adcat.files import sha256
+from adcat.heads import Fitting
 from adcat.image import classifier, inception, last_layer, stages
 from adcat.image.backbones import BACKBONES, IMAGENET
 from adcat.image.classifier import ImageModel
@@ -37,13 +38,7 @@ from adcat.workspace.ads import (
 )
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import (
-    FROZEN,
-    OUT_OF_FOLD,
-    OUT_OF_FOLD_TRAIN_PROBS,
-    TRAIN_PROBS,
-    TUNED_ON,
-)
+from adcat.workspace.manifest import FROZEN, TUNED_ON
 from adcat.workspace.photos import reading_photos, vectors_folder
 from adcat.workspace.staging import Staging
 
@@ -231,37 +226,21 @@ def _train(work: Work, groups: NDArray[np.int64]) -> Table:
     if folds_for(settings.folds, groups):
         photos = work.photos(groups, is_trained=True)
         losses = last_layer.search(photos, settings.seed, work.progress)
-        _write_out_of_fold(work, photos, min(losses, key=losses.__getitem__))
+        _fitting(work).write_out_of_fold(photos, min(losses, key=losses.__getitem__))
     return _summary(histories)
 
 
 def _fit(work: Work, groups: NDArray[np.int64]) -> Table:
     """Fits the last layer of a network that stays as it is; returns what came of it."""
     photos = work.photos(groups, work.settings.views)
-    losses = last_layer.search(photos, work.settings.seed, work.progress)
-    strength = min(losses, key=losses.__getitem__)
-    fitted = last_layer.fit(photos, np.arange(len(photos.labels)), work.categories, strength)
+    fitted, table = _fitting(work).fit(photos, work.vectors("validation"))
     work.model.last_layer.set_weights(fitted)
-    columns = [Column("strength", "{:g}"), Column("out-of-fold loss", "{:.4f}")]
-    table = Table("Strength of the last layer's prior", columns, list(losses.items()))
-    write_table(work.staging.folder, "strengths", table)
-    vectors, labels = work.vectors("validation")
-    right = (fitted.probs(vectors).argmax(axis=1) == labels).mean()
-    _write_out_of_fold(work, photos, strength)
-    return Table(
-        "Image model",
-        [*columns, percent("validation top-1")],
-        [[strength, losses[strength], right]],
-    )
+    return table
 
 
-def _write_out_of_fold(work: Work, photos: Photos, strength: float) -> None:
-    """Writes the training photos' probabilities by last layers that did not see them, if asked."""
-    if count := folds_for(work.settings.folds, photos.groups):
-        cuts = folds(photos.groups, count, work.settings.seed)
-        probs = last_layer.out_of_fold_probs(photos, cuts, work.categories, strength)
-        save_array(work.staging.folder / OUT_OF_FOLD_TRAIN_PROBS, probs)
-        work.staging.notes.update({TRAIN_PROBS: OUT_OF_FOLD, "trained_per_fold": "the last layer"})
+def _fitting(work: Work) -> Fitting:
+    settings = work.settings
+    return Fitting(work.categories, settings.folds, settings.seed, work.staging, work.progress)
 
 
 def _history(histories: Mapping[str, Sequence[Evaluation]]) -> Table:

@@ -94,13 +94,14 @@ def _read(
             if column in LISTS:
                 values = _first(values, column == "category" and is_labelled)
             photo = _photo_of(values.type) if column == "image" else None
-            columns[PHOTO if photo else column] = photo(values) if photo else _text(values)
+            columns[PHOTO if photo else column] = photo(values) if photo else as_text(values)
         except pa.ArrowException as error:
             raise pa.ArrowInvalid(f"column {header!r}: {error}") from None
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _is_list(kind: "pa.DataType") -> bool:
+def is_list(kind: "pa.DataType") -> bool:
+    """Whether a column of this type holds lists."""
     from pyarrow import types
 
     return types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
@@ -115,7 +116,7 @@ def _first(values: "pa.Array", is_only: bool) -> "pa.Array":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not _is_list(values.type):
+    if not is_list(values.type):
         return values
     several = values.filter(pc.greater(pc.list_value_length(values), 1))
     if is_only and len(several):
@@ -132,7 +133,7 @@ def _photo_of(kind: "pa.DataType") -> "Callable[[pa.Array], pa.Array] | None":
         """The values, null where they are empty."""
         return pc.if_else(pc.greater(pc.binary_length(values), 0), values, None)
 
-    if _is_list(kind):
+    if is_list(kind):
         kind = kind.value_type
     if types.is_binary(kind) or types.is_large_binary(kind):
         return stored
@@ -141,7 +142,7 @@ def _photo_of(kind: "pa.DataType") -> "Callable[[pa.Array], pa.Array] | None":
     return None
 
 
-def _text(values: "pa.Array") -> "pa.Array":
+def as_text(values: "pa.Array") -> "pa.Array":
     """Values as text: a missing one is empty, a whole number lacks the decimal point."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -23,6 +23,7 @@ from adcat.image.classifier import ImageModel
 from adcat.image.classifier import load as load_image_model
 from adcat.image.inference import Forward
 from adcat.learning.runtime import import_tensorflow, silenced_stderr
+from adcat.prediction.given_vectors import classifiers_of_vectors
 from adcat.prediction.loading import facts_of, forwards, load_rules, stored_rules
 from adcat.prediction.new_ads import Ad
 from adcat.prediction.predictor import ModelFacts, Predictor, once
@@ -62,7 +63,14 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, A
         for classifier in workspace.named_classifiers()
         if any(array.endswith(OF_NAME + classifier.name) for array in read)
     ]
-    classifiers = [c for c in workspace.classifiers() if c.name == c.modality] + named
+    if found := classifiers_of_vectors(workspace, [rule, *(rules[m] for m in rule.modalities)]):
+        names = ", ".join(classifier.name for classifier in found)
+        raise BadInputError(
+            f"{model.name} reads vectors made elsewhere ({names}), which an export cannot make of "
+            "texts and photos; export another --model"
+        )
+    unnamed = [c for c in workspace.classifiers() if c.name == c.modality]
+    classifiers = [c for c in unnamed if not c.reads_vectors] + named
     modalities: set[Modality] = {classifier.modality for classifier in classifiers}
     missing = [name for name in NEEDED if not find_spec(name)]
     if "image" in modalities and missing:

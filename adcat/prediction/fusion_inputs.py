@@ -79,7 +79,7 @@ def read_sources(workspace: Workspace, policy: Policy, models: str, target: Arti
 
 def _has_terms(classifier: Classifier) -> bool:
     is_there = classifier.modality == "text" and classifier.model.path.exists()
-    return is_there and registry.has_terms(classifier.model.path)
+    return is_there and not classifier.reads_vectors and registry.has_terms(classifier.model.path)
 
 
 def read_material(workspace: Workspace, sources: Sources) -> Material:

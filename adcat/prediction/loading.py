@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from adcat.image import classifier as images
 from adcat.image.classifier import ImageModel
 from adcat.image.extraction import extractor
 from adcat.image.inference import Forward
+from adcat.prediction.given_vectors import Given, classifiers_of_vectors, read_given
 from adcat.prediction.predictor import PIXELS, ModelFacts, Predictor, once
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
 from adcat.text import registry as texts
@@ -115,10 +117,19 @@ def facts_of(workspace: Workspace, model: ModelProbs) -> ModelFacts:
     )
 
 
-def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) -> Predictor:
+def load_predictor(
+    workspace: Workspace, model: ModelProbs, promise: Promise, vectors: Given = MappingProxyType({})
+) -> Predictor:
     """Reads a model and what stands in for it; the classifiers only when they are first needed.
 
+    Args:
+      workspace: holds them.
+      model: which one.
+      promise: what to calibrate.
+      vectors: files of new ads' vectors, for classifiers that read vectors made elsewhere.
+
     Raises:
+      BadInputError: vectors of new ads are missing, or fit no classifier.
       MissingArtifactError: something that the model was made from is missing.
       StaleArtifactError: something was edited, or was made from something older.
     """
@@ -132,6 +143,10 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
         return classifier.path
 
     main, rules = load_rules(model)
+    needed = classifiers_of_vectors(workspace, [main, *(rules[m] for m in main.modalities)])
+    of_vectors = classifiers_of_vectors(workspace, [main, *rules.values()])
+    given = read_given(workspace, needed, of_vectors, vectors)
+    unable = {c.modality for c in of_vectors} - {found.modality for found in given}
     seen = _Validation.read(workspace, model)
     own, nothing = AVAILABILITIES[main.modalities], Rule((), lambda _: seen.prior)
     kept: dict[Availability, Rule] = {
@@ -139,13 +154,13 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
         own: promise.keep(main, *seen.whole(main)),
     }
     for modality in MODALITIES:
-        if modality in seen.classifiers and modality != own:
+        if modality in seen.classifiers and modality != own and modality not in unable:
             rule = rules[modality]
             kept[modality] = promise.keep(rule, *seen.single(modality, rule, main, promise.fewest))
 
     def of(modality: Modality) -> dict[str, Callable[[], Any]]:
         named = [c for c in workspace.named_classifiers() if c.modality == modality]
-        there = [workspace.classifier(modality), *named]
+        there = [c for c in (workspace.classifier(modality), *named) if not c.reads_vectors]
         return {
             c.array("probs").removeprefix(f"{modality}_probs"): once(
                 lambda c=c: _fitting(c, check(c.model), workspace)
@@ -162,6 +177,7 @@ def load_predictor(workspace: Workspace, model: ModelProbs, promise: Promise) ->
         text=of("text"),
         image=images,
         forward=forwards(images),
+        given=given,
         calibrated_on="nothing" if kept[own] == main else _calibrated_on(model),
     )
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.data.rejections import Reason
 from adcat.evaluation.calibration import is_accepted
 from adcat.prediction.new_ads import Ad
 from adcat.probabilities import decimal, highest, log
@@ -23,7 +22,7 @@ class Prediction:
     probabilities: Sequence[float]
     availability: Availability  # of the modalities that it is based on
     contributions: Mapping[str, float]  # of each modality to the first category
-    problems: Sequence[Reason]
+    problems: Sequence[str]
 
     def record(self, categories: Sequence[str], accept_above: float | None) -> dict[str, Any]:
         """The prediction as a JSON object; `categories` are the names."""
@@ -49,7 +48,7 @@ def predictions(
     probs: Probs,
     sizes: NDArray[np.int64],
     availabilities: Sequence[Availability],
-    problems: Sequence[Sequence[Reason]],
+    problems: Sequence[Sequence[str]],
     single: Mapping[str, Probs],
     prior: Probs,
 ) -> list[Prediction]:

@@ -20,6 +20,7 @@ from adcat.data.thread_map import map_ahead
 from adcat.errors import BadInputError
 from adcat.image.classifier import ImageModel
 from adcat.image.inference import Forward
+from adcat.prediction.given_vectors import NO_VECTOR, GivenVectors
 from adcat.prediction.new_ads import Ad, given_ads, in_batches
 from adcat.prediction.predictions import Prediction, predictions
 from adcat.prediction.rules import Rule
@@ -39,13 +40,8 @@ class Seen:
 
     ad: Ad
     images: Mapping[str, Images]  # as each image classifier reads it [side, side, 3]; or none
-    problems: Sequence[Reason]
-
-    @property
-    def modalities(self) -> frozenset[Modality]:
-        """What the ad has."""
-        found: dict[Modality, bool] = {"text": bool(self.ad.text), "image": bool(self.images)}
-        return frozenset(modality for modality, there in found.items() if there)
+    problems: Sequence[str]
+    modalities: frozenset[Modality] = frozenset()  # what the ad has
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +69,7 @@ class Predictor:
     text: Mapping[str, Callable[[], TextModel]]
     image: Mapping[str, Callable[[], ImageModel]]
     forward: Mapping[str, Callable[[], Forward]]  # of the image classifiers
+    given: Sequence[GivenVectors] = ()  # what stands for those that read vectors made elsewhere
     calibrated_on: str = "nothing"  # what temperatures and thresholds were fitted on
 
     @functools.cached_property
@@ -139,35 +136,46 @@ class Predictor:
         if not rows:
             return seen, {}
         arrays: Arrays = {}
-        for of in self._read("image"):
+        for of in self._read["image"]:
             images = np.stack([seen[i].images[of] for i in rows])
             arrays.update(_spread("image", of, self.forward[of]()(images), rows, len(seen)))
             if PIXELS in self.model.reads and not of:
                 arrays[PIXELS] = _in_rows(images, rows, len(seen))
         return seen, arrays
 
-    def _read(self, modality: Modality) -> list[str]:
-        """The classifiers of a modality that any rule reads; the first one always, to compare."""
+    @functools.cached_property
+    def _read(self) -> Mapping[Modality, Sequence[str]]:
+        """The classifiers of texts and photos that any rule reads; the first always, to compare."""
         read = {name.partition("_")[2] for rule in self.rules.values() for name in rule.reads}
-        there = {"text": self.text, "image": self.image}[modality]
-        return [of for of in there if not of or any(name.endswith(of) for name in read)]
+        there: dict[Modality, Mapping[str, Any]] = {"text": self.text, "image": self.image}
+        return {
+            modality: [of for of in found if not of or any(name.endswith(of) for name in read)]
+            for modality, found in there.items()
+        }
 
     def _look(self, ad: Ad, images: Path, separator: str) -> Seen:
         if ad.is_malformed:
             return Seen(ad, {}, [Reason.MALFORMED_ROW])
-        problems = [] if ad.text or "text" not in self.model.modalities else [Reason.EMPTY_TEXT]
+        lacking = {given.modality for given in self.given if ad.id not in given.vectors}
+        problems: list[str] = [NO_VECTOR] if lacking & self.model.modalities else []
+        if not ad.text and self._read["text"]:
+            lacking.add("text")
+            problems += [Reason.EMPTY_TEXT] if "text" in self.model.modalities else []
         image: Mapping[str, Images] | Reason = {}
         if self._looks_at(ad):
             given = [ad.photo] if ad.photo else names_in(ad.image, separator)
             found = [self._photo(image, images) for image in given]
             image = next((one for one in found if not isinstance(one, Reason)), found[0])
         if isinstance(image, Reason):
-            return Seen(ad, {}, [*problems, image])
-        return Seen(ad, image, problems)
+            problems, image = [*problems, image], {}
+        if not image and self._read["image"]:
+            lacking.add("image")
+        return Seen(ad, image, problems, frozenset(MODALITIES) - lacking)
 
     def _looks_at(self, ad: Ad) -> bool:
         """Whether an ad's photo is needed."""
-        return "image" in self.modalities and ("image" in self.model.modalities or not ad.text)
+        is_used = "image" in self.model.modalities or not ad.text
+        return is_used and "image" in self.modalities and bool(self._read["image"])
 
     def _photo(self, image: str | bytes, images: Path) -> Mapping[str, Images] | Reason:
         """Decodes an image as each classifier reads it; returns the reason where that fails."""
@@ -177,7 +185,7 @@ class Predictor:
         if isinstance(path, Reason):
             return path
         # Outside the block: a broken model is not a broken photo.
-        models = {of: self.image[of]() for of in self._read("image")}
+        models = {of: self.image[of]() for of in self._read["image"]}
         try:
             return {
                 of: model.read(BytesIO(path) if isinstance(path, bytes) else path)
@@ -190,6 +198,10 @@ class Predictor:
         used = [self._used(seen) for seen in batch]
         availabilities = np.array([AVAILABILITIES[modalities] for modalities in used])
         arrays = {**image_arrays, **self._text_arrays(batch, used)}
+        for given in self.given:
+            if rows := [i for i, modalities in enumerate(used) if given.modality in modalities]:
+                found = given.features([batch[i].ad.id for i in rows])
+                arrays.update(_spread(given.modality, given.of, found, rows, len(batch)))
         probs = np.tile(self.prior, (len(batch), 1))
         sizes = self.rules["none"].sizes(probs, top)
         single = {modality: probs.copy() for modality in MODALITIES}
@@ -214,7 +226,7 @@ class Predictor:
         if not rows:
             return {}
         arrays: Arrays = {}
-        for of in self._read("text"):
+        for of in self._read["text"]:
             model, texts = self.text[of](), [batch[i].ad.text for i in rows]
             arrays.update(_spread("text", of, model.features(texts), rows, len(batch)))
             if isinstance(model, TermModel):

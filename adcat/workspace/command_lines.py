@@ -10,6 +10,7 @@ from typing import Any
 DEFAULT_WORKSPACE = "artifacts"
 SEARCH = "attend-search"
 OF_NAME = "@"  # between a step and the name of the classifier that it is of
+VECTORS = ("--image-vectors", "--text-vectors")
 _OTHER_WORDS = {SEARCH: ["attend", "--search"]}  # where the artifact's name is not the command's
 
 
@@ -40,7 +41,10 @@ def like(record: Mapping[str, Any], root: Path, name: str) -> str:
         words = shlex.split(str(record.get("command_line", "")))[1:]
     while words and words[0].startswith("-"):  # as `-w DIR` and `--workspace=DIR`
         del words[: 2 if words[0] in ("-w", "--workspace") else 1]
-    return _typed(root, words) if words[:1] == [step] else shortest(root, name)
+    # With vectors made elsewhere extract-features makes a classifier, and without them the rest.
+    of_vectors = any(word.startswith(VECTORS) for word in words)
+    makes_it = (words[:1] == [step]) != of_vectors
+    return _typed(root, words) if makes_it else shortest(root, name)
 
 
 def _step_and_variant(name: str) -> list[str]:

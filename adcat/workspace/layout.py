@@ -22,6 +22,7 @@ NAMES = {  # of the artifacts of steps that make several
     "fuse": OWN_NAME,
     "attend": re.compile(r"[a-z0-9][a-z0-9-]*"),
 }
+LAST_LAYER = "last_layer.npy"  # of a classifier that is no more than that
 TRAINED_BY: Mapping[Modality, str] = {"text": "train-text", "image": "train-image"}
 
 
@@ -42,6 +43,11 @@ class Classifier:
     def features(self) -> Artifact:
         """What it makes of every ad."""
         return self._artifact("extract-features")
+
+    @property
+    def reads_vectors(self) -> bool:
+        """Whether it is a last layer on vectors that were made elsewhere."""
+        return (self.model / LAST_LAYER).exists()
 
     def array(self, kind: Literal["probs", "vectors", "terms"]) -> str:
         """What its arrays are called, such as `text_probs`, or `text_probs@words`."""
