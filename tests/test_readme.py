@@ -18,12 +18,12 @@ PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 
-ALL, HALF = 1, 2
+ALL, QUARTER = 1, 4
 
 
-@pytest.fixture(scope="module", params=[HALF, pytest.param(ALL, marks=pytest.mark.soak)])
+@pytest.fixture(scope="module", params=[QUARTER, pytest.param(ALL, marks=pytest.mark.soak)])
 def chain(request, tmp_path_factory):
-    """Where the README's commands were run, on the sample or half of it, and what they printed."""
+    """Where the README's commands were run, on the sample or a quarter of it, and what they printed."""
     folder = tmp_path_factory.mktemp("readme")
     shutil.copytree(PROJECT / "sample_data/images", folder / "sample_data/images")
     header, *ads = (PROJECT / "sample_data/ads.csv").read_text(encoding="utf-8").splitlines(True)
@@ -45,7 +45,7 @@ def test_the_chain_ends_with_models_that_beat_the_largest_category(chain):
     metrics = json.loads((folder / "artifacts/evaluate/metrics.json").read_text())
     top1 = {model["model"]: model["top1"] for model in metrics["models"]}
     assert {"text", "image", "product-max", "stack", "nn-validation"} <= set(top1)
-    if metrics["ads"] < 60:  # of half of the sample: 16 for validation, too few to learn from
+    if metrics["ads"] < 60:  # of a quarter of the sample: few for validation, too few to learn from
         del top1["nn-validation"]
     largest = 91 / 400
     assert all(share > largest + 0.2 for share in top1.values()), top1
