@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from adcat.data.images import Images
 from adcat.errors import BadInputError
 from adcat.files import write_cache
-from adcat.image.inference import TENSORFLOW, Engine, compiled
+from adcat.image.inference import TENSORFLOW, Engine, compiled, openvino_core
 from adcat.learning.runtime import import_tensorflow
 from adcat.progress import Progress
 from adcat.settings import option
@@ -129,9 +129,7 @@ def drawn_photos(side: int) -> Images:
 
 def _of_processor(property: str) -> Any:
     """What OpenVINO says of the processor."""
-    import openvino  # pyright: ignore[reportMissingImports]
-
-    return openvino.Core().get_property("CPU", property)
+    return openvino_core().get_property("CPU", property)
 
 
 def _known(root: Path | None) -> dict[str, str]:

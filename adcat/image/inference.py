@@ -1,6 +1,8 @@
 """A trained network made fast for photos it is not trained on any more."""
 
 import dataclasses
+import functools
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -49,30 +51,49 @@ def compiled(network: "keras.Model", *layers: str, engine: Engine = TENSORFLOW) 
     return lambda batch: [output.numpy() for output in tf.nest.flatten(function(batch))]
 
 
+def openvino_core() -> Any:
+    """OpenVINO, without the package that would report its import to its makers."""
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # pyright: ignore[reportArgumentType]
+    import openvino  # pyright: ignore[reportMissingImports]
+
+    return openvino.Core()
+
+
 def _compiled_by_openvino(function: Any, engine: Engine) -> Forward:
     """Compiles a TensorFlow function of photos [n, side, side, 3].
 
     A request takes one photo, so that its outputs do not depend on those beside it. Each thread
-    that calls has a request of its own, and a core to itself.
+    that calls has requests of its own; a core works on one of them, all on one of a photo alone.
     """
-    import openvino  # pyright: ignore[reportMissingImports]
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2 as frozen,
     )
 
-    graph = frozen(function.get_concrete_function()).graph.as_graph_def()
+    core, graph = openvino_core(), frozen(function.get_concrete_function()).graph.as_graph_def()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.pb"
         path.write_bytes(graph.SerializeToString())
-        model = openvino.Core().read_model(path)
+        model = core.read_model(path)
     model.reshape([1, *model.inputs[0].partial_shape[1:]])
-    hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": _TYPES[engine.precision]}
-    compiled, own = openvino.Core().compile_model(model, "CPU", hints), threading.local()
+
+    @functools.cache
+    def compiled(hint: str) -> Any:
+        """The network, compiled for many photos or for the next."""
+        hints = {
+            "PERFORMANCE_HINT": hint,
+            "INFERENCE_PRECISION_HINT": _TYPES[engine.precision],
+            "ENABLE_CPU_PINNING": False,  # or it waits for a core that other work is on
+        }
+        return core.compile_model(model, "CPU", hints)
+
+    own = threading.local()
 
     def forward(images: Images) -> list[NDArray[np.float32]]:
-        if not hasattr(own, "request"):
-            own.request = compiled.create_infer_request()
-        found = [list(own.request.infer([image[None]]).values()) for image in images]
+        hint = "LATENCY" if len(images) == 1 else "THROUGHPUT"
+        if hint not in vars(own):
+            vars(own)[hint] = compiled(hint).create_infer_request()
+        found = [list(vars(own)[hint].infer([image[None]]).values()) for image in images]
         return [np.concatenate(outputs) for outputs in zip(*found, strict=True)]
 
     return forward
