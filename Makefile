@@ -35,7 +35,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 lock: install  ## Resolve the dependencies again: names, versions and hashes
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --extra dev --extra export pyproject.toml -o requirements.lock
+	  --no-emit-index-url --extra dev --extra export --extra openvino pyproject.toml -o requirements.lock
 
 pipeline: install  ## Run every step on ADS (IMAGES, BACKBONE, WEIGHTS) into WORKSPACE
 	$(ADCAT) split $(ADS) $(if $(IMAGES),--images $(IMAGES))

@@ -14,6 +14,8 @@ from adcat.workspace.layout import Workspace
 # same at every run, so that a red run can be repeated.
 settings.register_profile("adcat", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("adcat")
+# Compiling for OpenVINO and comparing takes longer than a few photos; its own tests ask for it.
+os.environ.setdefault("ADCAT_ENGINE", "tensorflow")
 
 
 @pytest.fixture(scope="session")

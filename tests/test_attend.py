@@ -138,7 +138,9 @@ def test_the_maps_of_one_insertion_point_are_stored_at_a_time(made, tmp_path):
         settings = Settings(stage="attention", epochs=1, insert_at=point, over=over)
         with uncompiled():
             train(settings, ads, ads, 3, image_model, tmp_path, Silent())
-        assert [path.name for path in tmp_path.glob("maps-*")] == [f"maps-{point}"]
+        assert [path.name for path in tmp_path.glob("maps-*")] == [
+            f"maps-{point}-tensorflow-float32"
+        ]
 
 
 def test_all_layers_are_trained_by_default(made, workspace):
@@ -191,9 +193,9 @@ def test_preset_thesis_leaves_the_attention_unscaled(workspace):
     assert settings["stage"] == "attention"  # options beside the preset win
 
 
-def test_only_the_stage_attention_reads_views_and_the_limit_of_stored_maps():
+def test_only_the_stage_attention_reads_options_of_a_frozen_network():
     of_all, of_attention = (options_read_by(Settings)[stage] for stage in ("all", "attention"))
-    assert of_attention.keys() - of_all.keys() == {"views", "cache_limit"}
+    assert of_attention.keys() - of_all.keys() == {"views", "cache_limit", "engine", "precision"}
     assert of_attention == dataclasses.asdict(Settings(stage="attention"))
 
 

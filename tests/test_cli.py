@@ -19,7 +19,8 @@ from adcat.cli.options import build, options_read_by, parameters
 from adcat.settings import flag, option, seed_option
 from adcat.workspace.layout import Workspace
 
-HEAVY = ("tensorflow", "keras", "fasttext", "hyperopt", "sklearn", "scipy", "pyarrow", "matplotlib")
+HEAVY = ("tensorflow", "keras", "fasttext", "hyperopt", "sklearn", "scipy", "pyarrow", "matplotlib",
+         "openvino")  # fmt: skip
 ROOT_PATH = "adcat.commands."
 
 

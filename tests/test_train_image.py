@@ -18,7 +18,7 @@ from adcat.cli.app import app
 from adcat.cli.options import options_read_by
 from adcat.commands.train_image import Settings, train_image
 from adcat.image import classifier
-from adcat.image.extraction import load, stream_features
+from adcat.image.extraction import extractor, stream_features
 from adcat.learning.keras_files import load_network
 from adcat.progress import Silent
 from adcat.workspace.ads import image_paths
@@ -123,8 +123,8 @@ def test_it_writes_a_model_with_its_preprocessing_and_its_history(trained):
 
 def test_colours_are_told_apart(trained):
     workspace, _ = trained
-    extractor = load(workspace.image_model.path)
-    batches = stream_features(extractor, image_paths(workspace.split, "test"), 2)
+    extracted = extractor(classifier.load(workspace.image_model.path))
+    batches = stream_features(extracted, image_paths(workspace.split, "test"), 2)
     probs = np.concatenate([probs for _, probs in batches])
     assert probs.argmax(axis=1).tolist() == LABELS["test"]
 
@@ -160,7 +160,9 @@ def test_a_frozen_network_sees_every_photo_once(workspace, monkeypatch):
     assert seen("extract-features", "--modality", "image") == (["test"], 2)
     stored = np.load(workspace.features / "train/image_vectors.npy")
     fresh = stream_features(
-        load(workspace.image_model.path), image_paths(workspace.split, "train"), 4
+        extractor(classifier.load(workspace.image_model.path)),
+        image_paths(workspace.split, "train"),
+        4,
     )
     np.testing.assert_allclose(stored, np.concatenate([v for v, _ in fresh]), atol=1e-5)
     assert seen("train-image", *lite0, "--seed", 5, "--folds", 2) == ([], 0)

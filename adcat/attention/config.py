@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from adcat.attention.insertion import Point
 from adcat.attention.step import Form, Over, Scale
+from adcat.image.engines import EngineOptions
 from adcat.learning.schedule import TrainingOptions
 from adcat.settings import option
 
@@ -43,7 +44,7 @@ class AttentionConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class AttentionTraining(TrainingOptions, AttentionConfig):
+class AttentionTraining(EngineOptions, TrainingOptions, AttentionConfig):
     """An attention model and its training."""
 
     panel: ClassVar = "Training"

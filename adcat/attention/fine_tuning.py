@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,10 +13,12 @@ import numpy as np
 from adcat.attention.attention_model import AttentionModel, build
 from adcat.attention.config import AttentionTraining
 from adcat.attention.insertion import Point, cut
+from adcat.data.images import Images
 from adcat.data.thread_map import map_ahead
 from adcat.image import classifier
+from adcat.image.engines import CHECKED
 from adcat.image.frozen import Crops, run_once
-from adcat.image.inference import Forward, compiled, fold_batch_norm
+from adcat.image.inference import TENSORFLOW, Engine, Forward, compiled, fold_batch_norm
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.image.stages import DROPOUT, fresh_auxiliary
 from adcat.learning import training_loop
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 GIGABYTE = 1e9
 WATCHED: Watched = "validation_top1"  # a setting's score is its highest
 
+EngineOf: TypeAlias = "Callable[[keras.Model, Callable[[], Images]], Engine]"
 Ads: TypeAlias = tuple[LabelledImages, Vectors]  # text vectors [n, dimension] of the same ads
 
 
@@ -45,6 +48,7 @@ def train(
     image_model: Path,
     checkpoints: Path,
     progress: Progress,
+    engine_of: EngineOf = lambda network, photos: TENSORFLOW,
 ) -> tuple[AttentionModel, list[Evaluation]]:
     """Builds an attention model from the image classifier and trains it.
 
@@ -56,6 +60,7 @@ def train(
       image_model: the folder of the image classifier.
       checkpoints: where state and feature maps are kept, and found again by a later call.
       progress: counts the images.
+      engine_of: chooses what runs the frozen network, given photos to try it on.
 
     Returns:
       The model with its best validation weights, and the history of its training.
@@ -67,7 +72,7 @@ def train(
     state = checkpoints / f"{settings.variant}-{settings.learning_rate:g}.npz"
     run = Run(schedule, state, progress)
     if settings.stage == "attention":
-        return model, _train_attention(model, settings, training, validation, run)
+        return model, _train_attention(model, settings, training, validation, run, engine_of)
     network = training_network(model, settings.insert_at, _auxiliary(image_model, image))
     augmented = augmented_images(training[0], image.side, settings.seed)
     return model, training_loop.train(
@@ -115,7 +120,12 @@ def training_network(
 
 
 def _train_attention(
-    model: AttentionModel, settings: AttentionTraining, training: Ads, validation: Ads, run: Run
+    model: AttentionModel,
+    settings: AttentionTraining,
+    training: Ads,
+    validation: Ads,
+    run: Run,
+    engine_of: EngineOf,
 ) -> list[Evaluation]:
     """Trains the attention matrix and the last layer; the rest is frozen, in inference mode.
 
@@ -124,13 +134,14 @@ def _train_attention(
     allow.
     """
     below = model.parts.below
-    shape, forward = below.output.shape[1:], functools.cache(lambda: compiled(below))
+    engine = engine_of(below, lambda: model.image.read_all(training[0].paths[:CHECKED]))
+    shape, forward = below.output.shape[1:], functools.cache(lambda: compiled(below, engine=engine))
     all_crops = [
         Crops(model.image, images, count, settings.seed)
         for (images, _), count in ((training, settings.views), (validation, 1))
     ]
     map_bytes = 4 * math.prod(shape) * sum(map(len, all_crops))
-    folder = run.checkpoint.with_name(f"maps-{settings.insert_at}")
+    folder = run.checkpoint.with_name(f"maps-{settings.insert_at}-{engine}")
     for other in set(folder.parent.glob("maps-*")) - {folder}:
         shutil.rmtree(other)
     folder.mkdir(exist_ok=True)

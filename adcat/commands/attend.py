@@ -2,9 +2,9 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,13 +13,16 @@ from adcat.attention import attention_model as attention
 from adcat.attention import search
 from adcat.attention.attention_model import AttentionModel
 from adcat.attention.config import AttentionTraining
-from adcat.attention.fine_tuning import WATCHED, Ads, train
+from adcat.attention.fine_tuning import WATCHED, Ads, EngineOf, train
 from adcat.attention.map_figures import AttendedAds, show
 from adcat.attention.maps import stream_predictions
+from adcat.data.images import Images
 from adcat.errors import AdcatError, BadInputError
 from adcat.evaluation.error_groups import assign
 from adcat.evaluation.metrics import ad_results
 from adcat.files import open_array
+from adcat.image.engines import choose
+from adcat.image.inference import Engine
 from adcat.image.labelled_images import LabelledImages
 from adcat.learning.schedule import Evaluation, best
 from adcat.progress import Progress
@@ -36,12 +39,16 @@ from adcat.workspace.ads import (
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import ATTENTION, Workspace
-from adcat.workspace.manifest import TUNED_ON
+from adcat.workspace.manifest import ENGINE, TUNED_ON
 from adcat.workspace.photos import reading_photos
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
 
+if TYPE_CHECKING:
+    import keras
+
 PROBS, MAPS = "probs.npy", "maps.npy"
+MAPS_ONLY = ("views", "cache_limit", "engine", "precision")
 PREDICTED: Sequence[Part] = ("validation", "test")
 
 
@@ -80,8 +87,8 @@ class Settings(AttentionTraining):
 
     @staticmethod
     def reads(stage: str, field: str) -> bool:
-        """Whether a stage reads an option; where all layers are trained no map is stored."""
-        return stage == "attention" or field not in ("views", "cache_limit")
+        """Whether a stage reads an option; where all layers are trained nothing is frozen."""
+        return stage == "attention" or field not in MAPS_ONLY
 
 
 def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -92,6 +99,7 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     tries the thesis' ten settings on a share of the ads. An interrupted run resumes where it
     stopped. An ad without text or photo gets the prediction of the one classifier that can read it.
     """
+    settings = settings.resolved()
     inputs = [workspace.split, workspace.features, workspace.image_model]
     for artifact in inputs:
         artifact.check()
@@ -108,9 +116,9 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         settings = dataclasses.replace(settings, **search.best_of(trials).setting)
     target = workspace.attention(settings.name or settings.variant)
     with target.write(settings, inputs, resume=True) as staging:
-        start = _start(workspace, staging)
+        start = _start(workspace, staging, settings, progress)
         with reading_photos(workspace.split, staging):
-            model, history = train(settings, ads["train"], ads["validation"], *start, progress)
+            model, history = train(settings, ads["train"], ads["validation"], *start)
             _predict(workspace, model, ads, settings.batch_size, staging, progress)
         attention.save(model, staging.folder)
         write_records(staging.folder / "history.csv", [dataclasses.asdict(e) for e in history])
@@ -119,10 +127,19 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     return Report(tables=[_summary(ATTENTION + target.path.name, history), *tables])
 
 
-def _start(workspace: Workspace, staging: Staging) -> tuple[int, Path, Path]:
-    """How many categories there are, and the folders that a training starts from."""
+def _start(
+    workspace: Workspace, staging: Staging, settings: Settings, progress: Progress
+) -> tuple[int, Path, Path, Progress, EngineOf]:
+    """How many categories there are, the folders that a training starts from, and its engine."""
+
+    def engine_of(network: "keras.Model", photos: Callable[[], Images]) -> Engine:
+        """What runs the frozen network."""
+        engine = choose(settings, network, (), photos, workspace.root, progress)
+        staging.notes[ENGINE] = str(engine)
+        return engine
+
     categories = len(read_categories(workspace.split))
-    return categories, workspace.image_model.path, staging.checkpoints
+    return categories, workspace.image_model.path, staging.checkpoints, progress, engine_of
 
 
 def _ads(workspace: Workspace, part: Part) -> Ads:
@@ -158,12 +175,12 @@ def _trials(
     if not _is_current(target, recorded):
         some = search.share(ads["train"], settings.search_fraction, settings.seed)
         with target.write(recorded, inputs, resume=True) as staging:
-            start = _start(workspace, staging)
+            start = _start(workspace, staging, settings, progress)
 
             def history(setting: search.Setting) -> Sequence[Evaluation]:
                 """The evaluations of a training with this setting."""
                 tried = dataclasses.replace(settings, **setting)
-                _, evaluations = train(tried, some, ads["validation"], *start, progress)
+                _, evaluations = train(tried, some, ads["validation"], *start)
                 for state in staging.checkpoints.glob("*.npz"):  # of past trials: 0.4 GB each
                     state.unlink()
                 return evaluations

@@ -4,9 +4,9 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -14,9 +14,12 @@ from adcat import heads
 from adcat.data.text_cleaning import clean
 from adcat.errors import AdcatError, BadInputError
 from adcat.files import link_or_copy, open_array
-from adcat.heads import Head
+from adcat.image import classifier as image_classifier
 from adcat.image import extraction
-from adcat.image.extraction import Extractor
+from adcat.image.backbones import VECTORS
+from adcat.image.classifier import ImageModel
+from adcat.image.engines import CHECKED, EngineOptions, choose
+from adcat.image.extraction import OUTPUTS
 from adcat.image.frozen import stream_stored
 from adcat.progress import Progress
 from adcat.settings import classifier_name, folds_option, option, seed_option
@@ -34,7 +37,7 @@ from adcat.workspace.ads import (
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Classifier, Workspace
-from adcat.workspace.manifest import FROZEN, OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
+from adcat.workspace.manifest import ENGINE, FROZEN, OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
 from adcat.workspace.photos import reading_photos, vectors_folder
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
@@ -43,10 +46,11 @@ TEXT = ("title", "description")
 OWN = "Vectors of your own"
 KINDS = ("vectors", "probs")
 Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
+Stream: TypeAlias = Callable[[Artifact, Part, int], Batches]
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(EngineOptions):
     """Which modalities, how many photos at a time, and vectors that were made elsewhere."""
 
     panels: ClassVar = ("Options", OWN)
@@ -81,6 +85,7 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
     ads, the strength of its prior chosen out of fold, and takes the place of the image or the text
     classifier; with --name it stands beside it.
     """
+    settings.resolved()  # refuses what is not installed
     workspace.split.check()
     fitted = _fit_heads(workspace, settings, progress)
     wanted: list[Modality] = [m for m in MODALITIES if settings.modality in (m, "both")]
@@ -117,21 +122,20 @@ def _unnamed(
 ) -> tuple[list[str], list[Table]]:
     """Runs the classifiers without a name of their own; what is current is kept."""
     there = [workspace.classifier(modality) for modality in read_modalities(workspace.split)]
-    kept = [classifier for classifier in there if _is_current(workspace, classifier)]
+    kept = [classifier for classifier in there if _is_current(workspace, classifier, settings)]
     made = [c for c in there if c in kept or c.modality in wanted]
     if not made:
         raise BadInputError(
             f"no ad has what --modality {settings.modality} needs; leave the option out"
         )
-    modality = "both" if len(made) == 2 else made[0].modality
-    recorded = {"modality": modality, "batch_size": settings.batch_size}
+    recorded = _recorded(settings, "both" if len(made) == 2 else made[0].modality)
     inputs = [workspace.split, *(classifier.model for classifier in made)]
     with workspace.features.write(recorded, inputs, resume=True) as staging:
         for classifier in made:
             if classifier in kept:
                 _keep(classifier, staging)
             else:
-                _extract(workspace, classifier, staging, settings.batch_size, progress)
+                _extract(workspace, classifier, staging, settings, progress)
             _note(classifier, staging)
     lines = [f"{c.name}: kept from an earlier run with the same classifier" for c in kept]
     return lines, [_table(workspace, made)]
@@ -141,14 +145,21 @@ def _named(
     workspace: Workspace, classifier: Classifier, settings: Settings, progress: Progress
 ) -> list[str]:
     """Runs a classifier with a name of its own, unless its features are current."""
-    if _is_current(workspace, classifier):
+    if _is_current(workspace, classifier, settings):
         return [f"{classifier.name}: kept from an earlier run with the same classifier"]
-    recorded = {"modality": classifier.modality, "batch_size": settings.batch_size}
+    recorded = _recorded(settings, classifier.modality)
     inputs = [workspace.split, classifier.model]
     with classifier.features.write(recorded, inputs, resume=True) as staging:
-        _extract(workspace, classifier, staging, settings.batch_size, progress)
+        _extract(workspace, classifier, staging, settings, progress)
         _note(classifier, staging)
     return [f"{classifier.name}: {classifier.features.path}"]
+
+
+def _recorded(settings: Settings, modality: Modality | Literal["both"]) -> Mapping[str, Any]:
+    """The settings that features depend on."""
+    names = ("batch_size", *(field.name for field in dataclasses.fields(EngineOptions)))
+    resolved = settings.resolved()
+    return {"modality": modality, **{name: getattr(resolved, name) for name in names}}
 
 
 def _note(classifier: Classifier, staging: Staging) -> None:
@@ -162,13 +173,15 @@ def _files(classifier: Classifier) -> list[str]:
     return [f"{part}/{classifier.modality}_{kind}.npy" for part in PARTS for kind in KINDS]
 
 
-def _is_current(workspace: Workspace, classifier: Classifier) -> bool:
-    """Whether the classifier's arrays are there and current."""
+def _is_current(workspace: Workspace, classifier: Classifier, settings: Settings) -> bool:
+    """Whether the classifier's arrays are there, current and of the engine that is asked for."""
     try:
         manifest = classifier.features.manifest()
         sources = [workspace.split, classifier.model]
         same = all(manifest.inputs.get(s.name) == s.check().digest for s in sources)
     except AdcatError:
+        return False
+    if classifier.modality == "image" and not settings.takes(manifest.notes.get(ENGINE, "")):
         return False
     return same and classifier.features.is_intact(manifest, _files(classifier))
 
@@ -178,18 +191,27 @@ def _keep(classifier: Classifier, staging: Staging) -> None:
         target = staging.folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
         link_or_copy(classifier.features / file, target)
+    notes = classifier.features.manifest().notes
+    if classifier.modality == "image" and ENGINE in notes:
+        staging.notes[ENGINE] = notes[ENGINE]
 
 
 def _extract(
     workspace: Workspace,
     classifier: Classifier,
     staging: Staging,
-    batch_size: int,
+    settings: Settings,
     progress: Progress,
 ) -> None:
     """Fills a classifier's arrays of every part, resuming an earlier run."""
     split, modality = workspace.split, classifier.modality
-    model, stream = _load(classifier, read_categories(split), batch_size, progress)
+    if classifier.reads_vectors:
+        model = heads.load(classifier, len(read_categories(split)))
+        stream = model.stream
+    elif modality == "image":
+        model, stream = _load_image(workspace, classifier, staging, settings, progress)
+    else:
+        model, stream = _load_text(classifier, read_categories(split))
     columns = {"vectors": model.dimension, "probs": len(read_categories(split))}
     reads_photos = modality == "image" and not classifier.reads_vectors
     with reading_photos(split, staging) if reads_photos else contextlib.nullcontext():
@@ -212,30 +234,41 @@ def _extract(
 _UNITS = {"text": "ads", "image": "images"}
 
 
-def _load(
-    classifier: Classifier, names: Sequence[str], batch_size: int, progress: Progress
-) -> tuple[TextModel | Extractor | Head, Callable[[Artifact, Part, int], Batches]]:
-    """Reads a classifier; returns it, and what streams a part's features from an ad on."""
-    folder = classifier.model.path
-    if classifier.reads_vectors:
-        head = heads.load(classifier, len(names))
-        return head, head.stream
-    if classifier.modality == "image":
-        extractor = extraction.load(folder, len(names))
-        if found := classifier.model.manifest().notes.get(FROZEN):
-            network, _, of_training = found.partition("/")
-
-            def stored(split: Artifact, part: Part, done: int) -> Batches:
-                kept = vectors_folder(split, network)
-                is_there = part == "train" and (kept / of_training).exists()
-                path = kept / (of_training if is_there else f"{part}.vectors")
-                paths = image_paths(split, part, ["image"])
-                return stream_stored(extractor, paths, path, batch_size, progress, done)
-
-            return extractor, stored
-        return extractor, lambda split, part, done: extraction.stream_features(
-            extractor, image_paths(split, part, ["image"])[done:], batch_size
+def _load_image(
+    workspace: Workspace,
+    classifier: Classifier,
+    staging: Staging,
+    settings: Settings,
+    progress: Progress,
+) -> tuple[ImageModel, Stream]:
+    """Reads an image classifier; returns it, and what streams a part's features from a photo on."""
+    split, size = workspace.split, settings.batch_size
+    model = image_classifier.load(classifier.model.path, len(read_categories(split)))
+    frozen = classifier.model.manifest().notes.get(FROZEN)
+    layers = [VECTORS] if frozen else OUTPUTS
+    photos = lambda: model.read_all(image_paths(split, "train", ["image"])[:CHECKED])  # noqa: E731
+    engine = choose(settings, model.network, layers, photos, workspace.root, progress)
+    staging.notes[ENGINE] = str(engine)
+    extractor = extraction.extractor(model, engine)
+    if not frozen:
+        return model, lambda split, part, done: extraction.stream_features(
+            extractor, image_paths(split, part, ["image"])[done:], size
         )
+    network, _, of_training = frozen.partition("/")
+
+    def stored(split: Artifact, part: Part, done: int) -> Batches:
+        kept = vectors_folder(split, f"{network}-{engine}")
+        is_there = part == "train" and (kept / of_training).exists()
+        path = kept / (of_training if is_there else f"{part}.vectors")
+        paths = image_paths(split, part, ["image"])
+        return stream_stored(extractor, paths, path, size, progress, done)
+
+    return model, stored
+
+
+def _load_text(classifier: Classifier, names: Sequence[str]) -> tuple[TextModel, Stream]:
+    """Reads a text classifier; returns it, and what streams a part's features from an ad on."""
+    folder = classifier.model.path
     model, cleaning = registry.load(folder, names), cleaning_of(folder)
 
     def texts(split: Artifact, part: Part, done: int) -> Batches:

@@ -1,6 +1,7 @@
 """Suggests categories for new ads (thesis, section 6.5)."""
 
 import dataclasses
+import functools
 import json
 import sys
 from collections import Counter
@@ -17,9 +18,13 @@ from adcat.data.thread_map import THREADS
 from adcat.data.vector_files import files_of
 from adcat.errors import BadInputError
 from adcat.files import sha256
+from adcat.image.classifier import ImageModel
+from adcat.image.engines import EngineOptions, choose, drawn_photos
+from adcat.image.extraction import OUTPUTS
+from adcat.image.inference import Engine
 from adcat.prediction.export_folder import load
 from adcat.prediction.given_vectors import Given
-from adcat.prediction.loading import load_predictor
+from adcat.prediction.loading import EngineOf, load_predictor
 from adcat.prediction.new_ads import Ad, Shard, arriving_ads, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
 from adcat.prediction.output_files import Record, check_format, is_done, write_predictions
@@ -36,7 +41,7 @@ TABLE, ONE_AD, SUGGESTIONS = "The table", "A single ad", "Suggestions"  # headin
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(EngineOptions):
     """The ads, the model, and what to predict."""
 
     panels: ClassVar = ("Arguments", TABLE, ONE_AD, SUGGESTIONS)
@@ -129,10 +134,11 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     log probability of the first category. With --output, run an interrupted command again to
     resume it.
     """
+    settings = settings.resolved()
     if settings.output:
         check_format(settings.output)
     if settings.exported:
-        predictor = load(settings.exported)
+        predictor = load(settings.exported, engine_of=_engine_of(settings, None, progress))
     else:
         predictor = _from_workspace(workspace, settings, progress)
     source = _source(settings, predictor.facts, progress)
@@ -163,11 +169,22 @@ def _from_workspace(workspace: Workspace, settings: Settings, progress: Progress
     model = chosen_model(workspace, settings.model, progress)
     promise = Promise(settings.calibrate, settings.coverage, settings.seed)
     vectors: Given = {"image": settings.image_vectors, "text": settings.text_vectors}
-    predictor = load_predictor(workspace, model, promise, vectors)
+    engine_of = _engine_of(settings, workspace.root, progress)
+    predictor = load_predictor(workspace, model, promise, vectors, engine_of)
     tell_calibration(workspace, predictor, promise, progress)
     if settings.accept_above is not None:
         tell_accepted(workspace, model, predictor.model, settings.accept_above, progress)
     return predictor
+
+
+def _engine_of(settings: Settings, root: Path | None, progress: Progress) -> EngineOf:
+    """What chooses an image classifier's engine, on drawn photos: the ads' own come later."""
+
+    def choose_engine(model: ImageModel) -> Engine:
+        photos = functools.partial(drawn_photos, model.side)
+        return choose(settings, model.network, OUTPUTS, photos, root, progress)
+
+    return choose_engine
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Trains the image classifier."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,11 @@ from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.heads import Fitting
 from adcat.image import classifier, inception, last_layer, stages
-from adcat.image.backbones import BACKBONES, IMAGENET
+from adcat.image.backbones import BACKBONES, IMAGENET, VECTORS
 from adcat.image.classifier import ImageModel
+from adcat.image.engines import CHECKED, EngineOptions, choose
 from adcat.image.frozen import Crops
+from adcat.image.inference import Engine
 from adcat.image.labelled_images import LabelledImages
 from adcat.image.last_layer import Photos
 from adcat.image.stages import Stored
@@ -38,7 +41,7 @@ from adcat.workspace.ads import (
 )
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
-from adcat.workspace.manifest import FROZEN, TUNED_ON
+from adcat.workspace.manifest import ENGINE, FROZEN, TUNED_ON
 from adcat.workspace.photos import reading_photos, vectors_folder
 from adcat.workspace.staging import Staging
 
@@ -56,7 +59,7 @@ else:
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings(TrainingOptions):
+class Settings(EngineOptions, TrainingOptions):
     """The initial weights, and how they are trained."""
 
     panel: ClassVar = "Network"
@@ -110,7 +113,7 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
     """
     if settings.weights == RANDOM and settings.stage == "all" and settings.views > 1:
         raise BadInputError("--views is for training the last layer; --weights none leaves it out")
-    split = workspace.split
+    settings, split = settings.resolved(), workspace.split
     split.check()
     target = workspace.classifier("image", settings.name).model
     if "image" not in read_modalities(split):
@@ -121,15 +124,14 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
         model = _build(settings, len(read_categories(split)))
         groups = read_groups(split, "train", HAVING)
         images: dict[Part, LabelledImages] = {"train": training, "validation": validation}
-        network = _network(settings, model)
-        folder = vectors_folder(split, network)
-        work = Work(model, settings, images, folder, staging, progress)
+        work = Work(model, settings, images, split, staging, progress)
         with reading_photos(split, staging):
             table = _fit(work, groups) if settings.stage == "head" else _train(work, groups)
         classifier.save(model, staging.folder)
         staging.notes["fitted_on"] = "train"
         if settings.stage == "head":
-            staging.notes[FROZEN] = f"{network}/{work.file('train', settings.views)}"
+            file = work.file("train", settings.views)
+            staging.notes[FROZEN] = f"{_network(settings, model)}/{file}"
     return Report(tables=[table])
 
 
@@ -140,7 +142,7 @@ class Work:
     model: ImageModel
     settings: Settings
     images: Mapping[Part, LabelledImages]
-    frozen: Path  # the folder of the vectors that its network makes as it is
+    split: Artifact
     staging: Staging
     progress: Progress
 
@@ -148,6 +150,20 @@ class Work:
     def categories(self) -> int:
         """How many there are."""
         return self.model.last_layer.units
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """What runs the network where it is frozen; chosen when it first is."""
+        model, root = self.model, self.split.root
+        photos = lambda: model.read_all(self.images["train"].paths[:CHECKED])  # noqa: E731
+        chosen = choose(self.settings, model.network, [VECTORS], photos, root, self.progress)
+        self.staging.notes[ENGINE] = str(chosen)
+        return chosen
+
+    @functools.cached_property
+    def frozen(self) -> Path:
+        """The folder of the vectors that its network makes as it is."""
+        return vectors_folder(self.split, f"{_network(self.settings, self.model)}-{self.engine}")
 
     def file(self, part: Part, crops: int) -> str:
         """What the vectors of so many crops of a part's photos are called."""
@@ -159,7 +175,9 @@ class Work:
         folder = self.staging.checkpoints if is_trained else self.frozen
         path, size = folder / self.file(part, crops), settings.batch_size
         of_images = Crops(self.model, images, crops, settings.seed)
-        vectors = stages.frozen_vectors(self.model, of_images, path, size, self.progress)
+        vectors = stages.frozen_vectors(
+            self.model, self.engine, of_images, path, size, self.progress
+        )
         return Stored(vectors, images.labels)
 
     def photos(

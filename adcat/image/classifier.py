@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from adcat.data.images import ImageFile, Images, central_crop
 from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.files import write_json
@@ -55,6 +57,10 @@ class ImageModel:
     def read(self, path: ImageFile) -> Images:
         """Reads a photo as the network expects it: [side, side, 3]."""
         return central_crop(path, self.side, self.central_fraction)
+
+    def read_all(self, paths: Sequence[str]) -> Images:
+        """Reads photos as the network expects them: [n, side, side, 3]."""
+        return np.stack([self.read(path) for path in paths])
 
 
 def build(backbone: Backbone, side: int, categories: int, weights: str | None) -> ImageModel:

@@ -15,8 +15,10 @@ from adcat.files import lock
 from adcat.image import classifier
 from adcat.image.backbones import VECTORS
 from adcat.image.classifier import ImageModel
-from adcat.image.inference import Forward, compiled
+from adcat.image.inference import TENSORFLOW, Engine, Forward, compiled
 from adcat.types import Probs, Vectors
+
+OUTPUTS = (VECTORS, classifier.PROBABILITIES)  # layers
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,18 +34,9 @@ class Extractor:
         return self.model.dimension
 
 
-def load(folder: Path, categories: int | None = None) -> Extractor:
-    """Reads a classifier; of so many categories, if their number is known.
-
-    Raises:
-      BadInputError: the folder holds none.
-    """
-    return extractor(classifier.load(folder, categories))
-
-
-def extractor(model: ImageModel) -> Extractor:
+def extractor(model: ImageModel, engine: Engine = TENSORFLOW) -> Extractor:
     """Compiles a classifier with the weights that it has now."""
-    return Extractor(model, compiled(model.network, VECTORS, classifier.PROBABILITIES))
+    return Extractor(model, compiled(model.network, *OUTPUTS, engine=engine))
 
 
 def stream_features(

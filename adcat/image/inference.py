@@ -1,7 +1,13 @@
 """A trained network made fast for photos it is not trained on any more."""
 
+import dataclasses
+import functools
+import sys
+import tempfile
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +21,21 @@ if TYPE_CHECKING:
 Forward: TypeAlias = Callable[[Images], list[NDArray[np.float32]]]
 
 
-def compiled(network: "keras.Model", *layers: str) -> Forward:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Engine:
+    """What runs a network, and in which numbers."""
+
+    name: Literal["tensorflow", "openvino"] = "tensorflow"
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.precision}"
+
+
+TENSORFLOW = Engine()
+
+
+def compiled(network: "keras.Model", *layers: str, engine: Engine = TENSORFLOW) -> Forward:
     """Compiles the way from photos to the outputs of some layers, with the weights of now.
 
     Without names of layers, to the network's own outputs.
@@ -26,7 +46,60 @@ def compiled(network: "keras.Model", *layers: str) -> Forward:
     part = tf.keras.Model(folded.input, outputs)
     images = tf.TensorSpec(network.input.shape, tf.float32)
     function = tf.function(lambda x: part(x, training=False), input_signature=[images])
+    if engine.name == "openvino":
+        return _compiled_by_openvino(function, engine)
     return lambda batch: [output.numpy() for output in tf.nest.flatten(function(batch))]
+
+
+def openvino_core() -> Any:
+    """OpenVINO, without the package that would report its import to its makers."""
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # pyright: ignore[reportArgumentType]
+    import openvino  # pyright: ignore[reportMissingImports]
+
+    return openvino.Core()
+
+
+def _compiled_by_openvino(function: Any, engine: Engine) -> Forward:
+    """Compiles a TensorFlow function of photos [n, side, side, 3].
+
+    A request takes one photo, so that its outputs do not depend on those beside it. Each thread
+    that calls has requests of its own; a core works on one of them, all on one of a photo alone.
+    """
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2 as frozen,
+    )
+
+    core, graph = openvino_core(), frozen(function.get_concrete_function()).graph.as_graph_def()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.pb"
+        path.write_bytes(graph.SerializeToString())
+        model = core.read_model(path)
+    model.reshape([1, *model.inputs[0].partial_shape[1:]])
+
+    @functools.cache
+    def compiled(hint: str) -> Any:
+        """The network, compiled for many photos or for the next."""
+        hints = {
+            "PERFORMANCE_HINT": hint,
+            "INFERENCE_PRECISION_HINT": _TYPES[engine.precision],
+            "ENABLE_CPU_PINNING": False,  # or it waits for a core that other work is on
+        }
+        return core.compile_model(model, "CPU", hints)
+
+    own = threading.local()
+
+    def forward(images: Images) -> list[NDArray[np.float32]]:
+        hint = "LATENCY" if len(images) == 1 else "THROUGHPUT"
+        if hint not in vars(own):
+            vars(own)[hint] = compiled(hint).create_infer_request()
+        found = [list(vars(own)[hint].infer([image[None]]).values()) for image in images]
+        return [np.concatenate(outputs) for outputs in zip(*found, strict=True)]
+
+    return forward
+
+
+_TYPES = {"float32": "f32", "bfloat16": "bf16"}
 
 
 def fold_batch_norm(network: "keras.Model") -> "keras.Model":

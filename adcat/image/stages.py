@@ -11,7 +11,7 @@ from adcat.image import inception
 from adcat.image.backbones import VECTORS
 from adcat.image.classifier import ImageModel
 from adcat.image.frozen import Crops, run_once
-from adcat.image.inference import Forward, compiled
+from adcat.image.inference import Engine, Forward, compiled
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.learning.examples import stored
 from adcat.learning.runtime import import_tensorflow
@@ -34,12 +34,18 @@ class Stored(NamedTuple):
 
 
 def frozen_vectors(
-    model: ImageModel, crops: Crops, path: Path, batch_size: int, progress: Progress
+    model: ImageModel,
+    engine: Engine,
+    crops: Crops,
+    path: Path,
+    batch_size: int,
+    progress: Progress,
 ) -> Vectors:
     """Runs the network over photos once, its weights as they are: [crops × n, dimension].
 
     Args:
       model: the network.
+      engine: runs it.
       crops: of the photos.
       path: where the vectors are kept.
       batch_size: photos that are in work at a time.
@@ -47,7 +53,7 @@ def frozen_vectors(
     """
 
     def forward() -> Forward:
-        return compiled(model.network, VECTORS)
+        return compiled(model.network, VECTORS, engine=engine)
 
     return run_once(forward, crops, [model.dimension], path, batch_size, progress)
 

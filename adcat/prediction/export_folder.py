@@ -21,10 +21,10 @@ from adcat.image.backbones import VECTORS
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
 from adcat.image.classifier import ImageModel
 from adcat.image.classifier import load as load_image_model
-from adcat.image.inference import Forward
+from adcat.image.inference import TENSORFLOW, Forward
 from adcat.learning.runtime import import_tensorflow, silenced_stderr
 from adcat.prediction.given_vectors import classifiers_of_vectors
-from adcat.prediction.loading import facts_of, forwards, load_rules, stored_rules
+from adcat.prediction.loading import EngineOf, facts_of, forwards, load_rules, stored_rules
 from adcat.prediction.new_ads import Ad
 from adcat.prediction.predictor import ModelFacts, Predictor, once
 from adcat.prediction.rules import Rule, baselines
@@ -144,12 +144,15 @@ def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-def load(folder: Path | str, runtime: Runtime = "keras") -> Predictor:
+def load(
+    folder: Path | str, runtime: Runtime = "keras", engine_of: EngineOf = lambda _: TENSORFLOW
+) -> Predictor:
     """Reads an exported model; its classifiers only when they are first needed.
 
     Args:
       folder: what `adcat export` has written.
       runtime: what runs the image network; the predictions are the same.
+      engine_of: what runs an image classifier as Keras has it.
 
     Raises:
       BadInputError: the folder holds something else, or a file has changed.
@@ -179,7 +182,7 @@ def load(folder: Path | str, runtime: Runtime = "keras") -> Predictor:
         cleaning=cleaning_of(folder / "text"),
         text=of("text", lambda path: load_text_model(path, facts.categories)),
         image=images,
-        forward=forwards(images) if runtime == "keras" else of("image", onnx_forward),
+        forward=forwards(images, engine_of) if runtime == "keras" else of("image", onnx_forward),
     )
 
 

@@ -18,7 +18,7 @@ from adcat.fusion.stacking import model_name
 from adcat.image import classifier as images
 from adcat.image.classifier import ImageModel
 from adcat.image.extraction import extractor
-from adcat.image.inference import Forward
+from adcat.image.inference import TENSORFLOW, Engine, Forward
 from adcat.prediction.given_vectors import Given, classifiers_of_vectors, read_given
 from adcat.prediction.predictor import PIXELS, ModelFacts, Predictor, once
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
@@ -46,6 +46,8 @@ from adcat.workspace.features import Features
 from adcat.workspace.layout import Classifier, Workspace
 from adcat.workspace.manifest import VALIDATION_PROBS
 from adcat.workspace.models import ModelProbs, all_models
+
+EngineOf: TypeAlias = Callable[[ImageModel], Engine]
 
 
 def load_rules(model: ModelProbs) -> tuple[Rule, dict[Availability, Rule]]:
@@ -118,7 +120,11 @@ def facts_of(workspace: Workspace, model: ModelProbs) -> ModelFacts:
 
 
 def load_predictor(
-    workspace: Workspace, model: ModelProbs, promise: Promise, vectors: Given = MappingProxyType({})
+    workspace: Workspace,
+    model: ModelProbs,
+    promise: Promise,
+    vectors: Given = MappingProxyType({}),
+    engine_of: EngineOf = lambda _: TENSORFLOW,
 ) -> Predictor:
     """Reads a model and what stands in for it; the classifiers only when they are first needed.
 
@@ -127,6 +133,7 @@ def load_predictor(
       model: which one.
       promise: what to calibrate.
       vectors: files of new ads' vectors, for classifiers that read vectors made elsewhere.
+      engine_of: chooses what runs an image classifier.
 
     Raises:
       BadInputError: vectors of new ads are missing, or fit no classifier.
@@ -176,7 +183,7 @@ def load_predictor(
         cleaning=texts.cleaning_of(workspace.text_model.path),
         text=of("text"),
         image=images,
-        forward=forwards(images),
+        forward=forwards(images, engine_of),
         given=given,
         calibrated_on="nothing" if kept[own] == main else _calibrated_on(model),
     )
@@ -248,9 +255,15 @@ class _Validation:
         return probs[rows], self.labels[rows], self.groups[rows]
 
 
-def forwards(images: Mapping[str, Callable[[], ImageModel]]) -> dict[str, Callable[[], Forward]]:
+def forwards(
+    images: Mapping[str, Callable[[], ImageModel]], engine_of: EngineOf
+) -> dict[str, Callable[[], Forward]]:
     """What runs each image classifier, compiled when it is first needed."""
-    return {of: once(lambda i=image: extractor(i()).forward) for of, image in images.items()}
+
+    def forward(image: ImageModel) -> Forward:
+        return extractor(image, engine_of(image)).forward
+
+    return {of: once(lambda i=image: forward(i())) for of, image in images.items()}
 
 
 def _fitting(classifier: Classifier, folder: Path, workspace: Workspace) -> Any:

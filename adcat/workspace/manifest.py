@@ -27,6 +27,7 @@ RECORDED_PACKAGES = (
 TUNED_ON = "training_steered_by"  # the part that early stopping or a search used
 VALIDATION_PROBS = "validation_probs"
 FROZEN = "vectors"  # where those of a network that was left as it is are kept, if they are
+ENGINE = "image_engine"  # what ran the image network, such as `openvino-float32`
 TRAIN_PROBS = "train_probs"
 OUT_OF_FOLD = "out-of-fold"  # each ad's from a model that was fitted without it
 OUT_OF_FOLD_TRAIN_PROBS = "train_probs.npy"  # of the training ads that a classifier can read
