@@ -23,7 +23,7 @@ ALL, QUARTER = 1, 4
 
 @pytest.fixture(scope="module", params=[QUARTER, pytest.param(ALL, marks=pytest.mark.soak)])
 def chain(request, tmp_path_factory):
-    """Where the README's commands were run, on the sample or a quarter of it, and what they printed."""
+    """Where the README's commands ran, on the sample or a quarter of it, and their output."""
     folder = tmp_path_factory.mktemp("readme")
     shutil.copytree(PROJECT / "sample_data/images", folder / "sample_data/images")
     header, *ads = (PROJECT / "sample_data/ads.csv").read_text(encoding="utf-8").splitlines(True)
