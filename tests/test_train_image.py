@@ -66,7 +66,7 @@ def history(workspace):
 
 
 class Told(Silent):
-    """Counts the ads that a task of each title heard of."""
+    """Counts what a task of each title heard of."""
 
     def __init__(self):
         self.done = {}
@@ -81,15 +81,15 @@ class Told(Silent):
 
 
 class Interrupting(Told):
-    """Stops the run after so many ads in all."""
+    """Stops the run after so many steps in all."""
 
-    def __init__(self, ads):
+    def __init__(self, steps):
         super().__init__()
-        self._ads = ads
+        self._steps = steps
 
     def advance(self, units, note=""):
         super().advance(units)
-        if sum(self.done.values()) >= self._ads:
+        if sum(self.done.values()) >= self._steps:
             raise KeyboardInterrupt
 
 
@@ -197,11 +197,11 @@ def test_a_photo_that_was_damaged_stops_the_run_which_then_goes_on_to_the_same_f
 def test_the_training_of_all_layers_goes_on_after_an_interruption(workspace):
     settings = Settings(**INCEPTION, stage="all", epochs=2, seed=3)
     with pytest.raises(KeyboardInterrupt):
-        train_image(workspace, settings, Interrupting(ads=15))
+        train_image(workspace, settings, Interrupting(steps=4))
     assert not workspace.image_model.path.exists()
     told = Told()
     train_image(workspace, settings, told)
-    assert told.done == {"all layers": 12}  # of 24: the first epoch was not trained again
+    assert told.done == {"all layers": 3}  # of 6: the first epoch was not trained again
     assert [(line["stage"], line["epoch"]) for line in history(workspace)] == [
         ("all", "0.0"),
         ("all", "1.0"),

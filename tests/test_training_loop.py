@@ -12,7 +12,9 @@ from adcat.learning.schedule import Schedule
 from adcat.learning.training_loop import Run, train
 from adcat.progress import Silent
 
-SCHEDULE = Schedule("rmsprop", 0.001, batch_size=8, epochs=6, patience=99, decays=0)
+SCHEDULE = Schedule(  # 6 epochs of 40 ads, each with an evaluation
+    "rmsprop", 0.001, batch_size=8, steps=30, evaluate_every=5, patience=99, decays=0
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +69,16 @@ def interrupted(training, reads):
     return Examples(training.labels, stream)
 
 
-@pytest.mark.parametrize("reads", [11, 25])
-def test_an_interrupted_training_ends_like_one_that_was_not(keras, tmp_path, reads):
+@pytest.mark.parametrize(("reads", "every"), [(11, 5), (25, 7)])
+def test_an_interrupted_training_ends_like_one_that_was_not(keras, tmp_path, reads, every):
+    schedule = dataclasses.replace(SCHEDULE, evaluate_every=every)
     whole, parted = network(keras), network(keras)
-    expected = fit(whole, tmp_path / "whole.npz")
+    expected = fit(whole, tmp_path / "whole.npz", schedule)
     with pytest.raises(KeyboardInterrupt):
-        fit(parted, tmp_path / "parted.npz", training=interrupted(examples(), reads))
+        fit(parted, tmp_path / "parted.npz", schedule, interrupted(examples(), reads))
     parted = network(keras, seed=1)  # a new process; what was kept beats its own start
-    assert fit(parted, tmp_path / "parted.npz") == expected
+    assert fit(parted, tmp_path / "parted.npz", schedule) == expected
+    assert [e.epoch for e in expected] == [min(6, every * i / 5) for i in range(len(expected))]
     for found, wanted in zip(values(parted), values(whole), strict=True):
         np.testing.assert_array_equal(found, wanted)
 
@@ -102,7 +106,7 @@ def test_the_best_weights_are_kept_even_those_of_the_start(keras, tmp_path):
 def test_one_step_of_rmsprop_by_hand(keras, tmp_path):
     """A.3.2: s = 0.1 g², m = rate · g / √(s + 0.1), w = -m, at the start."""
     model, training = last_layer(keras), examples(8)
-    schedule = dataclasses.replace(SCHEDULE, epochs=1)
+    schedule = dataclasses.replace(SCHEDULE, steps=1)
     history = fit(model, tmp_path / "state.npz", schedule, training)
     (x,) = next(training.stream([np.arange(8)], 0))
     gradient = x.T @ (1 / 3 - np.eye(3)[training.labels]) / 8
@@ -116,7 +120,7 @@ def test_the_auxiliary_head_counts_0_4_times(keras, tmp_path):
     vector = keras.Input([5])
     heads = [keras.layers.Dense(3, kernel_initializer="zeros")(vector) for _ in range(2)]
     model = keras.Model(vector, heads)
-    schedule = dataclasses.replace(SCHEDULE, optimizer="sgd", epochs=1)
+    schedule = dataclasses.replace(SCHEDULE, optimizer="sgd", steps=1)
     fit(model, tmp_path / "state.npz", schedule, examples(8))
     main, _, auxiliary, _ = values(model)
     np.testing.assert_allclose(auxiliary, 0.4 * main, rtol=1e-4, atol=1e-9)
@@ -126,13 +130,13 @@ def test_frozen_batch_norm_stays_as_it_is(keras, tmp_path):
     model = network(keras)
     norm = model.layers[2]
     norm.trainable = False
-    fit(model, tmp_path / "state.npz", dataclasses.replace(SCHEDULE, epochs=1))
+    fit(model, tmp_path / "state.npz", dataclasses.replace(SCHEDULE, steps=1))
     np.testing.assert_array_equal(norm.moving_mean.numpy(), np.zeros(6))
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "sgd", "adagrad"])
 def test_every_optimizer_learns(keras, tmp_path, optimizer):
-    schedule = dataclasses.replace(SCHEDULE, optimizer=optimizer, learning_rate=0.05, epochs=20)
+    schedule = dataclasses.replace(SCHEDULE, optimizer=optimizer, learning_rate=0.05, steps=100)
     history = fit(last_layer(keras), tmp_path / "state.npz", schedule)
     assert history[-1].train_loss < 0.6 * history[1].train_loss
     assert max(evaluation.validation_top1 for evaluation in history) > 0.75
@@ -140,7 +144,7 @@ def test_every_optimizer_learns(keras, tmp_path, optimizer):
 
 def test_a_stall_lowers_the_rate_and_then_ends_training(keras, tmp_path):
     wrong = Examples((examples().labels + 1) % 3, examples().stream)
-    schedule = dataclasses.replace(SCHEDULE, patience=2, decays=1, epochs=50)
+    schedule = dataclasses.replace(SCHEDULE, patience=10, decays=1, steps=250)
     history = fit(last_layer(keras), tmp_path / "state.npz", schedule, wrong)
     rates = [evaluation.learning_rate for evaluation in history]
     assert rates == pytest.approx([0.001] * 4 + [0.0001] * 2)  # the start, then 3 and 2 epochs

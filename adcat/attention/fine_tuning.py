@@ -68,7 +68,7 @@ def train(
     seeded_tensorflow(settings.seed)
     image = classifier.load(image_model, categories)
     model = build(image, training[1], settings)
-    schedule = dataclasses.replace(settings.schedule(), watched=WATCHED)
+    schedule = dataclasses.replace(settings.schedule(len(training[0])), watched=WATCHED)
     state = checkpoints / f"{settings.variant}-{settings.learning_rate:g}.npz"
     run = Run(schedule, state, progress)
     if settings.stage == "attention":

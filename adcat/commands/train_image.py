@@ -228,13 +228,16 @@ def _build(settings: Settings, categories: int) -> ImageModel:
 def _train(work: Work, groups: NDArray[np.int64]) -> Table:
     """Trains the last layer, then all; returns what came of it."""
     settings, staging, histories = work.settings, work.staging, dict[str, list[Evaluation]]()
-    schedule = settings.schedule()
+    ads = len(work.images["train"])
     if settings.weights != RANDOM:
-        head = dataclasses.replace(schedule, epochs=HEAD_EPOCHS, patience=HEAD_PATIENCE, decays=0)
+        head = dataclasses.replace(settings, epochs=HEAD_EPOCHS).schedule(ads)
+        patience = HEAD_PATIENCE * head.evaluate_every
+        head = dataclasses.replace(head, patience=patience, decays=0)
         run = Run(head, staging.checkpoints / "last_layer.npz", work.progress)
         both = work.vectors("train", settings.views), work.vectors("validation")
         histories["head"] = stages.train_last_layer(work.model, *both, run)
-    run = Run(schedule, staging.checkpoints / "all_layers.npz", work.progress)
+    state = staging.checkpoints / "all_layers.npz"
+    run = Run(settings.schedule(ads), state, work.progress)
     images = work.images["train"], work.images["validation"]
     histories["all"], auxiliary = stages.train_all_layers(work.model, *images, run)
     if auxiliary:

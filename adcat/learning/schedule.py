@@ -11,11 +11,14 @@ from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from adcat.errors import BadInputError
 from adcat.learning.examples import Rows
 from adcat.settings import option, seed_option
 
 OptimizerName: TypeAlias = Literal["rmsprop", "adam", "sgd", "adagrad"]
 Watched: TypeAlias = Literal["validation_loss", "validation_top1"]
+
+LONGEST = 5000  # steps between evaluations (thesis, section 4.7)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,11 +28,11 @@ class Schedule:
     optimizer: OptimizerName
     learning_rate: float
     batch_size: int  # at most; the batches of an epoch are equally large, give or take one
-    epochs: int  # at most
-    patience: int  # evaluations in a row that bring nothing until the rate is lowered
+    steps: int  # at most
+    evaluate_every: int  # steps, wherever epochs end
+    patience: int  # steps that bring nothing until the rate is lowered
     decays: int = 1  # how often it is lowered before the end
     factor: float = 0.1  # by which it is lowered
-    evaluate_every: int = 5000  # steps; once an epoch where it has fewer
     watched: Watched = "validation_loss"
     seed: int = 0  # of the order of the ads
 
@@ -44,13 +47,15 @@ class TrainingOptions:
     optimizer: OptimizerName = option("rmsprop", "Optimizer for training.")
     learning_rate: float = option(0.001, "Initial learning rate.", low=0)
     epochs: int = option(100, "Maximum number of epochs.", low=1, dry_run=1)
-    patience: int = option(
-        2,
-        "Evaluations without improvement before the learning rate drops to a tenth, and after that "
-        "before training stops.",
+    patience: int | None = option(
+        None,
+        "Steps without improvement before the learning rate drops to a tenth, and after that "
+        "before training stops; by default two evaluations.",
         low=1,
     )
-    evaluate_every: int = option(5000, "Steps between evaluations; at most an epoch.", low=1)
+    evaluate_every: int | None = option(
+        None, "Steps between evaluations; by default an epoch, 5,000 at most.", low=1
+    )
     views: int = option(
         1,
         "Crops of each training photo that the frozen layers see: the central one, then random "
@@ -59,10 +64,28 @@ class TrainingOptions:
     )
     seed: int = seed_option()
 
-    def schedule(self) -> Schedule:
-        """The schedule that follows from the options."""
-        names = [field.name for field in dataclasses.fields(Schedule)]
-        return Schedule(**{name: getattr(self, name) for name in names if hasattr(self, name)})
+    def schedule(self, ads: int) -> Schedule:
+        """The schedule that follows from the options and the number of ads to learn from.
+
+        Raises:
+          BadInputError: the patience is shorter than the time between evaluations.
+        """
+        epoch = steps_per_epoch(ads, self.batch_size)
+        every = self.evaluate_every or min(epoch, LONGEST)
+        if self.patience and self.patience < every:
+            raise BadInputError(
+                f"--patience {self.patience} counts steps, and evaluations are {every} steps "
+                f"apart; type: --patience {every}, or more"
+            )
+        return Schedule(
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            steps=self.epochs * epoch,
+            evaluate_every=every,
+            patience=self.patience or 2 * every,
+            seed=self.seed,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,8 +101,21 @@ class Evaluation:
 
 
 def is_over(history: Sequence[Evaluation], schedule: Schedule) -> bool:
-    """Whether the epochs are used up, or validation stalls once more after the last decay."""
-    return history[-1].epoch >= schedule.epochs or decays(history, schedule) > schedule.decays
+    """Whether the steps are used up, or validation stalls once more after the last decay."""
+    return (
+        steps_taken(history, schedule) >= schedule.steps
+        or decays(history, schedule) > schedule.decays
+    )
+
+
+def steps_taken(history: Sequence[Evaluation], schedule: Schedule) -> int:
+    """How many steps a training has taken."""
+    return min(schedule.steps, (len(history) - 1) * schedule.evaluate_every)
+
+
+def steps_per_epoch(ads: int, batch_size: int) -> int:
+    """How many batches of at most so many ads it takes to read all of them."""
+    return math.ceil(ads / batch_size)
 
 
 def learning_rate(history: Sequence[Evaluation], schedule: Schedule) -> float:
@@ -88,7 +124,7 @@ def learning_rate(history: Sequence[Evaluation], schedule: Schedule) -> float:
 
 
 def decays(history: Sequence[Evaluation], schedule: Schedule) -> int:
-    """How often validation has stalled: `patience` evaluations in a row without a better one.
+    """How often validation has stalled: `patience` steps without a better evaluation.
 
     The start does not count: a network all of whose layers begin to move first becomes worse.
     """
@@ -97,8 +133,8 @@ def decays(history: Sequence[Evaluation], schedule: Schedule) -> int:
         if selection_score(evaluation, schedule.watched) > best:
             best, waited = selection_score(evaluation, schedule.watched), 0
         else:
-            waited += 1
-        if waited == schedule.patience:
+            waited += schedule.evaluate_every
+        if waited >= schedule.patience:
             stalls, waited = stalls + 1, 0
     return stalls
 
@@ -115,7 +151,9 @@ def selection_score(evaluation: Evaluation, watched: Watched) -> tuple[float, ..
     return evaluation.validation_top1, -evaluation.validation_loss
 
 
-def next_batches(evaluations: int, ads: int, schedule: Schedule) -> tuple[int, list[Rows], float]:
+def next_batches(
+    evaluations: int, ads: int, schedule: Schedule
+) -> tuple[list[tuple[int, list[Rows]]], float]:
     """What is learned from between an evaluation and the next.
 
     Args:
@@ -124,13 +162,16 @@ def next_batches(evaluations: int, ads: int, schedule: Schedule) -> tuple[int, l
       schedule: says how many batches.
 
     Returns:
-      The epoch, counted from 0; the rows of the ads, batch by batch; the epochs that are then
-      passed.
+      Epochs, counted from 0, each with the rows of its ads, batch by batch; the epochs that are
+      then passed.
     """
-    steps = math.ceil(ads / schedule.batch_size)
-    per_epoch = math.ceil(steps / schedule.evaluate_every)
-    epoch, part = divmod(evaluations, per_epoch)
-    order = np.random.default_rng((schedule.seed, epoch)).permutation(ads)
-    end = min(steps, (part + 1) * schedule.evaluate_every)
-    batches = np.array_split(order, steps)[part * schedule.evaluate_every : end]
-    return epoch, batches, epoch + end / steps
+    per_epoch = steps_per_epoch(ads, schedule.batch_size)
+    first = evaluations * schedule.evaluate_every
+    end = min(first + schedule.evaluate_every, schedule.steps)
+    parts = []
+    for epoch in range(first // per_epoch, math.ceil(end / per_epoch)):
+        order = np.random.default_rng((schedule.seed, epoch)).permutation(ads)
+        before = epoch * per_epoch
+        batches = np.array_split(order, per_epoch)[max(0, first - before) : end - before]
+        parts.append((epoch, batches))
+    return parts, end / per_epoch

@@ -25,6 +25,8 @@ from adcat.learning.schedule import (
     is_over,
     learning_rate,
     next_batches,
+    steps_per_epoch,
+    steps_taken,
 )
 from adcat.progress import Progress
 from adcat.types import Labels
@@ -74,18 +76,18 @@ def train(
     learn, score = learning_step(network, optimizer), _scoring_step(network)
     in_order = _in_order(validation, schedule.batch_size)
     if not history:
-        scored = _pass(score, validation, in_order, epoch=0)
+        scored = _pass(score, validation, in_order)
         history.append(Evaluation(0.0, schedule.learning_rate, None, None, *scored))
         state.save(history, is_best=True)
-    done = round(history[-1].epoch * len(training))
-    with run.progress.task(title, schedule.epochs * len(training), "images", done) as task:
+    done = steps_taken(history, schedule)
+    with run.progress.task(title, schedule.steps, "steps", done) as task:
         while not is_over(history, schedule):
             rate = learning_rate(history, schedule)
             optimizer.learning_rate.assign(rate)
-            epoch, batches, passed = next_batches(len(history) - 1, len(training), schedule)
-            learned = _pass(learn, training, batches, epoch, task.advance)
+            batches, passed = next_batches(len(history) - 1, len(training), schedule)
+            learned = _pass(learn, training, batches, task.advance)
             _check_finite(learned[0], passed, rate)
-            scored = _pass(score, validation, in_order, epoch)
+            scored = _pass(score, validation, in_order)
             history.append(Evaluation(passed, rate, *learned, *scored))
             state.save(history, is_best=best(history, schedule.watched) is history[-1])
             task.advance(0, f"validation loss {scored[0]:.4f}, top-1 {scored[1]:.2%}")
@@ -113,24 +115,25 @@ def make_optimizer(name: OptimizerName) -> "keras.Optimizer":
     }[name]()
 
 
-def _in_order(examples: Examples, batch_size: int) -> list[Rows]:
-    return np.array_split(np.arange(len(examples)), -(-len(examples) // batch_size))
+def _in_order(examples: Examples, batch_size: int) -> list[tuple[int, list[Rows]]]:
+    count = steps_per_epoch(len(examples), batch_size)
+    return [(0, np.array_split(np.arange(len(examples)), count))]
 
 
 def _pass(
     step: Step,
     examples: Examples,
-    batches: Sequence[Rows],
-    epoch: int,
-    advance: Callable[[int], None] = lambda ads: None,
+    by_epoch: Sequence[tuple[int, Sequence[Rows]]],
+    advance: Callable[[int], None] = lambda steps: None,
 ) -> tuple[float, float]:
-    """Takes the step with every batch; returns mean loss and top-1 of their ads."""
-    loss_sum = hits = 0.0
-    for rows, inputs in zip(batches, examples.stream(batches, epoch), strict=True):
-        loss, found = step(inputs, examples.labels[rows])
-        loss_sum, hits = loss_sum + float(loss) * len(rows), hits + float(found)
-        advance(len(rows))
-    ads = sum(len(rows) for rows in batches)
+    """Takes the step with every batch of each epoch; returns mean loss and top-1 of their ads."""
+    loss_sum = hits = ads = 0.0
+    for epoch, batches in by_epoch:
+        for rows, inputs in zip(batches, examples.stream(batches, epoch), strict=True):
+            loss, found = step(inputs, examples.labels[rows])
+            loss_sum, hits = loss_sum + float(loss) * len(rows), hits + float(found)
+            ads += len(rows)
+            advance(1)
     return loss_sum / ads, hits / ads
 
 
