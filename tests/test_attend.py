@@ -12,12 +12,13 @@ from pipeline import adcat, make_workspace, uncompiled
 from typer.testing import CliRunner
 
 from adcat.attention.fine_tuning import train
-from adcat.attention.search import grid, read_trials
+from adcat.attention.search import first_round, grid, read_trials
 from adcat.cli.app import app
 from adcat.cli.options import options_read_by
 from adcat.commands.attend import Settings, attend
 from adcat.evaluation.error_groups import FIGURES
 from adcat.image.labelled_images import LabelledImages
+from adcat.learning.schedule import Evaluation, is_over, learning_rate, next_batches
 from adcat.progress import Silent
 from adcat.report.items import ITEMS
 from adcat.workspace.ads import image_paths, read_labels
@@ -27,7 +28,7 @@ from adcat.workspace.models import find_models
 QUICK = ("--stage", "attention", "--epochs", 2)
 SEARCH = (
     "--search", "--search-rate", 0.002, "--search-fraction", 0.5,
-    "--stage", "attention", "--epochs", 1,
+    "--stage", "attention", "--epochs", 3, "--search-steps", 2,
 )  # fmt: skip
 
 
@@ -137,7 +138,8 @@ def test_the_maps_of_one_insertion_point_are_stored_at_a_time(made, tmp_path):
     for point, over in (("c", "wh"), ("c", "c"), ("e", "c")):
         settings = Settings(stage="attention", epochs=1, insert_at=point, over=over)
         with uncompiled():
-            train(settings, ads, ads, 3, image_model, tmp_path, Silent())
+            schedule = settings.schedule(len(images))
+            train(settings, schedule, ads, ads, 3, image_model, tmp_path, Silent())
         assert [path.name for path in tmp_path.glob("maps-*")] == [
             f"maps-{point}-tensorflow-float32"
         ]
@@ -154,6 +156,7 @@ def test_a_search_tries_all_ten_settings_once(searched):
     log = workspace.attention_search / "trials.jsonl"
     trials = read_trials(log)
     assert [trial.setting for trial in trials] == grid([0.002])
+    assert {tuple(e.epoch for e in trial.history) for trial in trials} == {(0, 1, 2)}
     assert "Table 5.7" in said
     best = max(trials, key=lambda trial: trial.score)
     settings = workspace.attention(best.variant).check().settings
@@ -163,6 +166,21 @@ def test_a_search_tries_all_ten_settings_once(searched):
     with uncompiled():
         adcat(workspace, "attend", *SEARCH, "--name", "again")
     assert log.stat().st_mtime_ns == before
+
+
+def test_at_the_thesis_size_a_setting_is_evaluated_20_times_at_one_rate():
+    """Of 64,619 ads, though validation gets worse from the first evaluation on."""
+    settings = Settings(**Settings.published, search=True)
+    schedule = first_round(settings.schedule(64_619), settings.search_steps)
+    history, steps = [Evaluation(0.0, 0.001, None, None, 0.0, 0.9)], []
+    while not is_over(history, schedule):
+        batches, passed = next_batches(len(history) - 1, 64_619, schedule)
+        steps.append(sum(len(of_epoch) for _, of_epoch in batches))
+        rate, worse = learning_rate(history, schedule), len(history)
+        history.append(Evaluation(passed, rate, 0.0, 0.0, worse, 0.5 - worse / 100))
+    assert steps == 20 * [5000]
+    assert {evaluation.learning_rate for evaluation in history} == {0.001}
+    assert history[-1].epoch == pytest.approx(49.5, abs=0.01)
 
 
 def test_every_file_that_the_page_names_is_there_and_no_other(searched):

@@ -6,8 +6,10 @@ from typing import ClassVar, Literal
 from adcat.attention.insertion import Point
 from adcat.attention.step import Form, Over, Scale
 from adcat.image.engines import EngineOptions
-from adcat.learning.schedule import TrainingOptions
+from adcat.learning.schedule import Schedule, TrainingOptions, Watched
 from adcat.settings import option
+
+WATCHED: Watched = "validation_top1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,3 +60,7 @@ class AttentionTraining(EngineOptions, TrainingOptions, AttentionConfig):
     cache_limit: float = option(
         8.0, "Gigabytes of feature maps to store rather than compute for every batch.", low=0
     )
+
+    def schedule(self, ads: int) -> Schedule:
+        """The schedule that follows from the options and the number of ads to learn from."""
+        return dataclasses.replace(super().schedule(ads), watched=WATCHED)

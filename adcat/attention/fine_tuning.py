@@ -1,6 +1,5 @@
 """Trains attention models: all layers, or the attention alone inside a frozen network."""
 
-import dataclasses
 import functools
 import math
 import shutil
@@ -25,7 +24,7 @@ from adcat.learning import training_loop
 from adcat.learning.examples import Examples, Inputs, Rows, stored
 from adcat.learning.keras_files import load_network
 from adcat.learning.runtime import import_tensorflow, seeded_tensorflow
-from adcat.learning.schedule import Evaluation, Watched
+from adcat.learning.schedule import Evaluation, Schedule
 from adcat.learning.training_loop import Run
 from adcat.progress import Progress
 from adcat.types import Vectors
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     import keras
 
 GIGABYTE = 1e9
-WATCHED: Watched = "validation_top1"  # a setting's score is its highest
 
 EngineOf: TypeAlias = "Callable[[keras.Model, Callable[[], Images]], Engine]"
 Ads: TypeAlias = tuple[LabelledImages, Vectors]  # text vectors [n, dimension] of the same ads
@@ -42,6 +40,7 @@ Ads: TypeAlias = tuple[LabelledImages, Vectors]  # text vectors [n, dimension] o
 
 def train(
     settings: AttentionTraining,
+    schedule: Schedule,
     training: Ads,
     validation: Ads,
     categories: int,
@@ -53,7 +52,8 @@ def train(
     """Builds an attention model from the image classifier and trains it.
 
     Args:
-      settings: the model, and how it is trained.
+      settings: the model, and which of its layers are trained.
+      schedule: how they are.
       training: what is learned from; also what text vectors are standardised with.
       validation: what says when to slow down and to stop.
       categories: how many the ads have.
@@ -68,7 +68,6 @@ def train(
     seeded_tensorflow(settings.seed)
     image = classifier.load(image_model, categories)
     model = build(image, training[1], settings)
-    schedule = dataclasses.replace(settings.schedule(len(training[0])), watched=WATCHED)
     state = checkpoints / f"{settings.variant}-{settings.learning_rate:g}.npz"
     run = Run(schedule, state, progress)
     if settings.stage == "attention":

@@ -19,7 +19,7 @@ from adcat.attention.step import Over
 from adcat.errors import AGAIN, BadInputError, DivergedError, expecting
 from adcat.files import append_json_line, read_json_lines
 from adcat.image.labelled_images import LabelledImages
-from adcat.learning.schedule import Evaluation
+from adcat.learning.schedule import Evaluation, Schedule
 from adcat.progress import Progress
 from adcat.tables import Column, Table, percent
 
@@ -60,6 +60,12 @@ def share(ads: Ads, fraction: float, seed: int) -> Ads:
     rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
     paths = [str(images.paths[row]) for row in rows]
     return LabelledImages(paths, images.labels[rows]), text_vectors[rows]
+
+
+def first_round(schedule: Schedule, steps: int) -> Schedule:
+    """How a setting is tried: at one rate to the end, at most so many steps (section 5.3)."""
+    steps = min(steps, schedule.steps)
+    return dataclasses.replace(schedule, steps=steps, patience=steps, decays=0)
 
 
 def search(

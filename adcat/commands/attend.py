@@ -12,8 +12,8 @@ from adcat import thesis
 from adcat.attention import attention_model as attention
 from adcat.attention import search
 from adcat.attention.attention_model import AttentionModel
-from adcat.attention.config import AttentionTraining
-from adcat.attention.fine_tuning import WATCHED, Ads, EngineOf, train
+from adcat.attention.config import WATCHED, AttentionTraining
+from adcat.attention.fine_tuning import Ads, EngineOf, train
 from adcat.attention.map_figures import AttendedAds, show
 from adcat.attention.maps import stream_predictions
 from adcat.data.images import Images
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 PROBS, MAPS = "probs.npy", "maps.npy"
 MAPS_ONLY = ("views", "cache_limit", "engine", "precision")
 PREDICTED: Sequence[Part] = ("validation", "test")
+UNSEARCHED = ("search", "patience", "blur", "name")  # what a search does not read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Settings(AttentionTraining):
     selector: ClassVar = "stage"
     published: ClassVar = thesis.settings("attend")
     needs: ClassVar = {
-        **dict.fromkeys(("search_rate", "search_fraction"), "search"),
+        **dict.fromkeys(("search_rate", "search_fraction", "search_steps"), "search"),
         **dict.fromkeys(search.SEARCHED, "!search"),
     }
 
@@ -75,6 +76,11 @@ class Settings(AttentionTraining):
         [0.01, 0.001, 0.0001],
         "Learning rate to try with --search; may be repeated.",
         dry_run=[0.001],
+    )
+    search_steps: int = option(
+        100_000,
+        "Steps of each training of --search, within --epochs; its learning rate is never lowered.",
+        low=1,
     )
     blur: float = option(
         0.5, "Gaussian blur of the attention drawn over a photo, in positions of the map.", low=0
@@ -96,8 +102,9 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
 
     Starts from the trained image classifier. Writes the model, its probabilities, the attention
     maps of every validation and test ad, and pictures of where it looks. With --search it first
-    tries the thesis' ten settings on a share of the ads. An interrupted run resumes where it
-    stopped. An ad without text or photo gets the prediction of the one classifier that can read it.
+    tries the thesis' ten settings on a share of the ads, at rates that are never lowered; the best
+    evaluation of a training is its score. An interrupted run resumes where it stopped. An ad
+    without text or photo gets the prediction of the one classifier that can read it.
     """
     settings = settings.resolved()
     inputs = [workspace.split, workspace.features, workspace.image_model]
@@ -109,6 +116,8 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
             "layer on vectors made elsewhere; type: adcat train-image"
         )
     ads: dict[Part, Ads] = {part: _ads(workspace, part) for part in PARTS}
+    learned, scored = ads["train"], ads["validation"]
+    settings.schedule(len(learned[0]))  # fails before anything is tried
     tables = []
     if settings.search:
         trials = _trials(workspace, inputs, ads, settings, progress)
@@ -118,7 +127,8 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     with target.write(settings, inputs, resume=True) as staging:
         start = _start(workspace, staging, settings, progress)
         with reading_photos(workspace.split, staging):
-            model, history = train(settings, ads["train"], ads["validation"], *start)
+            schedule = settings.schedule(len(learned[0]))
+            model, history = train(settings, schedule, learned, scored, *start)
             _predict(workspace, model, ads, settings.batch_size, staging, progress)
         attention.save(model, staging.folder)
         write_records(staging.folder / "history.csv", [dataclasses.asdict(e) for e in history])
@@ -170,7 +180,7 @@ def _trials(
     progress: Progress,
 ) -> list[search.Trial]:
     """The trials of a search; one that is in the workspace already is not made again."""
-    target, unread = workspace.attention_search, (*search.SEARCHED, "search", "blur", "name")
+    target, unread = workspace.attention_search, (*search.SEARCHED, *UNSEARCHED)
     recorded = {k: v for k, v in dataclasses.asdict(settings).items() if k not in unread}
     if not _is_current(target, recorded):
         some = search.share(ads["train"], settings.search_fraction, settings.seed)
@@ -180,7 +190,8 @@ def _trials(
             def history(setting: search.Setting) -> Sequence[Evaluation]:
                 """The evaluations of a training with this setting."""
                 tried = dataclasses.replace(settings, **setting)
-                _, evaluations = train(tried, some, ads["validation"], *start)
+                schedule = search.first_round(tried.schedule(len(some[0])), tried.search_steps)
+                _, evaluations = train(tried, schedule, some, ads["validation"], *start)
                 for state in staging.checkpoints.glob("*.npz"):  # of past trials: 0.4 GB each
                     state.unlink()
                 return evaluations
