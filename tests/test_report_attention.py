@@ -30,7 +30,7 @@ CORNER = np.array([[0.92] + [0.01] * 8] * 4)
 TRIALS = [
     ("a", "wh", 0.1, [0.25, 0.5, 0.375]),
     ("a", "wh", 0.01, [0.25, 0.25]),
-    ("a", "c", 0.1, [0.25]),
+    ("a", "c", 0.1, [0.75, 0.25]),  # worse than the image classifier, which it starts from
     ("b", "c", 0.1, []),
 ]
 

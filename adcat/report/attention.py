@@ -99,7 +99,11 @@ def _searched(search: Path | None, is_left_out: bool, compare: bool) -> list[Blo
 
 def _search_curves(trials: Sequence[Trial], over: Over) -> list[Drawing]:
     """Every insertion point at its best learning rate; none that failed."""
-    best = [trial for trial in best_of_each(trials).values() if trial.setting["over"] == over]
+    best = [
+        trial
+        for trial in best_of_each(trials).values()
+        if trial.setting["over"] == over and not trial.error
+    ]
     series = [
         Series(
             "{insert_at}, learning rate {learning_rate:g}".format(**trial.setting),
@@ -107,11 +111,11 @@ def _search_curves(trials: Sequence[Trial], over: Over) -> list[Drawing]:
             [100 * point.validation_top1 for point in trial.history],
         )
         for trial in best
-        if not trial.error
     ]
     if not series:
         return []
-    highest = "; ".join(f"{one.name}: {max(one.y):.1f}" for one in series)
+    scores = zip(series, best, strict=True)
+    highest = "; ".join(f"{one.name}: {100 * trial.score:.1f}" for one, trial in scores)
     drawing = Drawing(
         Chart([Panel(series)], "epochs", "validation accuracy (%)"),
         f"figure-{SEARCHED[over]}",
