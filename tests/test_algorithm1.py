@@ -58,8 +58,8 @@ def test_any_extra_correct_ad_of_the_thesis_validation_set_counts():
     assert schedule.best_val_acc == 60001 / 71418
 
 
-def test_the_prose_version_wants_three_failures_in_a_row():
-    assert run(Prose(8.0), [0.5] * 100) == [8.0] * 4 + [4.0] * 3 + [2.0] * 3
+def test_the_prose_version_wants_three_failures_in_a_row_at_each_of_four_rates():
+    assert run(Prose(8.0), [0.5] * 100) == [8.0] * 4 + [4.0] * 3 + [2.0] * 3 + [1.0] * 3
     assert run(Prose(8.0), [0.1, 0, 0, 0.2, 0, 0, 0.3, 0, 0])[-1] == 8.0
 
 

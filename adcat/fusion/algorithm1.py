@@ -44,8 +44,8 @@ class Algorithm1:
 class Prose:
     """The schedule that the thesis' text describes beside Algorithm 1.
 
-    Three evaluations in a row without a rise halve the rate; the third time ends training, so
-    the shortest run is 10 evaluations.
+    Three evaluations in a row without a rise halve the rate, three times; then they end training,
+    so the shortest run is 13 evaluations.
     """
 
     learning_rate: float
@@ -62,7 +62,7 @@ class Prose:
         if self.failures == 3:
             self.learning_rate *= 0.5
             self.decays, self.failures = self.decays + 1, 0
-        return self.decays < 3
+        return self.decays <= 3
 
 
 SCHEDULES = {"printed": Algorithm1, "prose": Prose}
