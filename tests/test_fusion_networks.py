@@ -280,6 +280,26 @@ def test_one_plus_c_is_c_plus_one(material):
     )
 
 
+def test_top3_believes_of_each_ad_the_classifier_that_is_sure():
+    """Image and text take turns in being sure and right; the other is wrong and unsure."""
+    labels = np.arange(400) % CATEGORIES
+    sure, unsure = (rest + (1 - 4 * rest) * np.eye(CATEGORIES) for rest in (0.02, 0.2))
+    right, wrong = sure[labels], unsure[(labels + 1) % CATEGORIES]
+    turn = np.arange(400)[:, None] % 3 == 0
+    probs = {
+        "image_probs": np.where(turn, right, wrong),
+        "text_probs": np.where(turn, wrong, right),
+    }
+    arrays = {name: array.astype(np.float32) for name, array in probs.items()}
+    ads = PartArrays(arrays, labels, np.full(400, "both"), np.arange(400))
+    settings = {"hidden_layers": 2, "max_epochs": 40, "watched": "validation_loss"}
+    model, _ = fit("top3", Material(ads, ads, CATEGORIES), **settings)
+    image, text = arrays.values()
+    weights = (predictions(model, ads) - text)[:, 0] / (image - text)[:, 0]
+    assert weights[turn[:, 0]].min() > 0.9
+    assert weights[~turn[:, 0]].max() < 0.1
+
+
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_hidden_layers(material, layers):
     settings = dataclasses.replace(QUICK, hidden_layers=layers, max_epochs=1)

@@ -62,8 +62,9 @@ def _late(
 def top3(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) -> Network:
     """Learns which baseline to believe from the three highest probabilities of each.
 
-    After Zahavy et al., 2016 (Is a picture worth a thousand words?), section 3.3: dense layers on
-    both top-3 vectors give the weight of each baseline, and their weighted sum is the prediction.
+    Dense layers on both top-3 vectors, as in the policy of Zahavy et al., 2016 (Is a picture worth
+    a thousand words?). Theirs chooses one of the classifiers for each ad; this one gives each a
+    weight, the two adding up to 1, and predicts by the weighted sum.
     """
     from keras import layers, ops
 

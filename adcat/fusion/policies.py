@@ -120,7 +120,8 @@ _ALL: tuple[Policy, ...] = (
     ),
     NetworkPolicy(
         name="top3",
-        in_words="a network that weighs the text classifier against the image classifier",
+        in_words="adds the confidences of text and image, with weights that a network gives each "
+        "ad by the three highest of either",
         options=(*_TRAINING, "folds"),
         build=networks.top3,
     ),
