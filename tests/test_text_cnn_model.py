@@ -8,6 +8,7 @@ from adcat.text import cnn_model
 from adcat.text.cnn_model import load, parse_widths, resolve, train
 from adcat.text.cnn_settings import CnnSettings
 from adcat.text.corpus import Corpus, TextFacts, measure
+from adcat.text.skip_gram import train_embeddings
 
 TEXTS = ["röd soffa", "soffa i läder blå", "röd bil", "bil i blå färg", "tält blå", "rött tält"] * 8
 LABELS = np.array([0, 0, 1, 1, 3, 3] * 8)
@@ -22,10 +23,13 @@ SMALL = {
 }
 
 
-def trained(folder, seed=0, labels=LABELS, **changes):
+def given(labels=LABELS, **changes):
     corpus = Corpus(lambda: iter([TEXTS[:20], TEXTS[20:]]), labels, CATEGORIES)
-    settings = resolve(CnnSettings(**{**SMALL, **changes}), measure(corpus))
-    return train(corpus, settings, seed, folder)
+    return corpus, resolve(CnnSettings(**{**SMALL, **changes}), measure(corpus))
+
+
+def trained(folder, seed=0, **changes):
+    return train(*given(**changes), seed, folder)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +84,27 @@ def test_the_same_seed_gives_the_same_files_and_they_load_again(model, tmp_path)
     again = load(tmp_path / "a", CATEGORIES).features(texts)
     for found, expected in zip(again, model.features(texts), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_the_seed_draws_the_embeddings_too(tmp_path):
+    first, again, other = (train_embeddings(*given(), seed, tmp_path)[1] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other)[1:].all()
+
+
+def test_padding_has_no_embedding_however_long_the_training(model):
+    """The first of these texts is followed by two paddings, which were read in every epoch."""
+    assert model.indices(["röd soffa"])[0, 2:].tolist() == [0, 0]
+    embeddings = model._network.get_weights()[0]
+    assert (embeddings[0] == 0).all()
+    assert (embeddings[1:] != 0).all()
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])
+def test_another_optimizer_learns(tmp_path, optimizer):
+    rate = {"rmsprop": 0.01, "sgd": 0.5}[optimizer]
+    found = trained(tmp_path, cnn_optimizer=optimizer, cnn_learning_rate=rate, cnn_epochs=30)
+    assert found.features(["soffa", "bil", "tält"])[1].argmax(axis=1).tolist() == [0, 1, 3]
 
 
 def test_frozen_embeddings_are_those_of_the_skip_gram(tmp_path):

@@ -287,7 +287,7 @@ def test_a_search_trains_the_best_of_its_trials(workspace, algorithm):
     found = read_json_lines(workspace.text_model / "trials.jsonl")
     best = max(found, key=lambda trial: trial["score"])["settings"]
     assert len(found) == 8
-    assert set(best) == {"learning_rate", "dim", "epochs"}
+    assert set(best) == {"learning_rate", "dim", "epochs", "minn", "maxn"}
     assert manifest.notes["tuned"] == best
     assert manifest.notes["training_steered_by"] == "validation"
     assert f"best of 8 trials: --dim {best['dim']} --epochs {best['epochs']} " in result.stdout
@@ -316,13 +316,28 @@ def test_a_search_that_was_killed_ends_like_one_that_was_not(tmp_path):
     assert killed.text_model.check().digest == whole.text_model.check().digest
 
 
-@pytest.mark.parametrize("model", OPTIONS)
-def test_every_model_has_a_space_of_its_own_settings(model, tmp_path):
+def drawn(model, folder, count):
+    """Settings that a random search tries."""
     seen = []
     search(
         space(model), lambda settings, seed: seen.append(settings) or 0.0,
-        SearchOptions(8, "random"), 0, tmp_path / "log", Silent(),
+        SearchOptions(count, "random"), 0, folder / "log", Silent(),
     )  # fmt: skip
+    return seen
+
+
+def test_the_spaces_hold_n_gram_lengths_and_the_optimizer(tmp_path):
+    (tmp_path / "cnn").mkdir()
+    lengths = {(point["minn"], point["maxn"]) for point in drawn("fasttext", tmp_path, 60)}
+    assert {(3, 6), (5, 6)} <= lengths  # the thesis' and the default
+    assert all(maxn == 0 or minn <= maxn for minn, maxn in lengths)
+    optimizers = {point["cnn_optimizer"] for point in drawn("cnn", tmp_path / "cnn", 20)}
+    assert optimizers == {"adam", "rmsprop", "sgd"}
+
+
+@pytest.mark.parametrize("model", OPTIONS)
+def test_every_model_has_a_space_of_its_own_settings(model, tmp_path):
+    seen = drawn(model, tmp_path, 8)
     assert {name for settings in seen for name in settings} <= set(
         OPTIONS[model].__dataclass_fields__
     )

@@ -88,9 +88,9 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     these ads; the thesis' remedy is --augment-noise 0.2.
 
     --tune searches for the settings that are best on the validation ads, then trains with them.
-    fasttext: learning rate (0.01 to 2), dim (10 to 200), epochs (1 to 50). tfidf: C (0.1 to 1000),
-    min-df (1 to 10). cnn: learning rate (0.0001 to 0.01), widths, filters. Run an interrupted
-    search again to resume it.
+    fasttext: learning rate (0.01 to 2), dim (10 to 200), epochs (1 to 50), minn, maxn. tfidf: C
+    (0.1 to 1000), min-df (1 to 10). cnn: optimizer, learning rate (0.0001 to 0.1), widths, filters.
+    Run an interrupted search again to resume it.
     """
     split, module = workspace.split, models.TEXT_MODELS[settings.model]
     split.check()

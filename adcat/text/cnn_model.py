@@ -138,7 +138,7 @@ def train(corpus: Corpus, settings: CnnSettings, seed: int, scratch: Path) -> Cn
       DivergedError: the learning rate is too high.
     """
     check_categories(corpus)
-    words, embeddings = train_embeddings(corpus, settings, scratch)
+    words, embeddings = train_embeddings(corpus, settings, seed, scratch)
     columns = np.flatnonzero(corpus.counts)
     seeded_tensorflow(seed)
     network = _network(embeddings, len(columns), settings)
@@ -154,12 +154,12 @@ def train(corpus: Corpus, settings: CnnSettings, seed: int, scratch: Path) -> Cn
 
 def _network(embeddings: Vectors, categories: int, settings: CnnSettings) -> Any:
     import keras
-    from keras import layers
+    from keras import layers, ops
 
     words, dim = embeddings.shape
     inputs = keras.Input((settings.cnn_length,), dtype="int32")
     embed = layers.Embedding(words, dim, trainable=settings.cnn_tune_embeddings, name=EMBEDDING)
-    x = embed(inputs)
+    x = embed(inputs) * ops.cast(inputs != PADDING, "float32")[..., None]
     maxima = [
         layers.GlobalMaxPooling1D()(layers.Conv1D(settings.cnn_filters, w, activation="relu")(x))
         for w in parse_widths(settings.cnn_widths)
@@ -186,8 +186,9 @@ def _fit(
     import keras
 
     trained = keras.Model(network.input, network.outputs[1])
-    adam = keras.optimizers.Adam(settings.cnn_learning_rate)
-    trained.compile(adam, "sparse_categorical_crossentropy")
+    optimizer = keras.optimizers.get(settings.cnn_optimizer)
+    optimizer.learning_rate = settings.cnn_learning_rate
+    trained.compile(optimizer, "sparse_categorical_crossentropy")
     random, size = np.random.default_rng(seed), settings.cnn_batch_size
     for epoch in range(settings.cnn_epochs or 0):
         order = random.permutation(len(labels))

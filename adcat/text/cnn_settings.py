@@ -1,7 +1,7 @@
 """The options of the text CNN; what the thesis does not state is as Kim (2014) has it."""
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from adcat.settings import option
 from adcat.text.noise import NoiseSettings
@@ -15,7 +15,8 @@ class CnnSettings(NoiseSettings):
 
     panel: ClassVar = "Convolutional network"
 
-    cnn_learning_rate: float = option(0.001, "Learning rate of Adam.", low=0)
+    cnn_optimizer: Literal["adam", "rmsprop", "sgd"] = option("adam", "Optimizer for training.")
+    cnn_learning_rate: float = option(0.001, "Learning rate.", low=0)
     cnn_epochs: int | None = option(
         None,
         "Passes over the training ads; by default enough to see 1 million texts.",
