@@ -43,6 +43,6 @@ def test_half_way_between_in_by_hand():
 def test_what_is_given_stays_and_nothing_is_left_open(policy, ads, categories):
     found = resolved(policy, ads, categories, learning_rate=0.7)
     assert found.learning_rate == 0.7
-    others = dataclasses.replace(found, max_epochs=1, folds=0)
+    others = dataclasses.replace(found, max_epochs=1, folds=0, tune_fraction=1.0)
     assert None not in POLICIES[policy].values(others).values()
     assert found == resolve(POLICIES[policy], found, 1 + ads // 2, categories)

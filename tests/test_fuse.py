@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from adcat.cli.app import app
 from adcat.cli.options import options_read_by
 from adcat.commands.fuse import Settings
+from adcat.files import read_json_lines
 from adcat.fusion.data_size import resolve
 from adcat.fusion.fused_model import load
 from adcat.fusion.policies import POLICIES
@@ -201,12 +202,19 @@ def test_a_search_leaves_its_trials_and_trains_the_best(made):
     assert stored["ads"] == 60
 
 
-def test_settings_that_were_chosen_on_validation_ads_are_not_called_out_of_fold(made):
-    fuse(made, "--policy", "nn-validation", "--name", "chosen", "--tune", 1, "--max-epochs", 1)
-    notes = made.fused("chosen").manifest().notes
+def test_a_trial_of_a_search_on_validation_ads_is_the_final_fit_with_its_settings(tmp_path):
+    """It learns from the same ads and is judged on the same ones: these are of pure chance."""
+    workspace = of_pairs(tmp_path, np.random.default_rng(1).integers(0, 3, 100))
+    words = ("--tune", 1, "--no-residual", "--max-epochs", 1, "--seed", 11)
+    fuse(workspace, "--policy", "nn-validation", *words)
+    (trial,) = read_json_lines(workspace.fused("nn-validation") / "trials.jsonl")
+    stored = json.loads((workspace.fused("nn-validation") / "params.json").read_text())
+    assert stored["parameters"]["validation_top1"] == trial["score"]
+    assert stored["parameters"]["ads"] == 70
+    notes = workspace.fused("nn-validation").manifest().notes
     assert notes["validation_probs"].startswith("out-of-fold, with settings that were chosen")
-    flattered = {model.name: model.is_tuned_on_validation for model in all_models(made)}
-    assert flattered["chosen"]
+    flattered = {model.name: model.is_tuned_on_validation for model in all_models(workspace)}
+    assert flattered["nn-validation"]
 
 
 @pytest.mark.parametrize("policy", OF_ARRAYS)

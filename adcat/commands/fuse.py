@@ -35,6 +35,7 @@ from adcat.workspace.manifest import OUT_OF_FOLD, TRAIN_PROBS, TUNED_ON, VALIDAT
 from adcat.workspace.resumable_arrays import check_finite
 
 BLOCK = 8192  # ads at a time
+TUNED_ON_SHARE = 0.1  # of the training ads (thesis, section 4.2)
 
 if TYPE_CHECKING:
     PolicyName: TypeAlias = str
@@ -118,12 +119,16 @@ def _tuned(
     folder: Path,
     progress: Progress,
 ) -> Settings:
-    """The settings with the best ones that a search over the policy's space finds."""
+    """The settings with the best ones that a search over the policy's space finds.
+
+    Every trial has the seed of the final fit, and so its cut into ads to learn from and to judge.
+    """
     rows = everything(material)
+    by_default = TUNED_ON_SHARE if settings.fit_on == "train" else settings.fraction
+    fraction = settings.tune_fraction or by_default
 
     def score(point: Mapping[str, Any], seed: int) -> float:
-        of_trial = {**point, "fraction": settings.tune_fraction, "seed": seed}
-        tried = dataclasses.replace(settings, **of_trial)
+        tried = dataclasses.replace(settings, **point, fraction=fraction)
         model, _ = fit(policy, material, rows, tried, Silent())
         return model.parameters["validation_top1"]
 

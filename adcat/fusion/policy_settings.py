@@ -20,6 +20,14 @@ class TrainingSettings(SearchOptions):
 
     panel: ClassVar = "Training"
 
+    tune_fraction: float = option(
+        None,
+        "Share of the ads to learn from that each trial uses; by default a tenth of the training "
+        "ads, all of the validation ads.",
+        low=0.001,
+        high=1,
+        panel=SearchOptions.panel,
+    )
     fit_on: Literal["train", "validation"] = option(
         "train", "Part that a network learns from: train, or 70 % of validation."
     )
