@@ -288,11 +288,25 @@ def test_a_search_trains_the_best_of_its_trials(workspace, algorithm):
     best = max(found, key=lambda trial: trial["score"])["settings"]
     assert len(found) == 8
     assert set(best) == {"learning_rate", "dim", "epochs", "minn", "maxn"}
-    assert manifest.notes["tuned"] == best
+    epochs = max(1, round(best["epochs"] / 2))
+    assert manifest.notes["tuned"] == {**best, "epochs": epochs}  # of twice as many texts
     assert manifest.notes["training_steered_by"] == "validation"
     assert f"best of 8 trials: --dim {best['dim']} --epochs {best['epochs']} " in result.stdout
+    said = f"found on 0.5 of the ads; --epochs {epochs} sees as many texts"
+    assert (said in result.stdout) == (best["epochs"] > 1)
     assert load(workspace.text_model.path).dimension == best["dim"]
     assert manifest.notes["train_probs"] == "out-of-fold"
+
+
+@pytest.mark.parametrize("words", [(), ("--preset", "thesis", "--bucket", 1000, "--threads", 1)])
+def test_a_search_on_all_ads_takes_the_epochs_that_it_found(workspace, words):
+    result = run(workspace, *words, "--tune", 2, "--folds", 0)
+    assert result.exit_code == 0, result.output
+    found = read_json_lines(workspace.text_model / "trials.jsonl")
+    manifest = workspace.text_model.check()
+    assert manifest.settings["tune_fraction"] == 1
+    assert manifest.notes["tuned"] == max(found, key=lambda trial: trial["score"])["settings"]
+    assert "sees as many texts" not in result.stdout
 
 
 def test_a_search_needs_validation_ads(tmp_path):

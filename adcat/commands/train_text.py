@@ -43,7 +43,7 @@ TEXT = ("title", "description")
 HAVING = ("text",)  # what an ad must have to be read
 NOTHING = "no ad has any text: there is nothing to train, and no other command needs it"
 MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
-
+MAX_TUNED = 100_000  # training ads that a search learns from by default
 
 OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings, "cnn": CnnSettings}
 
@@ -62,6 +62,13 @@ class Settings(SearchOptions, CnnSettings, TfidfSettings, FastTextSettings):
     selector: ClassVar = "model"
     published: ClassVar = thesis.settings("train-text")
 
+    tune_fraction: float = option(
+        None,
+        "Share of the training ads that each trial learns from; by default all, 100,000 at most.",
+        low=0.001,
+        high=1,
+        panel=SearchOptions.panel,
+    )
     model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "The text model.")
     name: str = classifier_name()
     folds: int | None = folds_option()
@@ -90,7 +97,8 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     --tune searches for the settings that are best on the validation ads, then trains with them.
     fasttext: learning rate (0.01 to 2), dim (10 to 200), epochs (1 to 50), minn, maxn. tfidf: C
     (0.1 to 1000), min-df (1 to 10). cnn: optimizer, learning rate (0.0001 to 0.1), widths, filters.
-    Run an interrupted search again to resume it.
+    Epochs that were found on a share of the ads (--tune-fraction) become fewer on all of them, so
+    that as many texts are seen. Run an interrupted search again to resume it.
     """
     split, module = workspace.split, models.TEXT_MODELS[settings.model]
     split.check()
@@ -101,6 +109,9 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     facts = measure(corpus)
     given, settings = settings, module.resolve(settings, facts)
     settings = dataclasses.replace(settings, folds=folds_for(given.folds, _groups(split)))
+    if settings.tune and settings.tune_fraction is None:
+        share = min(1.0, MAX_TUNED / max(1, facts.ads))
+        settings = dataclasses.replace(settings, tune_fraction=share)
     _tell(corpus, given, settings, progress)
     recorded, notes = _recorded(settings)
     lines: list[str] = []
@@ -108,8 +119,12 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
         if settings.tune:
             best = _search(split, facts, settings, staging, progress)
             lines.append(f"best of {settings.tune} trials: {_options(best.settings)}")
-            settings = module.resolve(dataclasses.replace(settings, **best.settings), facts)
-            notes["tuned"] = best.settings
+            tuned = _carried_over(best.settings, settings.tune_fraction)
+            if tuned != best.settings:
+                share, epochs = f"{settings.tune_fraction:.3g}", tuned["epochs"]
+                lines.append(f"found on {share} of the ads; --epochs {epochs} sees as many texts")
+            settings = module.resolve(dataclasses.replace(settings, **tuned), facts)
+            notes["tuned"] = tuned
         started = time.monotonic()
         corpus = _noisy(corpus, facts, settings)
         model = module.train(corpus, settings, settings.seed, staging.checkpoints)
@@ -180,6 +195,13 @@ def _search(
 
     log = staging.folder / "trials.jsonl"
     return search(space(settings.model), score, settings, settings.seed, log, progress)
+
+
+def _carried_over(found: Mapping[str, Any], share: float) -> Mapping[str, Any]:
+    """What was found on a share of the ads, for all of them: as many texts are seen."""
+    if "epochs" not in found:
+        return found
+    return {**found, "epochs": max(1, round(share * found["epochs"]))}
 
 
 def _corpus(split: Artifact, cleaning: Cleaning, progress: Progress) -> Corpus:

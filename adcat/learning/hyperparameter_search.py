@@ -25,16 +25,13 @@ OF_SETTINGS = {"BadInputError", "DivergedError", "InvalidArgumentError", "ValueE
 
 @dataclasses.dataclass(frozen=True)
 class SearchOptions:
-    """The options of the commands that search for their settings."""
+    """The options of the commands that search for their settings, beside `tune_fraction`."""
 
     panel: ClassVar = "Search"
     needs: ClassVar = {"tune_algorithm": "tune", "tune_fraction": "tune"}
 
     tune: int = option(0, "Trials of a search for the best settings; 0 for none.", low=0, dry_run=2)
     tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
-    tune_fraction: float = option(
-        0.1, "Share of the ads that each trial uses.", low=0.001, high=1, dry_run=1
-    )
 
 
 @dataclasses.dataclass(frozen=True)
