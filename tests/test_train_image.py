@@ -18,8 +18,15 @@ from adcat.cli.app import app
 from adcat.cli.options import options_read_by
 from adcat.commands.train_image import Settings, train_image
 from adcat.image import classifier
+from adcat.image.augmentation import augmented_crop
+from adcat.image.backbones import BACKBONES, VECTORS
+from adcat.image.classifier import LAST_LAYER
 from adcat.image.extraction import extractor, stream_features
+from adcat.image.inference import TENSORFLOW
+from adcat.image.labelled_images import LabelledImages
+from adcat.image.stages import augmented_vectors
 from adcat.learning.keras_files import load_network
+from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Silent
 from adcat.workspace.ads import image_paths
 from adcat.workspace.layout import Workspace
@@ -219,6 +226,31 @@ def test_all_layers_are_trained_with_an_auxiliary_head(workspace):
     assert head.output.shape == (None, 2)
     notes = workspace.image_model.manifest().notes
     assert notes == {"fitted_on": "train", "training_steered_by": "validation"}
+
+
+def test_the_preset_trains_the_last_layer_on_another_random_crop_in_every_epoch(workspace):
+    """As the thesis, which augments all training."""
+    assert Settings.published["views"] == 0
+    keras = seeded_tensorflow(0).keras
+    photo = keras.Input((8, 8, 3))
+    vectors = keras.layers.Flatten(name=VECTORS)(photo)
+    network = keras.Model(photo, keras.layers.Dense(2, "softmax", name=LAST_LAYER)(vectors))
+    model = classifier.ImageModel(network, BACKBONES["inception-v3"], 8)
+    paths = image_paths(workspace.split, "train")
+    images = LabelledImages(paths, np.array(LABELS["train"]))
+    examples = augmented_vectors(model, TENSORFLOW, images, 5)
+    for epoch in (0, 1):
+        ((found,),) = examples.stream([np.array([3, 1])], epoch)
+        crops = [augmented_crop(paths[row], 8, (5, epoch, row)) for row in (3, 1)]
+        np.testing.assert_allclose(found, np.reshape(crops, (2, -1)), atol=1e-6)
+
+
+def test_new_crops_in_every_epoch_are_refused_where_the_last_layer_is_fitted(workspace):
+    result = run(workspace, *options(**SMALL, stage="head", views=0))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "error: --views 0 is for --stage all; to fit the last layer type: --views 1\n"
+    )
 
 
 def test_views_are_refused_where_no_last_layer_is_trained(tmp_path):

@@ -24,13 +24,14 @@ from adcat.image.inference import Engine
 from adcat.image.labelled_images import LabelledImages
 from adcat.image.last_layer import Photos
 from adcat.image.stages import Stored
+from adcat.learning.examples import Examples, stored
 from adcat.learning.keras_files import save_network
 from adcat.learning.runtime import import_tensorflow, seeded_tensorflow
-from adcat.learning.schedule import Evaluation, TrainingOptions, best
+from adcat.learning.schedule import Evaluation, TrainingOptions
 from adcat.learning.training_loop import Run
 from adcat.progress import Progress
 from adcat.settings import classifier_name, folds_option, option
-from adcat.tables import Column, Report, Table, percent, write_table
+from adcat.tables import Report, Table, write_table
 from adcat.types import Modality, Part
 from adcat.workspace.ads import (
     image_paths,
@@ -83,6 +84,12 @@ class Settings(EngineOptions, TrainingOptions):
         "Fit the last layer only (head), the strength of its prior chosen out of fold, or train it "
         "and then all layers (all), as in the thesis.",
     )
+    views: int = option(
+        1,
+        "Crops of each training photo for the last layer, computed once: the central one, then "
+        "random ones; with 0 a new random one in every epoch, as in the thesis.",
+        low=0,
+    )
     name: str = classifier_name()
     folds: int | None = folds_option()
     image_size: int | None = option(
@@ -102,17 +109,20 @@ class Settings(EngineOptions, TrainingOptions):
 def train_image(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Train the image classifier.
 
-    A network is trained in two stages: its last layer, on vectors that the frozen network
-    computes once; then all layers, on random crops of the photos, with an auxiliary head where the
-    network has one and a learning rate that drops to a tenth when the validation loss stalls. With
-    --stage head the last layer is fitted instead, and the rest stays as it is. Random weights
-    (--weights none) skip the first stage. An interrupted run resumes where it stopped.
+    A network is trained in two stages: its last layer, on what the frozen network makes of each
+    photo's central crop (--views for others); then all layers, on random crops, with an auxiliary
+    head where the network has one and a learning rate that drops to a tenth when the validation
+    loss stalls. With --stage head the last layer is fitted instead, and the rest stays as it is.
+    Random weights (--weights none) skip the first stage. An interrupted run resumes where it
+    stopped.
 
     For the out-of-fold probabilities of --folds, only the last layer is fitted again: on stored
     vectors, after --stage all on those of the finished network, which has seen every photo.
     """
     if settings.weights == RANDOM and settings.stage == "all" and settings.views > 1:
         raise BadInputError("--views is for training the last layer; --weights none leaves it out")
+    if settings.stage == "head" and not settings.views:
+        raise BadInputError("--views 0 is for --stage all; to fit the last layer type: --views 1")
     settings, split = settings.resolved(), workspace.split
     split.check()
     target = workspace.classifier("image", settings.name).model
@@ -180,6 +190,14 @@ class Work:
         )
         return Stored(vectors, images.labels)
 
+    def for_last_layer(self) -> tuple[Examples, Examples]:
+        """What the last layer is trained on and scored with."""
+        validation = stored(*self.vectors("validation"))
+        if self.settings.views:
+            return stored(*self.vectors("train", self.settings.views)), validation
+        images, seed = self.images["train"], self.settings.seed
+        return stages.augmented_vectors(self.model, self.engine, images, seed), validation
+
     def photos(
         self, groups: NDArray[np.int64], crops: int = 1, *, is_trained: bool = False
     ) -> Photos:
@@ -234,21 +252,20 @@ def _train(work: Work, groups: NDArray[np.int64]) -> Table:
         patience = HEAD_PATIENCE * head.evaluate_every
         head = dataclasses.replace(head, patience=patience, decays=0)
         run = Run(head, staging.checkpoints / "last_layer.npz", work.progress)
-        both = work.vectors("train", settings.views), work.vectors("validation")
-        histories["head"] = stages.train_last_layer(work.model, *both, run)
+        histories["head"] = stages.train_last_layer(work.model, *work.for_last_layer(), run)
     state = staging.checkpoints / "all_layers.npz"
     run = Run(settings.schedule(ads), state, work.progress)
     images = work.images["train"], work.images["validation"]
     histories["all"], auxiliary = stages.train_all_layers(work.model, *images, run)
     if auxiliary:
         save_network(auxiliary, staging.folder / classifier.AUXILIARY)
-    write_table(staging.folder, "history", _history(histories))
+    write_table(staging.folder, "history", stages.history_table(histories))
     staging.notes[TUNED_ON] = "validation"
     if folds_for(settings.folds, groups):
         photos = work.photos(groups, is_trained=True)
         losses = last_layer.search(photos, settings.seed, work.progress)
         _fitting(work).write_out_of_fold(photos, min(losses, key=losses.__getitem__))
-    return _summary(histories)
+    return stages.summary(histories)
 
 
 def _fit(work: Work, groups: NDArray[np.int64]) -> Table:
@@ -262,31 +279,3 @@ def _fit(work: Work, groups: NDArray[np.int64]) -> Table:
 def _fitting(work: Work) -> Fitting:
     settings = work.settings
     return Fitting(work.categories, settings.folds, settings.seed, work.staging, work.progress)
-
-
-def _history(histories: Mapping[str, Sequence[Evaluation]]) -> Table:
-    columns = [Column("stage"), *(Column(field.name) for field in dataclasses.fields(Evaluation))]
-    rows = [
-        (stage, *dataclasses.astuple(evaluation))
-        for stage, history in histories.items()
-        for evaluation in history
-    ]
-    return Table("Training of the image model", columns, rows)
-
-
-def _summary(histories: Mapping[str, Sequence[Evaluation]]) -> Table:
-    """The evaluation of each stage whose weights are kept."""
-    columns = [
-        Column("stage"),
-        Column("epochs", "{:.4g}"),
-        Column("best epoch", "{:.4g}"),
-        Column("validation loss", "{:.4f}"),
-        percent("train top-1"),
-        percent("validation top-1"),
-    ]
-    rows = []
-    for stage, history in histories.items():
-        kept = best(history, "validation_loss")
-        top1 = kept.train_top1, kept.validation_top1
-        rows.append((stage, history[-1].epoch, kept.epoch, kept.validation_loss, *top1))
-    return Table("Image model", columns, rows)

@@ -1,9 +1,11 @@
 """The two stages in which the image classifier is trained (thesis, section 4.3.2).
 
-(a) the last layer only, on vectors that the frozen network makes once; (b) all layers. Where it is
-left at (a), `last_layer.py` fits the layer instead.
+(a) the last layer only, on vectors of the frozen network; (b) all layers. Where it is left at (a),
+`last_layer.py` fits the layer instead.
 """
 
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,11 +15,12 @@ from adcat.image.classifier import ImageModel
 from adcat.image.frozen import Crops, run_once
 from adcat.image.inference import Engine, Forward, compiled
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
-from adcat.learning.examples import stored
+from adcat.learning.examples import Examples, Inputs, Rows
 from adcat.learning.runtime import import_tensorflow
-from adcat.learning.schedule import Evaluation
+from adcat.learning.schedule import Evaluation, best
 from adcat.learning.training_loop import Run, train
 from adcat.progress import Progress
+from adcat.tables import Column, Table, percent
 from adcat.types import Labels, Vectors
 
 if TYPE_CHECKING:
@@ -58,8 +61,21 @@ def frozen_vectors(
     return run_once(forward, crops, [model.dimension], path, batch_size, progress)
 
 
+def augmented_vectors(
+    model: ImageModel, engine: Engine, images: LabelledImages, seed: int
+) -> Examples:
+    """What the frozen network makes of another random crop of each photo in every epoch."""
+    augmented = augmented_images(images, model.side, seed)
+    forward = compiled(model.network, VECTORS, engine=engine)
+
+    def stream(batches: Sequence[Rows], epoch: int) -> Iterator[Inputs]:
+        return (tuple(forward(photos)) for (photos,) in augmented.stream(batches, epoch))
+
+    return Examples(images.labels, stream)
+
+
 def train_last_layer(
-    model: ImageModel, training: Stored, validation: Stored, run: Run
+    model: ImageModel, training: Examples, validation: Examples, run: Run
 ) -> list[Evaluation]:
     """Stage (a): trains the last layer on vectors of the frozen network.
 
@@ -72,7 +88,7 @@ def train_last_layer(
     keras = import_tensorflow().keras
     vector = keras.Input([model.dimension])
     network = keras.Model(vector, model.last_layer(vector))
-    return train(network, stored(*training), stored(*validation), run, "last layer")
+    return train(network, training, validation, run, "last layer")
 
 
 def train_all_layers(
@@ -114,3 +130,32 @@ def training_network(model: ImageModel, auxiliary: "keras.Model | None") -> "ker
     if auxiliary:
         logits.append(auxiliary(body.get_layer(model.backbone.auxiliary_input).output))
     return keras.Model(body.input, logits)
+
+
+def history_table(histories: Mapping[str, Sequence[Evaluation]]) -> Table:
+    """Every evaluation of each stage."""
+    columns = [Column("stage"), *(Column(field.name) for field in dataclasses.fields(Evaluation))]
+    rows = [
+        (stage, *dataclasses.astuple(evaluation))
+        for stage, history in histories.items()
+        for evaluation in history
+    ]
+    return Table("Training of the image model", columns, rows)
+
+
+def summary(histories: Mapping[str, Sequence[Evaluation]]) -> Table:
+    """The evaluation of each stage whose weights are kept."""
+    columns = [
+        Column("stage"),
+        Column("epochs", "{:.4g}"),
+        Column("best epoch", "{:.4g}"),
+        Column("validation loss", "{:.4f}"),
+        percent("train top-1"),
+        percent("validation top-1"),
+    ]
+    rows = []
+    for stage, history in histories.items():
+        kept = best(history, "validation_loss")
+        top1 = kept.train_top1, kept.validation_top1
+        rows.append((stage, history[-1].epoch, kept.epoch, kept.validation_loss, *top1))
+    return Table("Image model", columns, rows)
