@@ -123,6 +123,7 @@ def test_equal_runs_give_equal_artifacts_interrupted_or_not(made, workspace):
     assert files(workspace.attention("c-wh")) == files(made[0].attention("c-wh"))
 
 
+@pytest.mark.soak
 def test_maps_that_are_not_stored_are_computed_again(made, workspace):
     attend(workspace, Settings(stage="attention", epochs=2, cache_limit=0), Silent())
     stored, computed = (

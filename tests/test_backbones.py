@@ -12,7 +12,6 @@ from adcat.image.weights.convert import converted
 from adcat.learning.runtime import seeded_tensorflow
 
 LITE0 = BACKBONES[lite0.NAME]
-SMALL = ["efficientnet-lite0", "mobilenet-v3-small", "convnext-tiny"]  # build within seconds
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +68,14 @@ def test_conversion_by_hand():
 NORM = ("weight", "bias", "running_mean", "running_var")
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "name",
+    [
+        lite0.NAME,
+        pytest.param("mobilenet-v3-small", marks=pytest.mark.soak),
+        pytest.param("convnext-tiny", marks=pytest.mark.soak),
+    ],
+)
 def test_a_stored_classifier_says_the_same_again(name, tmp_path):
     made = classifier.build(BACKBONES[name], 40, 3, None)
     for layer in made.network.layers:  # a fresh norm has nothing to fold
@@ -85,7 +91,9 @@ def test_a_stored_classifier_says_the_same_again(name, tmp_path):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", sorted(set(BACKBONES) - set(SMALL)))
+@pytest.mark.parametrize(
+    "name", sorted(set(BACKBONES) - {lite0.NAME, "mobilenet-v3-small", "convnext-tiny"})
+)
 def test_every_other_stored_classifier_says_the_same_again(name, tmp_path):
     side = BACKBONES[name].smallest_side
     made = classifier.build(BACKBONES[name], side, 3, None)
@@ -96,7 +104,13 @@ def test_every_other_stored_classifier_says_the_same_again(name, tmp_path):
     np.testing.assert_allclose(probs, made.network(photos(side), training=False), atol=1e-4)
 
 
-@pytest.mark.parametrize("point", LITE0.points)
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(point, marks=[] if point in "ae" else pytest.mark.soak)
+        for point in LITE0.points
+    ],
+)
 def test_attention_that_is_uniform_leaves_lite0_as_it_is(point):
     image = classifier.build(LITE0, 64, 3, "imagenet")
     text = np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)

@@ -181,15 +181,18 @@ def test_what_is_no_export_is_refused(made, exports, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "files"),
+    ("options", "files"),
     [
-        ("tfidf", {"analyzer.txt", "vocabulary.txt", "idf.npy", "W.npy", "b.npy", "V.npy"}),
-        ("cnn", {"vocabulary.json", "model.keras"}),
+        (["tfidf"], {"analyzer.txt", "vocabulary.txt", "idf.npy", "W.npy", "b.npy", "V.npy"}),
+        (
+            ["cnn", "--cnn-epochs", 1, "--cnn-embedding-epochs", 1, "--folds", 0],
+            {"vocabulary.json", "model.keras"},
+        ),
     ],
 )
-def test_every_text_model_is_exported_whole_and_answers_as_it_did(made, tmp_path, name, files):
+def test_every_text_model_is_exported_whole_and_answers_as_it_did(made, tmp_path, options, files):
     workspace = Workspace(shutil.copytree(made.root, tmp_path / "w"))
-    adcat(workspace, "train-text", "--model", name)
+    adcat(workspace, "train-text", "--model", *options)
     adcat(workspace, "extract-features")
     result = adcat(workspace, "export", tmp_path / "e", "--model", "text")
     assert {path.name for path in (tmp_path / "e/text").iterdir()} == {"model.json", *files}

@@ -30,7 +30,7 @@ COMMANDS = {
 }
 
 
-SLOW = {"train-text cnn", "attend"}
+SLOW = {"train-text cnn", "fuse network", "attend", "evaluate"}
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from adcat.workspace.models import all_models
 CATEGORIES = ["Bilar", "Cyklar", "Soffor"]
 ADS = {"train": 60, "validation": 40, "test": 20}
 OF_ARRAYS = [name for name in POLICIES if name != "linear"]  # which reads texts: test_stack.py
-QUICK = ("--max-epochs", 2, "--hidden-units", 8)
+QUICK = ("--max-epochs", 2, "--evaluate-every", 1, "--hidden-units", 8)
 
 
 @pytest.fixture(scope="module")

@@ -137,7 +137,16 @@ def test_every_setting_has_another_value():
     }
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+TYPICAL = {"nn", "top3", "concat"}  # of the networks, which take seconds
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param(policy, marks=[pytest.mark.soak] * (policy in {*NETWORKS} - TYPICAL))
+        for policy in POLICIES
+    ],
+)
 def test_what_a_policy_does_not_read_changes_nothing(policy, square):
     unread = {name: v for name, v in OTHERS.items() if name not in POLICIES[policy].options}
     changed = dataclasses.replace(

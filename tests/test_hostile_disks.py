@@ -116,7 +116,7 @@ def on_a_full_disk(data, mount, kilobytes, *words):
 
 
 @pytest.mark.skipif(not can_mount(), reason="no file system can be mounted here")
-@pytest.mark.parametrize("kilobytes", [0, 12])
+@pytest.mark.parametrize("kilobytes", [0, pytest.param(12, marks=pytest.mark.soak)])
 @pytest.mark.parametrize(
     "words",
     [

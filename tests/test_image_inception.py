@@ -9,7 +9,7 @@ from PIL import Image
 from adcat.errors import BadInputError, MissingArtifactError
 from adcat.image import backbones, classifier, inception
 from adcat.image.backbones import BACKBONES, VECTORS
-from adcat.image.extraction import append_rows, extractor, load, stream_features
+from adcat.image.extraction import append_rows, extractor, stream_features
 from adcat.image.inference import compiled
 from adcat.learning.runtime import seeded_tensorflow
 
@@ -117,7 +117,7 @@ def write_legacy(network, path):
 
 def test_a_saved_classifier_is_read_back_and_serves_as_weights(model, images, tmp_path):
     classifier.save(model, tmp_path)
-    again = load(tmp_path)
+    again = extractor(classifier.load(tmp_path))
     assert (again.model.side, again.model.central_fraction) == (SIDE, 0.875)
     expected = model.network(images, training=False)
     np.testing.assert_allclose(again.forward(images)[1], expected, atol=1e-6)

@@ -48,6 +48,7 @@ def test_while_fasttext_trains_in_cpp(copy, model):
         check(copy, process, after=1)
 
 
+@pytest.mark.soak
 def test_while_a_network_is_searched(copy):
     with start(copy, "fuse", "--policy", "nn", "--tune", 10**6, "--max-epochs", 2) as process:
         wait_for(process, staging(copy, "fuse/nn/*/trials.jsonl"))

@@ -137,6 +137,7 @@ def test_attention_is_for_whole_ads(made):
     assert document["models"][0]["kinds"]["both"]["ads"] == sum(availabilities == "both")
 
 
+@pytest.mark.soak
 def test_an_export_answers_incomplete_ads_as_the_workspace_does(made, tmp_path):
     lines = "".join(
         f"{json.dumps(ad)}\n"
@@ -158,6 +159,7 @@ def test_a_promise_is_made_for_each_kind(made):
     assert "validation ads predicted from text only are too few to guarantee 0.99" in result.stderr
 
 
+@pytest.mark.soak
 def test_photos_without_any_text_go_through_the_whole_chain(tmp_path):
     workspace = Workspace(tmp_path / "w")
     ads = [{**ad, "title": "", "description": ""} for ad in draw_ads(tmp_path, 40)]

@@ -136,7 +136,9 @@ def run(name, prepared, number, folder):
     return sum(kills)
 
 
-@pytest.mark.parametrize("name", ["split", "train-text tuned", "fuse"])
+@pytest.mark.parametrize(
+    "name", ["split", pytest.param("train-text tuned", marks=pytest.mark.soak), "fuse"]
+)
 def test_a_killed_command_does_no_harm(prepare, name, tmp_path):
     run(name, prepare(name), 0, tmp_path)
 

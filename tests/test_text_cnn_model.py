@@ -107,6 +107,7 @@ def test_another_optimizer_learns(tmp_path, optimizer):
     assert found.features(["soffa", "bil", "tält"])[1].argmax(axis=1).tolist() == [0, 1, 3]
 
 
+@pytest.mark.soak
 def test_frozen_embeddings_are_those_of_the_skip_gram(tmp_path):
     short, long = (
         trained(tmp_path, cnn_tune_embeddings=False, cnn_epochs=epochs)._network.get_weights()

@@ -46,6 +46,7 @@ def test_writers_of_one_artifact_exclude_each_other_and_a_dead_one_does_not(copy
     adcat(copy, "train-text", "--epochs", 1)
 
 
+@pytest.mark.soak
 def test_what_is_read_is_not_replaced(copy):
     before = copy.features.manifest().digest
     with running(copy, *SEARCH, until="fuse/nn/*/trials.jsonl"):
@@ -81,7 +82,7 @@ def test_status_and_a_second_command_see_what_is_being_written(copy):
     assert json.loads(adcat(copy, "status", "--json").stdout)["unfinished"] == []
 
 
-@pytest.mark.parametrize("times", [1, 20])
+@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.soak)])
 def test_looking_does_not_disturb_a_writer_that_starts(copy, times):
     with start(copy, "train-text", "--epochs", 1) as process:
         while process.poll() is None:

@@ -316,6 +316,7 @@ def test_a_search_needs_validation_ads(tmp_path):
     assert "error: --tune needs validation ads, and the split has none" in result.stderr
 
 
+@pytest.mark.soak
 def test_a_search_that_was_killed_ends_like_one_that_was_not(tmp_path):
     killed, whole = (split(tmp_path / name, train=SORTED) for name in ("killed", "whole"))
     command = [sys.executable, "-m", "adcat", "-w", killed.root, "train-text", *TUNE]
