@@ -132,6 +132,7 @@ def test_maps_that_are_not_stored_are_computed_again(made, workspace):
     np.testing.assert_allclose(computed, stored, atol=1e-4)
 
 
+@pytest.mark.soak
 def test_the_maps_of_one_insertion_point_are_stored_at_a_time(made, tmp_path):
     split, image_model = made[0].split, made[0].image_model.path
     images = LabelledImages(image_paths(split, "test"), read_labels(split, "test"))
@@ -184,6 +185,7 @@ def test_at_the_thesis_size_a_setting_is_evaluated_20_times_at_one_rate():
     assert history[-1].epoch == pytest.approx(49.5, abs=0.01)
 
 
+@pytest.mark.soak
 def test_every_file_that_the_page_names_is_there_and_no_other(searched):
     workspace, _ = searched
     with uncompiled():

@@ -74,6 +74,7 @@ def test_flat_attention_leaves_the_image_baseline_as_it_was(image, images, text,
     np.testing.assert_allclose(alpha, 1 / alpha.shape[1], rtol=1e-5)
 
 
+@pytest.mark.soak
 def test_the_compiled_model_answers_alike(image, images, text):
     model = build(image, text, dataclasses.replace(CONFIG, late_text=True))
     model.step.get_layer(QUERY).kernel.assign(np.random.default_rng(3).normal(0, 2, (TEXT, 768)))

@@ -130,6 +130,7 @@ def test_without_the_package_the_error_says_what_to_type(monkeypatch):
         EngineOptions().resolved()
 
 
+@pytest.mark.soak
 def test_commands_use_it_note_it_and_never_mix_its_vectors(copy):
     words = [
         "--backbone",

@@ -222,7 +222,7 @@ def test_the_manifest_has_what_the_policy_reads_and_the_command_line_its_values(
     made, fused, policy
 ):
     fused(policy)
-    quick = {"max_epochs": 2, "hidden_units": 8} if policy in NETWORKS else {}
+    quick = {"max_epochs": 2, "evaluate_every": 1, "hidden_units": 8} if policy in NETWORKS else {}
     expected = {**options_read_by(Settings)[policy], **quick}
     assert expected.pop("name") == ""
     assert made.fused(policy).manifest().settings == expected

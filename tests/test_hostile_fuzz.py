@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sealed import make_workspace, seal
 
 FOLDER = {"suppress_health_check": [HealthCheck.function_scoped_fixture]}
-short = settings(**FOLDER)
+short = settings(max_examples=20, **FOLDER)
 long = settings(max_examples=2000, derandomize=False, **FOLDER)
 
 damage = st.lists(

@@ -93,6 +93,7 @@ def target(keras):
     return backbones.build(INCEPTION, SIDE, None)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", ["a.keras", "a.weights.h5", "a.h5"])
 def test_weights_are_read_from_what_keras_writes(bare, target, tmp_path, name):
     path = tmp_path / name
@@ -115,6 +116,7 @@ def write_legacy(network, path):
         save_weights_to_hdf5_group(file, network)
 
 
+@pytest.mark.soak
 def test_a_saved_classifier_is_read_back_and_serves_as_weights(model, images, tmp_path):
     classifier.save(model, tmp_path)
     again = extractor(classifier.load(tmp_path))
@@ -125,6 +127,7 @@ def test_a_saved_classifier_is_read_back_and_serves_as_weights(model, images, tm
     assert equal_weights(other_size, model.body)
 
 
+@pytest.mark.soak
 def test_a_saved_classifier_is_the_same_file_each_time(model, tmp_path):
     files = []
     for name in ("one", "two"):

@@ -55,6 +55,7 @@ def test_while_a_network_is_searched(copy):
         check(copy, process, after=0.1)
 
 
+@pytest.mark.soak
 def test_while_a_network_is_trained_in_one_call(copy):
     slow = ("--hidden-layers", 3, "--hidden-units", 4000, "--batch-size", 1)
     with start(copy, "fuse", "--policy", "nn", *slow) as process:

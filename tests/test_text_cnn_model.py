@@ -100,7 +100,7 @@ def test_padding_has_no_embedding_however_long_the_training(model):
     assert (embeddings[1:] != 0).all()
 
 
-@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])
+@pytest.mark.parametrize("optimizer", ["rmsprop", pytest.param("sgd", marks=pytest.mark.soak)])
 def test_another_optimizer_learns(tmp_path, optimizer):
     rate = {"rmsprop": 0.01, "sgd": 0.5}[optimizer]
     found = trained(tmp_path, cnn_optimizer=optimizer, cnn_learning_rate=rate, cnn_epochs=30)

@@ -317,6 +317,7 @@ def test_the_published_settings_are_those_of_the_thesis():
         "maxn": 6,
         "t": 0.0001,
         "augment_noise": 0.2,
+        "tune_fraction": 1.0,
     }
 
 

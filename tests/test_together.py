@@ -82,6 +82,7 @@ def test_status_and_a_second_command_see_what_is_being_written(copy):
     assert json.loads(adcat(copy, "status", "--json").stdout)["unfinished"] == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.soak)])
 def test_looking_does_not_disturb_a_writer_that_starts(copy, times):
     with start(copy, "train-text", "--epochs", 1) as process:

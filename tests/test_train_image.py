@@ -176,6 +176,7 @@ def test_a_frozen_network_sees_every_photo_once(workspace, monkeypatch):
     assert seen("extract-features", "--modality", "image") == ([], 0)
 
 
+@pytest.mark.soak
 def test_a_photo_that_was_damaged_stops_the_run_which_then_goes_on_to_the_same_files(
     trained, workspace, monkeypatch
 ):
@@ -214,6 +215,7 @@ def test_the_training_of_all_layers_goes_on_after_an_interruption(workspace):
     ]
 
 
+@pytest.mark.soak
 def test_all_layers_are_trained_with_an_auxiliary_head(workspace):
     with uncompiled():
         train_image(workspace, Settings(**INCEPTION, stage="all", epochs=1, seed=3), Silent())
@@ -257,6 +259,7 @@ def test_views_are_refused_where_no_last_layer_is_trained(tmp_path):
     assert result.stderr.startswith("error: --views is for training the last layer")
 
 
+@pytest.mark.soak
 def test_a_model_of_its_own_serves_as_weights_and_is_recorded_without_its_place(trained, tmp_path):
     source, _ = trained
     workspace = make_workspace(tmp_path)

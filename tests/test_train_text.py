@@ -359,7 +359,10 @@ def test_every_model_has_a_space_of_its_own_settings(model, tmp_path):
     assert len({json.dumps(settings) for settings in seen}) == 8
 
 
-@pytest.mark.parametrize("model", QUICK_OF)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(model, marks=[pytest.mark.soak] * (model == "cnn")) for model in QUICK_OF],
+)
 def test_every_model_can_be_tuned(workspace, model):
     words = (*QUICK_OF[model], "--folds", 0, *(("--cnn-epochs", 1) if model == "cnn" else ()))
     result = run(workspace, "--model", model, *words, "--tune", 2, "--tune-fraction", 1)

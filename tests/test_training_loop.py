@@ -69,7 +69,7 @@ def interrupted(training, reads):
     return Examples(training.labels, stream)
 
 
-@pytest.mark.parametrize(("reads", "every"), [(11, 5), (25, 7)])
+@pytest.mark.parametrize(("reads", "every"), [(11, 5), pytest.param(25, 7, marks=pytest.mark.soak)])
 def test_an_interrupted_training_ends_like_one_that_was_not(keras, tmp_path, reads, every):
     schedule = dataclasses.replace(SCHEDULE, evaluate_every=every)
     whole, parted = network(keras), network(keras)

@@ -219,6 +219,7 @@ def test_a_reader_waits_while_an_artifact_is_being_replaced(workspace):
         assert listed.result() == [workspace.fused("max")]
 
 
+@pytest.mark.soak
 def test_drafts_that_are_sealed_while_they_are_listed_do_no_harm(workspace):
     def write_often():
         for seed in range(300):
