@@ -72,7 +72,7 @@ def seeded_tensorflow(seed: int, threads: int = 0) -> Any:
       threads: as in `import_tensorflow`.
     """
     tf = import_tensorflow(threads)
-    tf.keras.utils.clear_session()
+    tf.keras.utils.clear_session(free_memory=False)  # Python collects when there is much
     tf.keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     return tf
