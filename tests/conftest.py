@@ -1,10 +1,12 @@
 """What all tests share."""
 
 import fcntl
+import functools
 import os
 import shutil
 
 import pytest
+import typer.testing
 from hypothesis import settings
 from pipeline import adcat, make_workspace, uncompiled
 
@@ -14,6 +16,9 @@ from adcat.workspace.layout import Workspace
 # same at every run, so that a red run can be repeated.
 settings.register_profile("adcat", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("adcat")
+
+# The command line is put together once, not for every test.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 # Compiling for OpenVINO and comparing takes longer than a few photos; its own tests ask for it.
 os.environ.setdefault("ADCAT_ENGINE", "tensorflow")
 

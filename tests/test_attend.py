@@ -153,6 +153,7 @@ def test_all_layers_are_trained_by_default(made, workspace):
     assert "model.keras" in files(workspace.attention("whole"))
 
 
+@pytest.mark.soak
 def test_a_search_tries_all_ten_settings_once(searched):
     workspace, said = searched
     log = workspace.attention_search / "trials.jsonl"

@@ -64,7 +64,9 @@ def test_inception_is_cut_where_the_thesis_says(keras):
 
 
 @pytest.mark.parametrize("over", ["wh", "c"])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=[pytest.mark.soak] * (point in "bd")) for point in POINTS]
+)
 def test_flat_attention_leaves_the_image_baseline_as_it_was(image, images, text, point, over):
     model = with_flat_attention(image, text, insert_at=point, over=over)
     expected = image.network(images, training=False)
@@ -85,6 +87,7 @@ def test_the_compiled_model_answers_alike(image, images, text):
     assert np.abs(other[1] - expected[1]).max() > 1e-3  # the text is what steers it
 
 
+@pytest.mark.soak
 def test_it_is_saved_with_its_preprocessing(image, images, text, tmp_path):
     model = build(image, text, dataclasses.replace(CONFIG, late_text=True))
     attention.save(model, tmp_path)

@@ -312,7 +312,9 @@ def test_the_same_models_give_the_same_artifact(workspace):
     assert workspace.evaluation.check().digest == first
 
 
-@pytest.mark.parametrize("command", ["evaluate", "error-groups"])
+@pytest.mark.parametrize(
+    "command", ["evaluate", pytest.param("error-groups", marks=pytest.mark.soak)]
+)
 def test_tensorflow_is_not_needed(workspace, command):
     code = (
         "import sys; from adcat.cli.app import app; "

@@ -184,9 +184,10 @@ def test_what_is_no_export_is_refused(made, exports, tmp_path):
     ("options", "files"),
     [
         (["tfidf"], {"analyzer.txt", "vocabulary.txt", "idf.npy", "W.npy", "b.npy", "V.npy"}),
-        (
+        pytest.param(
             ["cnn", "--cnn-epochs", 1, "--cnn-embedding-epochs", 1, "--folds", 0],
             {"vocabulary.json", "model.keras"},
+            marks=pytest.mark.soak,
         ),
     ],
 )

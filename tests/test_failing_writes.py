@@ -30,7 +30,7 @@ COMMANDS = {
 }
 
 
-SLOW = {"train-text cnn", "fuse network", "attend", "evaluate"}
+SLOW = {"train-text cnn", "fuse network", "attend", "evaluate", "error-groups"}
 
 
 @contextlib.contextmanager

@@ -180,7 +180,15 @@ def test_a_folder_whose_name_is_not_utf_8_can_be_worked_in(data, tmp_path, monke
 
 
 @pytest.mark.parametrize(
-    "words", [["evaluate"], ["evaluate", "--json"], ["evaluate", "--help"], ["--version"]]
+    "words",
+    [
+        ["evaluate", "--json"],
+        ["--version"],
+        *(
+            pytest.param(words, marks=pytest.mark.soak)
+            for words in (["evaluate"], ["evaluate", "--help"])
+        ),
+    ],
 )
 def test_results_that_cannot_be_printed_are_told(root, words):
     with open("/dev/full", "w") as full:  # noqa: PTH123

@@ -150,7 +150,7 @@ def test_a_manifest_with_any_value_is_read_or_refused(sound, tmp_path, field, va
     ends_well(run(root, *command))
 
 
-@settings(short, max_examples=20)
+@settings(short, max_examples=10)
 @given(
     lines=st.lists(st.dictionaries(st.sampled_from(COLUMNS), json_values, max_size=5), max_size=5)
 )

@@ -38,7 +38,7 @@ def staging(workspace, pattern):
     return lambda: any((workspace.root / ".partial").glob(pattern))
 
 
-@pytest.mark.parametrize("model", ["fasttext", "cnn"])
+@pytest.mark.parametrize("model", ["fasttext", pytest.param("cnn", marks=pytest.mark.soak)])
 def test_while_fasttext_trains_in_cpp(copy, model):
     words = ("--model", model, "--epochs", 10**9) if model == "fasttext" else ("--model", "cnn")
     if model == "cnn":
@@ -64,6 +64,7 @@ def test_while_a_network_is_trained_in_one_call(copy):
         check(copy, process, after=3)
 
 
+@pytest.mark.soak
 def test_while_threads_read_photos(copy):
     words = ("--weights", "none", "--stage", "head", "--image-size", 75, "--views", 500)
     with start(copy, "train-image", *words) as process:

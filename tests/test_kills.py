@@ -137,7 +137,11 @@ def run(name, prepared, number, folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["split", pytest.param("train-text tuned", marks=pytest.mark.soak), "fuse"]
+    "name",
+    [
+        "split",
+        *(pytest.param(name, marks=pytest.mark.soak) for name in ("train-text tuned", "fuse")),
+    ],
 )
 def test_a_killed_command_does_no_harm(prepare, name, tmp_path):
     run(name, prepare(name), 0, tmp_path)

@@ -64,7 +64,10 @@ def test_what_people_write_is_left_alone(text):
     assert visible(text) == text
 
 
-@pytest.mark.parametrize("position", ["category", "folder", "option"])
+@pytest.mark.parametrize(
+    "position",
+    ["category", *(pytest.param(name, marks=pytest.mark.soak) for name in ("folder", "option"))],
+)
 def test_no_name_drives_the_terminal(tmp_path, position):
     nasty = NASTY.replace("/", "") if position == "folder" else NASTY
     folder = draw_photos(tmp_path / (nasty if position == "folder" else "data"))

@@ -58,6 +58,7 @@ def test_what_is_read_is_not_replaced(copy):
     adcat(copy, "extract-features")
 
 
+@pytest.mark.soak
 def test_a_writer_that_is_done_waits_for_a_reader_that_came_meanwhile(copy):
     with start(copy, "train-text", "--epochs", 2000) as writer:
         wait_for(

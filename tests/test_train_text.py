@@ -103,7 +103,7 @@ def test_what_follows_from_the_data_is_told_and_recorded(workspace):
     assert settings["learning_rate"] == 0.9683111567577267
 
 
-@pytest.mark.parametrize("noise", [0, 0.3])
+@pytest.mark.parametrize("noise", [0.3, pytest.param(0, marks=pytest.mark.soak)])
 def test_the_same_seed_gives_the_same_artifact_bit_for_bit(workspace, noise):
     def train(seed):
         assert run(workspace, *QUICK, "--augment-noise", noise, "--seed", seed).exit_code == 0

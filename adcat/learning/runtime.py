@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-
 # What Keras imports for parts that are not used here, if it is there: a third of its import's time.
 UNUSED = ("matplotlib", "sklearn")
 

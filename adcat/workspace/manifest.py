@@ -94,6 +94,11 @@ class Manifest:
                 raise TypeError("expected a digest")
 
 
+@functools.cache
+def _versions() -> Mapping[str, str]:
+    return {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
+
+
 def record(started: float) -> dict[str, Any]:
     """Facts about a run that its result does not depend on."""
     return {
@@ -101,5 +106,5 @@ def record(started: float) -> dict[str, Any]:
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seconds": round(time.time() - started, 3),
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
+        "packages": _versions(),
     }
