@@ -106,6 +106,7 @@ def test_evaluate_and_error_groups_treat_it_like_any_other(made):
     assert groups["models"][0]["model"] == "attend-c-wh"
 
 
+@pytest.mark.soak
 def test_equal_runs_give_equal_artifacts_interrupted_or_not(made, workspace):
     class Interrupting(Silent):
         """Stops the run while the test ads are answered."""

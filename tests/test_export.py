@@ -1,3 +1,4 @@
+import functools
 import json
 import re
 import shutil
@@ -33,6 +34,7 @@ FILES = {
     "concat": {*CLASSIFIERS, "image/model.onnx", "fusion/params.json", "fusion/model.keras"},
     "attend-c-wh": {*CLASSIFIERS, "image/model.onnx", "fusion/model.json", "fusion/model.keras"},
 }
+EXPORTED = [pytest.param(model, marks=[pytest.mark.soak] * (model == "concat")) for model in FILES]
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +43,15 @@ def made(with_models):
 
 
 @pytest.fixture(scope="module")
-def exports(made, tmp_path_factory):
-    """By model: its folder, and what the command printed."""
-    folders = {model: tmp_path_factory.mktemp("exports") / model for model in FILES}
-    return {
-        model: (folder, adcat(made, "export", folder, "--model", model).stdout)
-        for model, folder in folders.items()
-    }
+def exported(made, tmp_path_factory):
+    """A model's folder, and what the command printed."""
+
+    @functools.cache
+    def export(model):
+        folder = tmp_path_factory.mktemp("exported") / model
+        return folder, adcat(made, "export", folder, "--model", model).stdout
+
+    return export
 
 
 def refused(workspace, *words, command="export"):
@@ -56,9 +60,9 @@ def refused(workspace, *words, command="export"):
     return result.stderr
 
 
-@pytest.mark.parametrize("model", FILES)
-def test_an_export_holds_what_serving_needs_and_nothing_else(exports, model):
-    folder, stdout = exports[model]
+@pytest.mark.parametrize("model", EXPORTED)
+def test_an_export_holds_what_serving_needs_and_nothing_else(exported, model):
+    folder, stdout = exported(model)
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
     assert found == {*FILES[model], "serving.json", "README.md"}
     lines = stdout.splitlines()
@@ -70,15 +74,15 @@ def test_an_export_holds_what_serving_needs_and_nothing_else(exports, model):
     assert sum(definition["prior"]) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("model", FILES)
-def test_an_export_predicts_without_its_workspace_as_with_it(made, exports, tmp_path, model):
+@pytest.mark.parametrize("model", EXPORTED)
+def test_an_export_predicts_without_its_workspace_as_with_it(made, exported, tmp_path, model):
     photos = ["photos/0.jpg", "photos/1.jpg", "", "gone.jpg"]
     ads = [{"id": i, "title": "volvo ratt", "image": photo} for i, photo in enumerate(photos)]
     ads.append({"image": "photos/2.jpg"})
     lines, images = "".join(f"{json.dumps(ad)}\n" for ad in ads), made.root.parent
     words = ("--images", images)
     expected = adcat(made, "predict", "--model", model, *words, input=lines).stdout
-    folder, _ = exports[model]
+    folder, _ = exported(model)
     found = adcat(Workspace(tmp_path), "predict", "--exported", folder, *words, input=lines).stdout
     assert found == expected
     assert list(load(folder).predict(ads, images)) == [*map(json.loads, found.splitlines())]
@@ -86,9 +90,9 @@ def test_an_export_predicts_without_its_workspace_as_with_it(made, exports, tmp_
 
 
 def test_the_card_says_how_to_use_the_model_and_the_code_in_it_runs(
-    made, exports, monkeypatch, capsys
+    made, exported, monkeypatch, capsys
 ):
-    folder, _ = exports["product-max"]
+    folder, _ = exported("product-max")
     called, alone = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.S)
     monkeypatch.chdir(folder)
     (photo,) = read_ads(made.split, "test", ["image"], [0])
@@ -101,8 +105,8 @@ def test_the_card_says_how_to_use_the_model_and_the_code_in_it_runs(
     assert literal_eval(capsys.readouterr().out)["category"] == "Soffor"
 
 
-def test_the_card_says_what_to_expect_of_the_model(made, exports):
-    card = (exports["product-max"][0] / "README.md").read_text()
+def test_the_card_says_what_to_expect_of_the_model(made, exported):
+    card = (exported("product-max")[0] / "README.md").read_text()
     labels = {part: read_labels(made.split, part) for part in PARTS}
     for part in PARTS:
         assert f"| {part} |{f' {len(labels[part])} |' * 3}" in card
@@ -117,7 +121,7 @@ def test_the_card_says_what_to_expect_of_the_model(made, exports):
     assert "* both: `p ∝ o_img * o_txt`\n" in card
     assert "* image: `p = o_img`\n" in card
     assert "An ad without text" not in card
-    attend = (exports["attend-c-wh"][0] / "README.md").read_text()
+    attend = (exported("attend-c-wh")[0] / "README.md").read_text()
     assert "* both: `p = fusion/model.keras(image_pixels, text_vectors)`" in attend
 
 
@@ -139,9 +143,9 @@ def test_the_card_says_whose_weights_they_are(made, weights, expected):
     assert expected in card.partition("## Licence")[2]
 
 
-def test_predictions_say_what_the_exported_model_was_made_from(made, exports, tmp_path):
+def test_predictions_say_what_the_exported_model_was_made_from(made, exported, tmp_path):
     table = made.root.parent / "ads.csv"
-    for name, words in (("a", ("--model", "text")), ("b", ("--exported", exports["text"][0]))):
+    for name, words in (("a", ("--model", "text")), ("b", ("--exported", exported("text")[0]))):
         output = ("--output", tmp_path / f"{name}.jsonl", "--accept-above", 0.5)
         adcat(made, "predict", table, *words, *output)
     assert (tmp_path / "a.jsonl").read_text() == (tmp_path / "b.jsonl").read_text()
@@ -151,8 +155,8 @@ def test_predictions_say_what_the_exported_model_was_made_from(made, exports, tm
     assert a["settings"] == b["settings"]
 
 
-def test_headers_told_to_split_hold_for_an_export(made, exports, tmp_path):
-    folder = shutil.copytree(exports["text"][0], tmp_path / "e")
+def test_headers_told_to_split_hold_for_an_export(made, exported, tmp_path):
+    folder = shutil.copytree(exported("text")[0], tmp_path / "e")
     definition = json.loads((folder / "serving.json").read_text())
     assert definition["headers"] == {}
     definition["headers"] = {"title": "rubrik"}
@@ -163,7 +167,7 @@ def test_headers_told_to_split_hold_for_an_export(made, exports, tmp_path):
     assert named == prediction
 
 
-def test_what_is_no_export_is_refused(made, exports, tmp_path):
+def test_what_is_no_export_is_refused(made, exported, tmp_path):
     def told(*words):
         return refused(made, "--exported", tmp_path / "e", "--title", "x", command="predict")
 
@@ -171,7 +175,7 @@ def test_what_is_no_export_is_refused(made, exports, tmp_path):
         f"error: {tmp_path}/e/serving.json is missing; expected a folder that adcat export has "
         "written\n"
     )
-    shutil.copytree(exports["text"][0], tmp_path / "e")
+    shutil.copytree(exported("text")[0], tmp_path / "e")
     (tmp_path / "e/text/model.bin").write_bytes(b"cut")
     assert told() == (
         f"error: {tmp_path}/e/text/model.bin is missing or differs; copy or export it again\n"
@@ -212,9 +216,9 @@ def test_every_text_model_is_exported_whole_and_answers_as_it_did(made, tmp_path
         assert found == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_onnx_network_gives_the_stored_features_on_its_own(made, exports):
+def test_the_onnx_network_gives_the_stored_features_on_its_own(made, exported):
     """Read by ONNX Runtime alone, photos prepared here, as a service in another language would."""
-    folder, _ = exports["product-max"]
+    folder, _ = exported("product-max")
     definition = json.loads((folder / "image/model.json").read_text())
     session = onnxruntime.InferenceSession(folder / "image/model.onnx")
     (side, share) = definition["image_size"], definition["central_fraction"]

@@ -174,6 +174,7 @@ def test_what_a_policy_reads_changes_what_it_finds(policy, name, square):
     assert result(policy, square, after) != result(policy, square, before)
 
 
+@pytest.mark.soak
 def test_the_same_seed_gives_the_same_network_bit_for_bit(material):
     settings = dataclasses.replace(QUICK, keep_probability=0.7, aux_weight=0.1)
     first, second, other = (fit("pool-aux", material, settings, seed=s)[0] for s in (3, 3, 4))
@@ -257,7 +258,7 @@ def test_inputs_are_standardised_inside_the_model(material):
     np.testing.assert_allclose(found, predictions(plain, material.validation), rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("renormalise", [False, True])
+@pytest.mark.parametrize("renormalise", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_temperature_raises_probabilities_to_their_powers(material, renormalise):
     """The temperature network equals the plain one on powers taken outside."""
     settings = dataclasses.replace(
@@ -309,7 +310,7 @@ def test_top3_believes_of_each_ad_the_classifier_that_is_sure():
     assert weights[~turn[:, 0]].max() < 0.1
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("layers", [1, 2, pytest.param(3, marks=pytest.mark.soak)])
 def test_hidden_layers(material, layers):
     settings = dataclasses.replace(QUICK, hidden_layers=layers, max_epochs=1)
     model, _ = fit("nn", material, settings)

@@ -3,7 +3,6 @@ import json
 import math
 
 import pytest
-import tensorflow
 from handmade import NETWORKS
 from hyperopt import hp
 
@@ -12,6 +11,7 @@ from adcat.files import read_json_lines
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.learning.hyperparameter_search import SearchOptions, read_trials, search
+from adcat.learning.runtime import import_tensorflow
 from adcat.progress import Silent
 
 
@@ -86,14 +86,20 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path):
     assert all((trial.status == "failed") == (trial.score is None) for trial in trials)
 
 
-NO_ROOM = [
-    OSError(errno.ENOSPC, "No space left on device"), MemoryError(), LackOfMemoryError("too large"),
-    tensorflow.errors.ResourceExhaustedError(None, None, "OOM"),
-]  # fmt: skip
+NO_ROOM = {
+    "full disk": lambda: OSError(errno.ENOSPC, "No space left on device"),
+    "memory": MemoryError,
+    "memory of ours": lambda: LackOfMemoryError("too large"),
+    "memory of TensorFlow's": lambda: import_tensorflow().errors.ResourceExhaustedError(
+        None, None, "OOM"
+    ),
+}
 
 
-@pytest.mark.parametrize("error", NO_ROOM, ids=lambda error: type(error).__name__)
-def test_what_no_setting_causes_ends_the_search_which_then_resumes(tmp_path, error):
+@pytest.mark.parametrize("name", NO_ROOM)
+def test_what_no_setting_causes_ends_the_search_which_then_resumes(tmp_path, name):
+    error = NO_ROOM[name]()
+
     def on_a_full_machine(settings, seed):
         if len(read_trials(tmp_path / "log")) == 2:
             raise error

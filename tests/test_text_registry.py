@@ -1,4 +1,5 @@
 import json
+import shutil
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -16,14 +17,15 @@ ADS = Corpus(lambda: iter(BLOCKS), np.array([2, 2, 0, 0]), 3)
 QUICK = {"epochs": 5, "dim": 10, "cnn_epochs": 2, "cnn_dim": 10}
 
 
-@pytest.fixture(params=list(TEXT_MODELS))
-def saved(request, tmp_path):
+@pytest.fixture(scope="module", params=list(TEXT_MODELS))
+def saved(request, tmp_path_factory):
     """Every text model of the table, trained and saved."""
+    folder = tmp_path_factory.mktemp("saved")
     module = TEXT_MODELS[request.param]
     settings = module.resolve(Settings(model=request.param, **QUICK), measure(ADS))
-    model = module.train(ADS, settings, 0, tmp_path)
-    save(tmp_path, request.param, model, CATEGORIES, "thesis")
-    return model, tmp_path
+    model = module.train(ADS, settings, 0, folder)
+    save(folder, request.param, model, CATEGORIES, "thesis")
+    return model, folder
 
 
 def test_every_model_of_the_table_is_a_choice():
@@ -72,8 +74,8 @@ def test_every_model_reads_words_without_blanks_between_them(name, tmp_path):
     assert model.features(new)[1].argmax(axis=1).tolist() == [0, 1]
 
 
-def test_a_model_that_reads_other_texts_is_refused(saved):
-    _, folder = saved
+def test_a_model_that_reads_other_texts_is_refused(saved, tmp_path):
+    folder = shutil.copytree(saved[1], tmp_path / "other")
     path = folder / "model.json"
     description = json.loads(path.read_text())
     path.write_text(json.dumps(description | {"preprocessing": "as it stands"}))
