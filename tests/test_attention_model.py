@@ -28,15 +28,19 @@ def keras():
 
 
 @pytest.fixture(scope="module")
-def image(keras):
+def image(keras, images):
     """A random Inception v3 whose predictions differ from photo to photo."""
+    keras.utils.set_random_seed(0)
     made = classifier.build(BACKBONES["inception-v3"], SIDE, CATEGORIES, None)
     random = np.random.default_rng(1)
     for layer in made.network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.moving_mean.assign(random.normal(0, 0.01, layer.moving_mean.shape))
             layer.moving_variance.assign(random.uniform(0.01, 0.2, layer.moving_variance.shape))
-    made.last_layer.kernel.assign(random.normal(0, 3, made.last_layer.kernel.shape))
+    vectors = np.asarray(made.body(images, training=False))
+    mean, spread = vectors.mean(axis=0), np.linalg.norm(vectors.std(axis=0))
+    kernel = random.normal(0, 1 / spread, made.last_layer.kernel.shape)
+    made.last_layer.set_weights([kernel, -mean @ kernel])
     return made
 
 
@@ -70,9 +74,9 @@ def test_inception_is_cut_where_the_thesis_says(keras):
 def test_flat_attention_leaves_the_image_baseline_as_it_was(image, images, text, point, over):
     model = with_flat_attention(image, text, insert_at=point, over=over)
     expected = image.network(images, training=False)
-    assert np.ptp(expected, axis=0).max() > 0.01
+    assert np.ptp(expected, axis=0).max() > 0.1
     probs, alpha = model.network([images, text], training=False)
-    np.testing.assert_allclose(probs, expected, atol=1e-5)
+    np.testing.assert_allclose(probs, expected, atol=1e-4)
     np.testing.assert_allclose(alpha, 1 / alpha.shape[1], rtol=1e-5)
 
 
@@ -82,7 +86,7 @@ def test_the_compiled_model_answers_alike(image, images, text):
     model.step.get_layer(QUERY).kernel.assign(np.random.default_rng(3).normal(0, 2, (TEXT, 768)))
     expected = model.network([images, text], training=False)
     for found, wanted in zip(compiled(model)(images, text), expected, strict=True):
-        np.testing.assert_allclose(found, wanted, atol=1e-5)
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
     other = compiled(model)(images, text[::-1])
     assert np.abs(other[1] - expected[1]).max() > 1e-3  # the text is what steers it
 
@@ -101,7 +105,7 @@ def test_it_is_saved_with_its_preprocessing(image, images, text, tmp_path):
 def test_text_is_standardised_with_what_it_was_made_from(image, text):
     for standardise, expected in ((True, (text - text.mean(0)) / text.std(0)), (False, text)):
         model = build(image, text, dataclasses.replace(CONFIG, standardise=standardise))
-        np.testing.assert_allclose(model.standardised(text), expected, atol=1e-5)
+        np.testing.assert_allclose(model.standardised(text), expected, atol=1e-4)
 
 
 def test_late_text_is_added_to_the_logits(image, text):
@@ -122,7 +126,7 @@ def test_the_auxiliary_head_reads_mixed7(keras, image, images, text, point, is_a
     plain = keras.Model(image.network.input, [mixed7, image.network.output])
     maps, probs = plain(images, training=False)
     np.testing.assert_allclose(of_auxiliary, auxiliary(maps, training=False), rtol=1e-4)
-    np.testing.assert_allclose(keras.ops.softmax(logits), probs, atol=1e-5)
+    np.testing.assert_allclose(keras.ops.softmax(logits), probs, atol=1e-4)
     query = model.step.get_layer(QUERY)
     query.kernel.assign(np.random.default_rng(3).normal(0, 5, query.kernel.shape))
     _, steered = network([images, text], training=False)
