@@ -86,7 +86,7 @@ def test_the_compiled_model_answers_alike(image, images, text):
     model.step.get_layer(QUERY).kernel.assign(np.random.default_rng(3).normal(0, 2, (TEXT, 768)))
     expected = model.network([images, text], training=False)
     for found, wanted in zip(compiled(model)(images, text), expected, strict=True):
-        np.testing.assert_allclose(found, wanted, atol=1e-4)
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
     other = compiled(model)(images, text[::-1])
     assert np.abs(other[1] - expected[1]).max() > 1e-3  # the text is what steers it
 
@@ -105,7 +105,7 @@ def test_it_is_saved_with_its_preprocessing(image, images, text, tmp_path):
 def test_text_is_standardised_with_what_it_was_made_from(image, text):
     for standardise, expected in ((True, (text - text.mean(0)) / text.std(0)), (False, text)):
         model = build(image, text, dataclasses.replace(CONFIG, standardise=standardise))
-        np.testing.assert_allclose(model.standardised(text), expected, atol=1e-4)
+        np.testing.assert_allclose(model.standardised(text), expected, atol=1e-5)
 
 
 def test_late_text_is_added_to_the_logits(image, text):

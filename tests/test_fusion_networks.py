@@ -106,9 +106,9 @@ OTHERS = {
     "transformer_dropout": True,
     "pooling": "max", "similarity": "dot", "negatives": 3, "aux_weight": 0.0,
 }  # fmt: skip
-SEARCH = {"tune", "tune_algorithm", "tune_fraction"}  # read by the command, not by the fit
+OF_THE_COMMAND = {"tune", "tune_algorithm", "tune_fraction", "models", "folds"}  # not of the fit
 LATE = {  # what it takes to matter
-    "schedule": {"learning_rate": 1e-9, "max_epochs": 12},
+    "schedule": {"learning_rate": 1e-9, "max_epochs": 20},
     "evaluate_every": {"max_epochs": 3},
     "watched": {"max_epochs": 20, "learning_rate": 0.3},
 }
@@ -132,7 +132,7 @@ def result(policy, material, settings):
 
 
 def test_every_setting_has_another_value():
-    assert set(OTHERS) | SEARCH | {"models", "folds"} == {
+    assert set(OTHERS) | OF_THE_COMMAND == {
         field.name for field in dataclasses.fields(PolicySettings)
     }
 
@@ -160,7 +160,7 @@ def read_options():
     shared = set.intersection(*(set(POLICIES[policy].options) for policy in NETWORKS))
     for policy in POLICIES:
         for name in POLICIES[policy].options:
-            if name not in SEARCH and (name not in shared or policy == "nn"):
+            if name not in OF_THE_COMMAND and (name not in shared or policy == "nn"):
                 yield policy, name
 
 
