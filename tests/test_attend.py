@@ -208,6 +208,7 @@ def test_every_file_that_the_page_names_is_there_and_no_other(searched):
     assert absent == {f"Table 5.{i}" for i in range(1, 7)} | {f"Figure 5.{i}" for i in range(1, 5)}
 
 
+@pytest.mark.soak
 def test_preset_thesis_leaves_the_attention_unscaled(workspace):
     with uncompiled():
         adcat(workspace, "attend", "--preset", "thesis", "--epochs", 1, "--stage", "attention")

@@ -116,7 +116,10 @@ def test_late_text_is_added_to_the_logits(image, text):
     np.testing.assert_allclose(model.logits(vectors, text), expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("point", "is_attended"), [("a", True), ("c", True), ("d", False)])
+@pytest.mark.parametrize(
+    ("point", "is_attended"),
+    [pytest.param("a", True, marks=pytest.mark.soak), ("c", True), ("d", False)],
+)
 def test_the_auxiliary_head_reads_mixed7(keras, image, images, text, point, is_attended):
     auxiliary = inception.auxiliary_head(image.network, CATEGORIES)
     model = with_flat_attention(image, text, insert_at=point)

@@ -12,7 +12,7 @@ def chart(panels=1, series=3):
     return Chart([Panel(curves, f"panel {k}") for k in range(panels)], "ads (%)", "right (%)")
 
 
-@pytest.mark.parametrize("panels", [1, 5])
+@pytest.mark.parametrize("panels", [1, pytest.param(5, marks=pytest.mark.soak)])
 def test_a_chart_has_its_labels_in_both_files_and_is_the_same_again(panels, tmp_path):
     again = tmp_path / "again"
     again.mkdir()

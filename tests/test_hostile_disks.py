@@ -121,11 +121,11 @@ def on_a_full_disk(data, mount, kilobytes, *words):
     "words",
     [
         ["split", "{data}/ads.csv"],
-        ["train-text", "--epochs", "1"],
         ["train-text", "--model", "tfidf"],
         ["fuse", "--policy", "max"],
-        ["evaluate"],
-        ["error-groups"],
+        pytest.param(["train-text", "--epochs", "1"], marks=pytest.mark.soak),
+        pytest.param(["evaluate"], marks=pytest.mark.soak),
+        pytest.param(["error-groups"], marks=pytest.mark.soak),
     ],
     ids=" ".join,
 )
@@ -142,7 +142,14 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(data, tmp_path, wor
 
 
 @pytest.mark.parametrize(
-    "words", [["status"], ["status", "--json"], ["predict", "{data}/ads.csv", "--model", "text"]]
+    "words",
+    [
+        ["status"],
+        *(
+            pytest.param(words, marks=pytest.mark.soak)
+            for words in (["status", "--json"], ["predict", "{data}/ads.csv", "--model", "text"])
+        ),
+    ],
 )
 def test_a_reader_that_goes_away_ends_a_command_quietly(finished, words):
     words = [word.format(data=finished.root.parent) for word in words]

@@ -56,6 +56,7 @@ def test_new_layers_start_from_a_truncated_normal(model):
     assert (bias == 0).all()
 
 
+@pytest.mark.soak
 def test_folding_batch_norm_changes_nothing(model, images):
     vectors, probs = compiled(model.network, VECTORS, classifier.PROBABILITIES)(images)
     np.testing.assert_allclose(vectors, model.body(images, training=False), atol=1e-5)

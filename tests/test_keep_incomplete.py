@@ -71,7 +71,13 @@ def test_classifiers_learn_from_the_ads_that_they_can_read(made):
     assert ads == {**expected, "train, out-of-fold": expected["train"]}
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(model, marks=[pytest.mark.soak] * (model in ("sum-max", "product-max", "nn")))
+        for model in MODELS
+    ],
+)
 def test_predicting_the_test_ads_gives_the_stored_probabilities_again(made, folder, model):
     """But where a model of one modality cannot read an ad: then the other classifier predicts."""
     words = ("predict", folder / "ads.csv", "--model", model, "--top", ALL)

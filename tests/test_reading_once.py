@@ -53,9 +53,9 @@ def opened(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "scans"),
     [
-        (["evaluate", "--json"], 1),
+        pytest.param(["evaluate", "--json"], 1, marks=pytest.mark.soak),
         (["evaluate"], 2),  # of all ads, and of those that are shown
-        (["error-groups", "--json"], 1),
+        pytest.param(["error-groups", "--json"], 1, marks=pytest.mark.soak),
         (["error-groups"], 3),  # and of those that it lists
     ],
 )

@@ -71,6 +71,7 @@ def test_the_network_is_convolutions_their_maxima_and_a_softmax(model, tmp_path)
     np.testing.assert_allclose(probs[0, [0, 1, 3]], powers / powers.sum(), atol=1e-5)
 
 
+@pytest.mark.soak
 def test_the_same_seed_gives_the_same_files_and_they_load_again(model, tmp_path):
     files = []
     for name, made in (("a", model), ("b", trained(tmp_path))):

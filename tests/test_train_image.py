@@ -320,7 +320,8 @@ def test_the_thesis_settings_are_those_of_a_3_2():
     assert Settings.published.items() >= published.items()
 
 
-@pytest.mark.parametrize("stage", ["head", pytest.param("all", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("stage", ["head", "all"])
 def test_folds_give_the_training_ads_probabilities_out_of_fold(workspace, stage):
     """One row for each of the 12 training photos; the model itself is what it is without."""
     made = [*options(**SMALL, stage=stage), *(["--epochs", 1] if stage == "all" else [])]

@@ -245,7 +245,10 @@ CNN = ("--cnn-epochs", 10, "--cnn-filters", 20, "--cnn-widths", 1, "--cnn-learni
 QUICK_OF = {"tfidf": (), "cnn": CNN}
 
 
-@pytest.mark.parametrize("model", QUICK_OF)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(model, marks=[pytest.mark.soak] * (model == "cnn")) for model in QUICK_OF],
+)
 def test_every_model_learns_the_categories(workspace, model):
     result = run(workspace, "--model", model, *QUICK_OF[model], "--folds", 2)
     assert result.exit_code == 0, result.output
