@@ -1,10 +1,10 @@
-"""Runs the chain on as many ads as the thesis has, and prints time, memory and disk space.
+"""Runs the chain on many ads (the thesis has 900,000), and prints time, memory and disk space.
 
 The ads are made up: 40 words each out of a Zipf vocabulary, of which some belong to the ad's
 category, and a JPEG of 600 x 450 pixels each, whose colours do. For the text half of the chain
 alone, many ads share a photo.
 
-    python benchmarks/scale.py [--ads 900000] [--text-only] [--folder DIR]
+    python benchmarks/scale.py [--ads 90000] [--text-only] [--folder DIR]
 """
 
 import argparse
@@ -135,7 +135,7 @@ def size(folder: Path) -> float:
 def main() -> None:
     """Makes the ads, runs the commands, prints the table."""
     options = argparse.ArgumentParser(description="Time, memory and disk space at scale.")
-    options.add_argument("--ads", type=int, default=900_000)
+    options.add_argument("--ads", type=int, default=90_000, help="900,000 take hours")
     options.add_argument("--text-only", action="store_true", help="the text half of the chain")
     options.add_argument("--folder", type=Path, help="an empty folder to keep the result in")
     given = options.parse_args()
