@@ -62,7 +62,7 @@ def vector_batches(path: Path) -> Batches:
             with np.errstate(over="ignore"):  # what becomes infinite is told where it is used
                 yield [id.strip() for id in ids], found.astype(np.float32, copy=False)
         if not length:
-            raise ValueError("there are no vectors in it")
+            raise ValueError("it holds no vectors")
     except (pa.ArrowException, OSError, EOFError, ValueError) as error:
         raise BadInputError(f"{path}: {str(error).splitlines()[0]}; {EXPECTED}") from None
 

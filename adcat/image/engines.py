@@ -121,7 +121,7 @@ def choose(
 
 
 def drawn_photos(side: int) -> Images:
-    """Patches of colour, for where there are no photos yet: [CHECKED, side, side, 3]."""
+    """Stand-ins for photos, patches of random colours: [CHECKED, side, side, 3]."""
     patches = np.random.default_rng(0).uniform(-1, 1, (CHECKED, 8, 8, 3)).astype(np.float32)
     rows = np.arange(side) * 8 // side
     return patches[:, rows][:, :, rows]

@@ -101,7 +101,7 @@ def given_ads(
 
 def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
     """Yields the complete lines of whatever has arrived; bytes that are not UTF-8 are kept."""
-    begun: list[bytes] = []  # what there is of a line without an end
+    begun: list[bytes] = []  # of a line whose end has not arrived yet
     while arrived := file.read1(ARRIVING):  # pyright: ignore[reportAttributeAccessIssue]
         *lines, rest = arrived.split(b"\n")
         if lines:

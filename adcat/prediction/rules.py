@@ -77,7 +77,7 @@ class Promise:
 
         Where both are asked for, each is fitted on its own half of the ads: a temperature that has
         seen the threshold's ads, or their duplicates, would break the guarantee. On fewer ads than
-        `fewest` there is no temperature; without ads the threshold is infinite.
+        `fewest` no temperature is fitted; without ads the threshold is infinite.
 
         Args:
           rule: without them.

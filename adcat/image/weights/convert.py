@@ -50,7 +50,7 @@ class _Unpickler(pickle.Unpickler):
             **{("torch", storage): dtype for storage, dtype in STORAGES.items()},
         }
         if (module, name) not in known:
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of a tensor")
+            raise pickle.UnpicklingError(f"{module}.{name} does not belong to a tensor")
         return known[module, name]
 
     def persistent_load(self, pid: Any) -> NDArray[Any]:
