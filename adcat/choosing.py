@@ -1,15 +1,22 @@
 """What the models of a workspace are, and which of them to take."""
 
+import csv
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from adcat import thesis
+from adcat.errors import expecting
 from adcat.evaluation.measuring import read_candidate
-from adcat.evaluation.models import Model, ModelKind
+from adcat.evaluation.models import Model, ModelKind, Training
 from adcat.evaluation.selection import Candidate, choose, common_parts, in_words, no_better_than
 from adcat.fusion.fused_model import read_definition
+from adcat.fusion.policies import POLICIES
 from adcat.progress import Progress
 from adcat.types import MODALITIES, PARTS, Labels, Modality, Part, classifiers_of
 from adcat.workspace.ads import read_labels
 from adcat.workspace.layout import Workspace
+from adcat.workspace.manifest import MANIFEST, TRAIN_PROBS
 from adcat.workspace.models import ModelProbs, all_models, find_models, models_to_report
 
 BASELINES: Mapping[Modality, str] = {
@@ -40,6 +47,54 @@ def kind_of(model: Model) -> ModelKind:
     approach = "early fusion" if policy.is_early else "late fusion"
     read = {name: value for name, value in settings.items() if name in policy.options}
     return ModelKind(approach, policy.name, read, policy.form, policy.in_words, parts)
+
+
+def training_of(model: ModelProbs) -> Training:
+    """Reads how a model was trained."""
+    manifest, kind = model.trained.manifest(), kind_of(model)
+    is_fused = kind.approach in ("late fusion", "early fusion")
+    learned = read_definition(model.folder).parameters if is_fused else {}
+    with expecting(model.trained / MANIFEST, "manifest"):
+        settings = {
+            **manifest.settings,
+            **manifest.notes.get("tuned", {}),
+            **learned.get("settings", {}),  # which has those that followed from the ads
+        }
+        seconds = float(manifest.record["seconds"])
+    settings["folds"] = settings.get("folds") != 0 and TRAIN_PROBS in manifest.notes
+    differing = [
+        name.replace("_", " ")
+        for name, value in _published(kind, model.modality, settings).items()
+        if settings.get(name, value) != value and name != "tune_fraction"  # which only a search has
+    ]
+    top1 = learned.get("train_top1") if is_fused else _train_top1(model.trained / "history.csv")
+    return Training(differing, seconds, top1)
+
+
+def _published(
+    kind: ModelKind, modality: Modality | None, settings: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What the thesis states of a model's settings."""
+    if kind.approach == "attention":
+        return thesis.settings("attend")
+    if modality is None:
+        return POLICIES[kind.policy].published
+    if "vectors" in settings:
+        return {"vectors": None}  # there are none that were made elsewhere
+    if modality == "image":
+        return thesis.settings("train-image")
+    of_model = thesis.settings("train-text").get(settings.get("model", ""), {})
+    return {"model": "fasttext", **of_model}
+
+
+def _train_top1(history: Path) -> float | None:
+    """The last top-1 on training ads that a classifier's or an attention model's history has."""
+    if not history.exists():  # as where the last layer was fitted
+        return None
+    with expecting(history, "history"), history.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("part", "train") == "train"]
+        found = rows[-1]["top1" if "part" in rows[-1] else "train_top1"] if rows else ""
+        return float(found) if found else None
 
 
 def read_candidates(workspace: Workspace, models: Sequence[ModelProbs]) -> list[Candidate]:

@@ -53,6 +53,13 @@ def make_split(
         staging.record["images"] = str(images)
 
 
+def make_classifier(workspace, modality, settings=Made(), history=()):
+    """What `evaluate --compare thesis` asks of a classifier; `history`: what its training filed."""
+    with workspace.classifier(modality).model.write(settings, [workspace.split]) as staging:
+        if history:
+            write_records(staging.folder / "history.csv", history)
+
+
 def make_features(workspace, probs):
     """`probs`: part -> modality -> [n, categories]."""
     arrays = {
@@ -64,8 +71,9 @@ def make_features(workspace, probs):
 
 
 def make_fused(
-    workspace, name, probs, policy="max", reads="probs", history=(), notes=(), **settings
-):
+    workspace, name, probs, policy="max", reads="probs", history=(), notes=(), learned=(),
+    **settings
+):  # fmt: skip
     """`probs`: part -> [n, categories]; `history`: what a network's training has filed."""
     arrays = {f"{part}/probs": array for part, array in probs.items()}
     made = dataclasses.make_dataclass("Made", {**settings, "seed": 0})(**settings, seed=0)
@@ -73,7 +81,7 @@ def make_fused(
         write_files(staging, arrays)
         staging.notes.update(notes)
         reads = [f"{modality}_{reads}" for modality in ("image", "text")]
-        params = {"policy": policy, "reads": reads, "parameters": {}}
+        params = {"policy": policy, "reads": reads, "parameters": dict(learned)}
         (staging.folder / "params.json").write_text(json.dumps(params))
         if history:
             write_records(staging.folder / "history.csv", history)

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from handmade import certain, make_features, make_fused, make_split
+from handmade import certain, make_classifier, make_features, make_fused, make_split
 from PIL import Image
 from reading import names, read_page, read_table, run
 
@@ -49,6 +49,8 @@ def make_workspace(tmp_path):
         Image.new("RGB", (40, 30), (200, 60 * i, 0)).save(tmp_path / f"test-{i}.png")
     labels = {"train": [0] * 40 + [1] * 4 + [2], "validation": VALIDATION, "test": TEST}
     make_split(made, CATEGORIES, labels, tmp_path)
+    for modality in ("text", "image"):
+        make_classifier(made, modality)
     steering = {
         "text": certain([0, 1, 2, 0, 0, 0] * 20, 3),
         "image": certain([0, 1, 2, 1, 2, 0] * 20, 3),

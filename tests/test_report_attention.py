@@ -8,6 +8,7 @@ import pytest
 from handmade import (
     certain,
     make_attention,
+    make_classifier,
     make_features,
     make_fused,
     make_search,
@@ -41,6 +42,8 @@ def workspace(tmp_path):
     made = Workspace(tmp_path / "w")
     labels = {"train": [0, 1, 2], "validation": VALIDATION, "test": TEST}
     make_split(made, ["bikes", "cars", "sofas"], labels, tmp_path)
+    for modality in ("text", "image"):
+        make_classifier(made, modality)
     make_features(made, {part: dict.fromkeys(("text", "image"), p) for part, p in right().items()})
     return made
 

@@ -8,6 +8,7 @@ from browser import Page, driver
 from handmade import (
     certain,
     make_attention,
+    make_classifier,
     make_features,
     make_fused,
     make_search,
@@ -38,6 +39,8 @@ def report(tmp_path_factory):
     for i in range(len(TEST)):
         Image.new("RGB", (40, 30), (200, 30 * i, 0)).save(folder / f"test-{i}.png")
     make_split(workspace, CATEGORIES, labels, folder, titles)
+    for modality in ("text", "image"):
+        make_classifier(workspace, modality)
     both = {"text": certain(TEXT, 3), "image": certain(IMAGE, 3)}
     steering = {"text": certain([0, 1, 2], 3), "image": certain([0, 1, 0], 3)}
     make_features(workspace, {"validation": steering, "test": both})

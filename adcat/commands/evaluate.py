@@ -1,15 +1,16 @@
 """Measures models on the ads of a part and makes a page of it (thesis, chapter 5)."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from adcat import thesis
 from adcat.attention.search import LOG
-from adcat.choosing import HELP, kind_of
+from adcat.choosing import HELP, kind_of, training_of
 from adcat.errors import AdcatError
 from adcat.evaluation.measuring import Evaluation, Measured, measure_models
+from adcat.evaluation.models import Training
 from adcat.evaluation.selection import Choice
 from adcat.evaluation.significance import PairedDifference
 from adcat.files import write_json
@@ -76,7 +77,8 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
     ):
         evaluation = _measure(workspace, models, settings.part, progress)
         write_json(staging.folder / "metrics.json", _document(evaluation, models))
-        sections = _sections(workspace, evaluation, read, search, settings)
+        trainings = {m.name: training_of(m) for m in models} if settings.compare else {}
+        sections = _sections(workspace, evaluation, read, search, settings, trainings)
         _write_page(staging.folder, evaluation, sections)
         staging.notes["fitted_on"] = "nothing; whatever is chosen is not chosen on test ads"
     return _report(evaluation, workspace)
@@ -145,6 +147,7 @@ def _sections(
     read: ReadShown,
     search: Artifact | None,
     settings: Settings,
+    trainings: Mapping[str, Training],
 ) -> list[Section]:
     """The page's sections in their order, without the last one."""
     compare = settings.compare == "thesis"
@@ -161,7 +164,7 @@ def _sections(
         *([availability_section(evaluation)] if evaluation.ads_by_availability else []),
         pairs_section(evaluation),
         best_section(evaluation, compare),
-        *([thesis_section(evaluation)] if compare else []),
+        *([thesis_section(evaluation, trainings)] if compare else []),
         automation_section(evaluation),
         reliability_section(evaluation),
         error_groups_section(evaluation, read, settings.seed, compare),

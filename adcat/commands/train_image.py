@@ -123,7 +123,8 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
         raise BadInputError("--views is for training the last layer; --weights none leaves it out")
     if settings.stage == "head" and not settings.views:
         raise BadInputError("--views 0 is for --stage all; to fit the last layer type: --views 1")
-    settings, split = settings.resolved(), workspace.split
+    side, split = settings.image_size or BACKBONES[settings.backbone].side, workspace.split
+    settings = dataclasses.replace(settings.resolved(), image_size=side)
     split.check()
     target = workspace.classifier("image", settings.name).model
     if "image" not in read_modalities(split):

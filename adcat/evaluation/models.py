@@ -68,3 +68,12 @@ class ModelKind:
     def fraction(self) -> float:
         """The share of the ads that it learned from."""
         return float(self.settings.get("fraction", 1))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Training:
+    """How a model was trained."""
+
+    differing: Sequence[str]  # the settings that are not as the thesis states them
+    seconds: float  # that it took
+    top1: float | None = None  # on the ads that it learned from, at the stop

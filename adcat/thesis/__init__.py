@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-Name: TypeAlias = Literal["results", "error_groups", "data_gain", "items"]
+Name: TypeAlias = Literal["results", "error_groups", "data_gain", "training", "items"]
 
 # What the thesis calls a policy or a model of adcat.
 NAMES: Mapping[str, str] = {
@@ -78,6 +78,21 @@ def data_gain(policy: str) -> Mapping[str, float]:
             part, whole = float(row["acc_10pct_data"]) / 100, float(row["acc_100pct_data"]) / 100
             return {"part": part, "whole": whole, "gain": whole - part}
     return {}
+
+
+def contradictions() -> list[str]:
+    """The numbers that the thesis has twice and prints differently, in words."""
+    return [
+        "{model} has {acc_100pct_data}% in Table {table} and {elsewhere}".format(**row)
+        for row in read("data_gain")
+        if row["elsewhere"]
+    ]
+
+
+def training(policy: str) -> Mapping[str, str]:
+    """train_top1, at the stop, and time of a model's training, as stated; empty if they are not."""
+    rows = (row for row in read("training") if row["model"] == NAMES.get(policy))
+    return next(rows, {})
 
 
 def attention_settings() -> Mapping[str, Mapping[str, float]]:

@@ -42,6 +42,13 @@ class ModelProbs:
         return self.artifact.path
 
     @property
+    def trained(self) -> Artifact:
+        """What its training made: of a classifier not what it says of the ads."""
+        if self.modality is None:
+            return self.artifact
+        return Workspace(self.artifact.root).classifier(self.modality, self.name).model
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The settings that it was made with."""
         return self.artifact.manifest().settings
