@@ -1,7 +1,6 @@
 """Groups the ads by which baseline is right, and shows what each model recovers."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,12 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat import thesis
+from adcat.causes import (
+    causes_table,
+    count_causes,
+    data_dependent,
+    meanings,
+    read_causes,
+    write_annotations,
+)
 from adcat.choosing import kind_of
 from adcat.errors import BadInputError, MissingArtifactError
 from adcat.evaluation.error_groups import (
     ADS,
     CATEGORIES,
-    ERROR_GROUPS,
     FIGURES,
     GROUPS,
     ILLUSTRATING,
@@ -36,14 +42,12 @@ from adcat.evaluation.error_groups import (
 )
 from adcat.evaluation.metrics import AdResults, ad_results
 from adcat.evaluation.models import Approach
-from adcat.files import write_json
-from adcat.plotting.galleries import Example, gallery
+from adcat.files import sha256, write_json
 from adcat.progress import Progress
-from adcat.report.embedded_images import ReadShown
-from adcat.report.example_ads import drawn_examples, read_examples
-from adcat.report.recovery import recovered_tables
+from adcat.report.example_ads import Examples
+from adcat.report.recovery import in_short, recovered_tables
 from adcat.settings import models_argument, option, seed_option
-from adcat.tables import Column, Report, Table, percent, write_table
+from adcat.tables import Report, Table, write_table
 from adcat.types import MODALITIES, Labels, Part
 from adcat.workspace.ads import (
     iterate_ads,
@@ -63,6 +67,7 @@ class Settings:
     """Which models are looked at on which ads, and what the galleries show."""
 
     published: ClassVar = thesis.settings("error-groups")
+    needs: ClassVar = {"annotate_ads": "annotate"}
 
     models: list[str] = models_argument("analyse")
     part: Part = option("test", "Part to analyse; train is for text and image only.")
@@ -71,6 +76,14 @@ class Settings:
         CATEGORIES, "Categories per gallery.", low=1, high=50, panel="Galleries"
     )
     ads: int = option(ADS, "Ads per category.", low=1, high=20, panel="Galleries")
+    annotate: Path | None = option(
+        None,
+        "CSV file of misclassified ads with a column for the cause that you see: written where "
+        "there is none of this name, else read and counted.",
+        panel="Causes",
+        dry_run="",  # nothing outside the workspace is written or looked for
+    )
+    annotate_ads: int = option(50, "Ads of each error group in it.", low=1, panel="Causes")
     seed: int = seed_option()
 
 
@@ -83,6 +96,7 @@ class Analysis:
     baselines: Mapping[str, AdResults]  # by modality
     groups: Groups  # [n]
     recovered: Mapping[str, Mapping[str, int]]  # model, best first -> error group -> ads
+    causes: Mapping[int, str] | None  # of errors that somebody looked at, by row, if anybody did
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -97,22 +111,43 @@ def error_groups(workspace: Workspace, settings: Settings, progress: Progress) -
     only text, only image, or neither. Writes the group of each ad, the thesis' tables with the
     errors that each model recovers, and a gallery of each error group: random ads of the
     categories that are misclassified most.
+
+    With --annotate FILE.csv it also draws misclassified ads for you to look at. Write into the
+    column `cause` why each is one, in the words that are listed then, and run the same command
+    again: it counts the causes by error group, and draws ads whose cause lies in the data.
     """
-    models = models_to_report(workspace, settings.models, settings.part, progress)
+    file, split, part = settings.annotate, workspace.split, settings.part
+    models = models_to_report(workspace, settings.models, part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
-    with workspace.error_groups.write(settings, read_for(workspace, models)) as staging:
-        analysis = _analyse(workspace, models, settings.part, progress)
+    annotated = file if file and file.exists() else None
+    recorded = dataclasses.replace(settings, annotate=annotated and Path(annotated.name))
+    with workspace.error_groups.write(recorded, read_for(workspace, models)) as staging:
+        analysis = _analyse(workspace, models, settings, progress)
         write_json(staging.folder / "summary.json", _document(analysis, models))
         _write_groups(staging.folder / "groups.parquet", workspace, analysis)
-        tables = _tables(analysis, models, read_categories(workspace.split))
+        tables = _tables(analysis, models, read_categories(split))
         (staging.folder / "tables").mkdir()
         for name, table in tables.items():
             write_table(staging.folder / "tables", name, table)
-        with reading_shown(workspace.split, settings.part, progress) as read:
-            remarks = _draw(staging.folder, workspace, read, settings, analysis)
+        with reading_shown(split, part, progress) as read:
+            probs = {name: model.probs(part) for name, model in _baselines(workspace).items()}
+            examples = Examples(staging.folder, read, read_categories(split), probs)
+            remarks = _draw(examples, settings, analysis)
         staging.notes["fitted_on"] = "nothing"
+        if annotated:
+            staging.notes["annotate_sha256"] = sha256(annotated)
+        elif file:
+            drawn = settings.annotate_ads, settings.seed
+            write_annotations(file, split, part, analysis.groups, analysis.baselines, *drawn)
+    shown = [tables["table-4.1"], tables["table-4.2"]]
+    title = f"Recovered: ads of each error group that a model gets right, {part} part"
+    shown.append(in_short(recovered_table(title, analysis.recovered, count(analysis.groups))))
     written = [f"{name}: {workspace.error_groups / name}" for name in ("tables", "galleries")]
-    shown = [tables["table-4.1"], tables["table-4.2"], _recovered(analysis)]
+    if annotated:
+        shown.append(in_short(tables["causes"]))
+    elif file:
+        shown.append(meanings())
+        written.append(f"{file}: write the causes into its last column and type this again")
     return Report([*_left_out(analysis), *remarks, *written], shown)
 
 
@@ -120,12 +155,14 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
     """What `--json` prints."""
     models = models_to_report(workspace, settings.models, settings.part, progress)
     with reading(read_for(workspace, models)):
-        return _document(_analyse(workspace, models, settings.part, progress), models)
+        return _document(_analyse(workspace, models, settings, progress), models)
 
 
 def _analyse(
-    workspace: Workspace, models: Sequence[ModelProbs], part: Part, progress: Progress
+    workspace: Workspace, models: Sequence[ModelProbs], settings: Settings, progress: Progress
 ) -> Analysis:
+    part = settings.part
+    causes = read_causes(settings.annotate, workspace.split, part)
     labels = read_labels(workspace.split, part)
     if not len(labels):
         raise BadInputError(f"the {part} part has no ads; use another --part, or split again")
@@ -145,7 +182,7 @@ def _analyse(
         found = {model.name: read(model).correct for model in models}
     best_first = sorted(found, key=lambda name: (-found[name].mean(), name))
     of_models = {name: recovered(groups, found[name]) for name in best_first}
-    return Analysis(part, labels, right, groups, of_models)
+    return Analysis(part, labels, right, groups, of_models, causes)
 
 
 def _left_out(analysis: Analysis) -> list[str]:
@@ -170,6 +207,7 @@ def _baselines(workspace: Workspace) -> dict[str, ModelProbs]:
 
 
 def _document(analysis: Analysis, models: Sequence[ModelProbs]) -> dict[str, Any]:
+    causes = analysis.causes
     return {
         "part": analysis.part,
         "ads": len(analysis.rows),
@@ -178,6 +216,7 @@ def _document(analysis: Analysis, models: Sequence[ModelProbs]) -> dict[str, Any
             {"model": model.name, "recovered": dict(analysis.recovered[model.name])}
             for model in models
         ],
+        **({} if causes is None else {"causes": count_causes(analysis.groups, causes)}),
     }
 
 
@@ -191,20 +230,13 @@ def _tables(
     for name, found in analysis.recovered.items():
         if kinds[name].fraction == 1:
             by_approach.setdefault(kinds[name].approach, {})[name] = found
+    causes = analysis.causes
     return {
+        **({} if causes is None else {"causes": causes_table(part, groups, causes)}),
         "table-4.1": agreement_table(part, count(groups)),
         "table-4.2": misclassified_table(part, groups, analysis.labels, categories),
         **recovered_tables(part, by_approach, groups),
     }
-
-
-def _recovered(analysis: Analysis) -> Table:
-    """Every model in one table, narrow enough for a terminal."""
-    title = f"Recovered: ads of each error group that a model gets right, {analysis.part} part"
-    table = recovered_table(title, analysis.recovered, count(analysis.groups))
-    incorrect = ("both" if len(WRONG[group]) > 1 else WRONG[group][0] for group in ERROR_GROUPS)
-    pairs = [(Column(f"{who}\nincorrect", "{:,}"), percent("share")) for who in incorrect]
-    return dataclasses.replace(table, columns=[table.columns[0], *itertools.chain(*pairs)])
 
 
 def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
@@ -229,30 +261,29 @@ def _write_groups(path: Path, workspace: Workspace, analysis: Analysis) -> None:
             start += chunk.num_rows
 
 
-def _draw(
-    folder: Path, workspace: Workspace, read: ReadShown, settings: Settings, analysis: Analysis
-) -> list[str]:
-    """Draws a gallery and a figure of each error group; returns a remark for one without ads."""
+def _draw(examples: Examples, settings: Settings, analysis: Analysis) -> list[str]:
+    """Draws a gallery and the figures; returns a remark for an error group without ads."""
     for name in ("galleries", "figures"):
-        (folder / name).mkdir()
+        (examples.folder / name).mkdir()
     labels, size = analysis.labels, min(settings.sample, len(analysis.rows))
     if not size:
         return []
-    names, classifiers = read_categories(workspace.split), _baselines(workspace)
+    causes = analysis.causes or {}
+    if rows := data_dependent(analysis.groups, causes):
+        heading = f"data-dependent errors: {', '.join(causes[row] for row in rows)}"
+        examples.figure("4.2", heading, rows, MODALITIES)
     seed = settings.seed
     drawn = draw(analysis.groups, labels, seed, size, settings.categories, settings.ads)
     remarks: list[str] = []
     for group, categories in drawn.items():
-        probs = {modality: classifiers[modality].probs(settings.part) for modality in WRONG[group]}
-        rows = illustrate(analysis.groups, group, _is_near(analysis, group), ILLUSTRATING, seed)
-        if rows:
-            _draw_figure(folder / "figures", group, rows, read_examples(read, names, rows, probs))
+        is_near = _is_near(analysis, group)
+        if rows := illustrate(analysis.groups, group, is_near, ILLUSTRATING, seed):
+            examples.figure(FIGURES[group], in_words(group), rows, WRONG[group])
         if not categories:
             remarks.append(f"no gallery of {in_words(group)!r}: no such ad among {size:,} drawn")
             continue
         heading = f"{in_words(group)}: the categories with the most such ads among {size:,} drawn"
-        examples = drawn_examples(read, names, categories, probs)
-        gallery(folder / "galleries" / f"{group}.png", heading, examples)
+        examples.gallery(group, heading, categories, WRONG[group])
     return remarks
 
 
@@ -260,12 +291,3 @@ def _is_near(analysis: Analysis, group: str) -> NDArray[np.bool_]:
     """Whether the classifiers that err in a group nearly had the true category: [n]."""
     ranks = [analysis.baselines[modality].rank for modality in WRONG[group]]
     return np.max(ranks, axis=0) < PREDICTIONS
-
-
-def _draw_figure(
-    folder: Path, group: str, rows: Sequence[int], examples: Mapping[int, Example]
-) -> None:
-    """Draws figure 4.3, 4.4 or 4.5."""
-    for form in ("png", "svg"):
-        path = folder / f"figure-{FIGURES[group]}.{form}"
-        gallery(path, in_words(group), [("", [examples[row] for row in rows])])

@@ -1,5 +1,6 @@
 """Which ads text or image gets wrong, and which of them other models get right."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from adcat import thesis
@@ -44,6 +45,21 @@ def recovered_tables(
         for approach, number in RECOVERED.items()
         if models.get(approach)
     }
+
+
+def in_short(table: Table) -> Table:
+    """A table with a pair of columns for each error group, narrow enough for a terminal."""
+    short = {
+        in_words(group): f"{'both' if len(wrong) > 1 else wrong[0]}\nincorrect"
+        for group, wrong in WRONG.items()
+    }
+    columns = [
+        Column(
+            "share" if "share of" in one.heading else short.get(one.heading, one.heading), one.form
+        )
+        for one in table.columns
+    ]
+    return dataclasses.replace(table, columns=columns)
 
 
 def error_groups_section(

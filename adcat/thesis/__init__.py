@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-Name: TypeAlias = Literal["results", "error_groups", "data_gain", "training", "items"]
+Name: TypeAlias = Literal["results", "error_groups", "data_gain", "training", "causes", "items"]
 
 # What the thesis calls a policy or a model of adcat.
 NAMES: Mapping[str, str] = {

@@ -7,7 +7,7 @@ reordered.
 import contextlib
 import functools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -192,6 +192,16 @@ def read_ads(
         return [ad for chunk in chunks for ad in chunk.to_pylist()]
     with _reading_rows(split, part, columns, having) as read:
         return read(rows)
+
+
+def rows_of(split: Artifact, part: Part, ids: Collection[str]) -> dict[str, int]:
+    """Finds the ads of a part that have these ids: their rows."""
+    start, found = 0, dict[str, int]()
+    for chunk in iterate_ads(split, part, ["id"]):
+        here = enumerate(chunk["id"].to_pylist(), start)
+        found.update((id, row) for row, id in here if id in ids)
+        start += chunk.num_rows
+    return found
 
 
 @contextlib.contextmanager
