@@ -12,6 +12,7 @@ from adcat.evaluation.models import Model, ModelKind, Training
 from adcat.evaluation.selection import Candidate, choose, common_parts, in_words, no_better_than
 from adcat.fusion.fused_model import read_definition
 from adcat.fusion.policies import POLICIES
+from adcat.fusion.policy_settings import PolicySettings
 from adcat.progress import Progress
 from adcat.types import MODALITIES, PARTS, Labels, Modality, Part, classifiers_of
 from adcat.workspace.ads import read_labels
@@ -45,8 +46,10 @@ def kind_of(model: Model) -> ModelKind:
     definition = read_definition(model.folder)
     policy, parts = definition.policy, classifiers_of(definition.reads)
     approach = "early fusion" if policy.is_early else "late fusion"
-    read = {name: value for name, value in settings.items() if name in policy.options}
-    return ModelKind(approach, policy.name, read, policy.form, policy.in_words, parts)
+    # One that an earlier version made lacks the settings that were constants then.
+    read = {name: settings.get(name, getattr(PolicySettings, name)) for name in policy.options}
+    ads = definition.parameters.get("ads")
+    return ModelKind(approach, policy.name, read, policy.form, policy.in_words, parts, ads)
 
 
 def training_of(model: ModelProbs) -> Training:

@@ -95,7 +95,8 @@ SENSITIVE = PolicySettings(
     image_boost=2.0, image_power=0.5, text_power=2.0, transformer_size=8, aux_weight=1.0,
 )  # fmt: skip
 OTHERS = {
-    "fit_on": "validation", "fraction": 0.5, "hidden_layers": 2, "hidden_units": 9,
+    "fit_on": "validation", "policy_share": 0.5, "fraction": 0.5,
+    "hidden_layers": 2, "hidden_units": 9,
     "hidden_activation": "sigmoid", "learning_rate": 0.02, "optimizer": "sgd",
     "keep_probability": 0.5, "l2_weight": 0.0, "batch_size": 16, "standardise": True,
     "evaluate_every": 10, "watched": "validation_top1", "residual": False,
@@ -108,6 +109,7 @@ OTHERS = {
 }  # fmt: skip
 OF_THE_COMMAND = {"tune", "tune_algorithm", "tune_fraction", "models", "folds"}  # not of the fit
 LATE = {  # what it takes to matter
+    "policy_share": {"fit_on": "validation"},
     "schedule": {"learning_rate": 1e-9, "max_epochs": 20},
     "evaluate_every": {"max_epochs": 3},
     "watched": {"max_epochs": 20, "learning_rate": 0.3},
@@ -237,6 +239,15 @@ def test_validation_ads_that_are_left_out_change_nothing(material):
         for validation in (material.validation, changed)
     ]
     np.testing.assert_array_equal(*(predictions(model, material.validation) for model in models))
+
+
+def test_the_share_of_the_validation_ads_that_is_learned_from(material):
+    policy, rows = POLICIES["nn-validation"], fitting.everything(material)
+    for share, learned_from in ((0.5, 50), (0.9, 90)):
+        settings = dataclasses.replace(QUICK, fit_on="validation", policy_share=share)
+        learnt, judged = fitting.samples(policy, material, rows, settings)
+        assert (len(learnt), len(judged)) == (learned_from, 100 - learned_from)
+        assert not set(learnt.rows) & set(judged.rows)
 
 
 def test_a_fraction_of_the_ads(material):

@@ -66,6 +66,7 @@ REFUSED = [  # exit 1, and the whole message
     (["fuse", "--name", "../x"], "'../x' is not a valid model name; use lower-case letters, digits and '-', but not text, image or attend-…"),
     (["fuse", "--name", "attend-c-wh"], "'attend-c-wh' is not a valid model name; use lower-case letters, digits and '-', but not text, image or attend-…"),
     (["fuse", "--name", "text"], "'text' is not a valid model name; use lower-case letters, digits and '-', but not text, image or attend-…"),
+    (["fuse", "--policy", "nn", "--policy-share", "0.5"], "--policy-share is read with --fit-on validation only; add that"),
     (["evaluate", "nonsense"], "there is no model 'nonsense' in {root}; available: text, image"),
     (["evaluate", "\x1b[31m"], "there is no model '\\x1b[31m' in {root}; available: text, image"),
     (["evaluate", "text", "--part", "train", "image", "max"], "there is no model 'max' in {root}; available: text, image"),

@@ -168,6 +168,34 @@ def test_more_data_is_compared_where_nothing_else_differs(finished, workspace):
     assert "table-5.3" not in names(workspace, "tables")
 
 
+def test_shares_of_the_validation_ads_are_compared_where_nothing_else_differs(workspace):
+    shared = {"policy": "nn-validation", "fit_on": "validation"}
+    predicted = {"nn-80": (BEST, 0.8), "nn-50": (IMAGE, 0.5), "nn-20": (TEXT, 0.2)}
+    for name, (best_guess, share) in predicted.items():
+        make_fused(
+            workspace,
+            name,
+            both(best_guess),
+            **shared,
+            policy_share=share,
+            learned={"ads": round(share * 100)},
+        )
+    make_fused(workspace, "nn-70", both(BEST), **shared, hidden_units=9)  # of an earlier version
+    page = run(workspace)
+    rows = read_table(workspace, "policy-shares-late-fusion")
+    assert [(row["model"], float(row["share of the validation ads"])) for row in rows] == [
+        ("nn-20", 0.2),
+        ("nn-50", 0.5),
+        ("nn-80", 0.8),
+    ]
+    assert [row["ads learned from"] for row in rows] == ["20", "50", "80"]
+    assert [float(row["top-1"]) for row in rows] == [5 / 8, 4 / 8, 6 / 8]
+    assert "Networks by their share of the validation ads, on the test part" in page
+    make_fused(workspace, "nn-80", both(BEST), **shared, policy_share=0.7, hidden_units=9)
+    run(workspace, "nn-80", "nn-70", "nn-20")  # the same share, and one of other settings
+    assert "policy-shares-late-fusion" not in names(workspace, "tables")
+
+
 def test_curves_have_the_first_two_epochs(finished):
     page = read_page(finished)
     svg = (finished.evaluation / "figures/figure-5.1.svg").read_text()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from adcat.choosing import without_gain
+from adcat.errors import BadInputError
 from adcat.files import create_array, link_or_copy
 from adcat.fusion.closed_forms import Parameters
 from adcat.fusion.fitting import (
@@ -85,6 +86,8 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
     is classified from the other.
     """
     policy = POLICIES[settings.policy]
+    if settings.fit_on == "train" and settings.policy_share != PolicySettings.policy_share:
+        raise BadInputError("--policy-share is read with --fit-on validation only; add that")
     target = workspace.fused(settings.name or policy.name)
     workspace.split.check()
     sources = read_sources(workspace, policy, settings.models, target)

@@ -63,6 +63,7 @@ class ModelKind:
     form: str  # the model's type in the thesis' tables
     in_words: str  # how it works
     parts: Sequence[str] = ()  # the classifiers that it combines
+    ads: int | None = None  # that a network learned from
 
     @property
     def fraction(self) -> float:

@@ -27,8 +27,6 @@ from adcat.types import (
     read_by,
 )
 
-POLICY_TRAINING_SHARE = 0.7  # of the validation ads (thesis, section 4.5.2)
-
 
 def everything(material: Material) -> dict[Part, Rows]:
     """All ads that something may be fitted on, by part."""
@@ -246,13 +244,14 @@ def samples(
     if settings.fit_on == "train":
         sample = _sample(policy, material.train, rows["train"], settings)
     else:
-        sample, validation = validation.split(POLICY_TRAINING_SHARE, settings.seed)
+        sample, validation = validation.split(settings.policy_share, settings.seed)
     sample, _ = sample.split(settings.fraction, settings.seed)
     if not len(sample) or not len(validation):
         needed = " and ".join(sorted(read_by(policy.reads)))
         raise BadInputError(
             f"{policy.name} has {len(sample)} ads to learn from and {len(validation)} to validate "
-            f"on; it needs both, with {needed}: use more ads, or a larger --fraction"
+            f"on; it needs both, with {needed}: use more ads, or a larger --fraction or, with "
+            "--fit-on validation, another --policy-share"
         )
     return sample, validation
 

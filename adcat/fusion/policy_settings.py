@@ -29,7 +29,14 @@ class TrainingSettings(SearchOptions):
         panel=SearchOptions.panel,
     )
     fit_on: Literal["train", "validation"] = option(
-        "train", "Part that a network learns from: train, or 70 % of validation."
+        "train", "Part that a network learns from: train, or --policy-share of validation."
+    )
+    policy_share: float = option(
+        0.7,
+        "Share of the validation ads to learn from with --fit-on validation; the rest is for early "
+        "stopping.",
+        low=0.05,
+        high=0.95,
     )
     fraction: float = option(1.0, "Share of that part to learn from.", low=0.001, high=1, dry_run=1)
     hidden_layers: int = option(1, "Number of hidden layers.", low=1, high=3)

@@ -17,6 +17,7 @@ HISTORY = "history.csv"
 METRICS = ("top1", "top5", "mean_recall", "mean_precision")
 HEADINGS = ("top-1", "top-5", "mean recall", "mean precision")
 EPOCHS = 2  # that the thesis draws
+SHARE = "policy_share"
 
 
 class Numbers(NamedTuple):
@@ -53,6 +54,7 @@ def approach_section(evaluation: Evaluation, approach: Approach, compare: bool) 
         [
             _metrics(evaluation, approach, compare),
             *_data_gain(evaluation, approach, compare),
+            *_policy_shares(evaluation, approach),
             *_curves(models, approach),
         ],
     )
@@ -91,7 +93,7 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
         (part, whole)
         for part in evaluation.models
         for whole in evaluation.of(approach)
-        if part.kind.fraction < 1 and _config(part) == _config(whole)
+        if part.kind.fraction < 1 and _but("fraction", part) == _but("fraction", whole)
     ]
     if not pairs:
         return []
@@ -117,9 +119,38 @@ def _data_gain(evaluation: Evaluation, approach: Approach, compare: bool) -> lis
     return [Shown(table, f"table-{number}", beside=beside if compare else ())]
 
 
-def _config(model: Measured) -> tuple[str, dict[str, Any]]:
-    """The settings that two trainings share which differ only in the share of the ads."""
-    settings = {name: v for name, v in model.kind.settings.items() if name != "fraction"}
+def _policy_shares(evaluation: Evaluation, approach: Approach) -> list[Shown]:
+    """What other shares of the validation ads to learn from give, as section 6.2 proposes."""
+    learned = [m for m in evaluation.of(approach) if m.kind.settings.get("fit_on") == "validation"]
+    found = [
+        (model.kind.policy, model.kind.settings[SHARE], model)
+        for model in learned
+        if any(
+            _but(SHARE, model) == _but(SHARE, other)
+            and model.kind.settings[SHARE] != other.kind.settings[SHARE]
+            for other in learned
+        )
+    ]
+    if not found:
+        return []
+    table = Table(
+        f"Networks by their share of the validation ads, on the {evaluation.part} part",
+        [
+            *(Column("model"), Column("share of the validation ads", "{:.0%}")),
+            *(Column("ads learned from", "{:,}"), *map(percent, HEADINGS)),
+        ],
+        [
+            [model.name, part, model.kind.ads, *metrics_of(model)]
+            for _, part, model in sorted(found, key=lambda row: row[:2])
+        ],
+    )
+    note = "The rest of the validation ads is for early stopping, which keeps the best weights."
+    return [Shown(table, f"policy-shares-{approach.replace(' ', '-')}", note)]
+
+
+def _but(name: str, model: Measured) -> tuple[str, dict[str, Any]]:
+    """What two trainings have in common which differ only in this setting."""
+    settings = {setting: v for setting, v in model.kind.settings.items() if setting != name}
     return model.kind.policy, settings
 
 
