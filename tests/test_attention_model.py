@@ -54,6 +54,13 @@ def text():
     return np.random.default_rng(2).normal(3, 2, (3, TEXT)).astype(np.float32)
 
 
+def test_new_layers_start_from_the_deviation_asked_for(image, text):
+    for choices, deviation in (({}, 0.01), ({"initial_deviation": 0.1}, 0.1)):
+        model = build(image, text, AttentionConfig(late_text=True, **choices))
+        for layer in (model.step.get_layer(QUERY), model.network.get_layer(attention.LATE_TEXT)):
+            assert 1.2 * deviation < abs(layer.kernel.numpy()).max() <= 2 * deviation
+
+
 def with_flat_attention(image, text, **choices):
     model = build(image, text, dataclasses.replace(CONFIG, **choices))
     query = model.step.get_layer(QUERY)

@@ -6,10 +6,12 @@ from handmade import NETWORKS
 from pipeline import uncompiled
 
 from adcat.errors import BadInputError, DivergedError
-from adcat.fusion import fitting, fused_model
+from adcat.fusion import fitting, fused_model, networks
+from adcat.fusion.data_size import resolve
 from adcat.fusion.fitting import Material, PartArrays
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy_settings import PolicySettings
+from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Silent
 
 CATEGORIES = 4
@@ -95,7 +97,7 @@ SENSITIVE = PolicySettings(
     image_boost=2.0, image_power=0.5, text_power=2.0, transformer_size=8, aux_weight=1.0,
 )  # fmt: skip
 OTHERS = {
-    "fit_on": "validation", "policy_share": 0.5, "fraction": 0.5,
+    "initial_deviation": 0.1, "fit_on": "validation", "policy_share": 0.5, "fraction": 0.5,
     "hidden_layers": 2, "hidden_units": 9,
     "hidden_activation": "sigmoid", "learning_rate": 0.02, "optimizer": "sgd",
     "keep_probability": 0.5, "l2_weight": 0.0, "batch_size": 16, "standardise": True,
@@ -248,6 +250,20 @@ def test_the_share_of_the_validation_ads_that_is_learned_from(material):
         learnt, judged = fitting.samples(policy, material, rows, settings)
         assert (len(learnt), len(judged)) == (learned_from, 100 - learned_from)
         assert not set(learnt.rows) & set(judged.rows)
+
+
+@pytest.mark.parametrize(("settings", "deviation"), [({}, 0.01), ({"initial_deviation": 0.1}, 0.1)])
+def test_initial_weights_have_the_deviation_asked_for_and_end_at_two_of_them(settings, deviation):
+    keras = seeded_tensorflow(0).keras
+    policy = POLICIES["concat"]
+    sizes = resolve(policy, dataclasses.replace(PolicySettings(), **settings), 1000, 3)
+    inputs, prepared = networks.prepare(policy.reads, [50, 40], sizes)
+    network = keras.Model(inputs, policy.build(prepared, 3, sizes).logits)
+    kernels = [weight.numpy() for weight in network.weights if weight.name == "kernel"]
+    assert len(kernels) == 4
+    for kernel in kernels:
+        assert 1.5 * deviation < abs(kernel).max() <= 2 * deviation
+        assert kernel.std() == pytest.approx(0.88 * deviation, rel=0.15)
 
 
 def test_a_fraction_of_the_ads(material):

@@ -15,9 +15,9 @@ from adcat.data.images import Images
 from adcat.errors import expecting
 from adcat.image import classifier
 from adcat.image.classifier import ImageModel
-from adcat.image.inception import truncated_normal
 from adcat.image.inference import fold_batch_norm
 from adcat.image.last_layer import moments
+from adcat.learning.initial_weights import truncated_normal
 from adcat.learning.runtime import import_tensorflow
 from adcat.types import Probs, Vectors
 
@@ -84,7 +84,8 @@ def build(image: ImageModel, text_vectors: Vectors, config: AttentionConfig) -> 
     keras = import_tensorflow().keras
     below, above = cut(image, config.insert_at)
     shape, dimension = below.output.shape[1:], text_vectors.shape[1]
-    step = attention_step(shape, dimension, config.over, config.form, config.scale)
+    how = config.over, config.form, config.scale, config.initial_deviation
+    step = attention_step(shape, dimension, *how)
     mean, variance = moments(text_vectors) if config.standardise else (0.0, 1.0)
     images = keras.Input(image.network.input.shape[1:], name="photos")
     text = keras.Input([dimension], name=TEXT)
@@ -92,7 +93,7 @@ def build(image: ImageModel, text_vectors: Vectors, config: AttentionConfig) -> 
     maps, alpha = step([below(images), t])
     logits = image.last_layer(above(maps))
     if config.late_text:
-        initializer = truncated_normal()
+        initializer = truncated_normal(config.initial_deviation)
         late = {"use_bias": False, "kernel_initializer": initializer, "name": LATE_TEXT}
         logits = logits + keras.layers.Dense(logits.shape[-1], **late)(t)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from adcat.attention.insertion import Point
 from adcat.attention.step import Form, Over, Scale
 from adcat.image.engines import EngineOptions
+from adcat.learning.initial_weights import InitialWeights
 from adcat.learning.schedule import Schedule, TrainingOptions, Watched
 from adcat.settings import option
 
@@ -13,7 +14,7 @@ WATCHED: Watched = "validation_top1"
 
 
 @dataclasses.dataclass(frozen=True)
-class AttentionConfig:
+class AttentionConfig(InitialWeights):
     """Where attention is inserted, over what, and its form."""
 
     panel: ClassVar = "Attention"

@@ -8,7 +8,7 @@ is a key, over channels (`c`) every feature map is one.
 import math
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from adcat.image.inception import truncated_normal
+from adcat.learning.initial_weights import DEVIATION, truncated_normal
 from adcat.learning.runtime import import_tensorflow
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ QUERY = "query"  # the layer whose kernel is Wᵗ
 
 
 def attention_step(
-    shape: Shape, text_dimension: int, over: Over, form: Form, scale: Scale
+    shape: Shape,
+    text_dimension: int,
+    over: Over,
+    form: Form,
+    scale: Scale,
+    deviation: float = DEVIATION,
 ) -> "keras.Model":
     """q = t Wᵗ, α = softmax(q aᵀ / √d_a), out_i = α_i a_i.
 
@@ -37,6 +42,7 @@ def attention_step(
       form: whether the keys are weighted, or summed with their weights.
       scale: `count` multiplies the weights by L, so that flat attention leaves the maps as they
         were; summed keys are on the scale of one key and have no need of it.
+      deviation: of the initial Wᵗ.
 
     Returns:
       maps [n, height, width, channels], text vectors [n, text_dimension] -> maps of the same shape,
@@ -47,7 +53,8 @@ def attention_step(
     maps, t = keras.Input(shape, name="maps"), keras.Input([text_dimension], name="text")
     a = _keys(maps, shape, over)  # [n, L, d_a]
     _, L, d_a = a.shape  # noqa: N806
-    wt = keras.layers.Dense(d_a, use_bias=False, kernel_initializer=truncated_normal(), name=QUERY)
+    initial = truncated_normal(deviation)
+    wt = keras.layers.Dense(d_a, use_bias=False, kernel_initializer=initial, name=QUERY)
     q = wt(t)  # [n, d_a]
     scores = ops.einsum("nd,nld->nl", q, a) / math.sqrt(d_a)
     alpha = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))  # [n, L], softmax

@@ -11,11 +11,11 @@ import numpy as np
 
 from adcat.errors import BadInputError
 from adcat.fusion.policy_settings import Activation, PolicySettings
+from adcat.learning.initial_weights import truncated_normal
 
 Tensor: TypeAlias = Any  # a symbolic Keras tensor
 
 FLOOR = 1e-6  # of a probability, lest one ad of an unseen category outweighs the others
-WEIGHT_SPREAD = 0.01  # thesis, section 4.2: N(0, 0.01), read as the standard deviation
 
 
 class Network(NamedTuple):
@@ -144,10 +144,10 @@ def _classifier(z: Tensor, outputs: int, settings: PolicySettings) -> Tensor:
     from keras import layers
 
     for _ in range(settings.hidden_layers):
-        z = _dense(settings.hidden_units, settings.hidden_activation)(z)
+        z = _dense(settings.hidden_units, settings.hidden_activation, settings)(z)
         if settings.keep_probability < 1:
             z = layers.Dropout(1 - settings.keep_probability)(z)
-    return _dense(outputs, "none")(z)
+    return _dense(outputs, "none", settings)(z)
 
 
 def _transform_both(inputs: Sequence[Tensor], settings: PolicySettings) -> list[Tensor]:
@@ -161,17 +161,17 @@ def _transform(v: Tensor, settings: PolicySettings) -> Tensor:
 
     if settings.input_keep_probability < 1:
         v = layers.Dropout(1 - settings.input_keep_probability)(v)
-    u = _dense(settings.transformer_size, settings.transformer_activation)(v)
+    u = _dense(settings.transformer_size, settings.transformer_activation, settings)(v)
     if settings.transformer_dropout and settings.keep_probability < 1:
         u = layers.Dropout(1 - settings.keep_probability)(u)
     return u
 
 
-def _dense(units: int, activation: Activation) -> Any:
-    from keras import initializers, layers
+def _dense(units: int, activation: Activation, settings: PolicySettings) -> Any:
+    from keras import layers
 
     return layers.Dense(
         units,
         activation=None if activation == "none" else activation,
-        kernel_initializer=initializers.TruncatedNormal(stddev=WEIGHT_SPREAD),
+        kernel_initializer=truncated_normal(settings.initial_deviation),
     )

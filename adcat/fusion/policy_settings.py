@@ -7,6 +7,7 @@ import dataclasses
 from typing import ClassVar, Literal, TypeAlias
 
 from adcat.learning.hyperparameter_search import SearchOptions
+from adcat.learning.initial_weights import InitialWeights
 from adcat.settings import option, seed_option
 
 FOLLOWS = "; by default it follows from the numbers of ads and categories."
@@ -15,7 +16,7 @@ Activation: TypeAlias = Literal["sigmoid", "relu", "tanh", "none"]
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingSettings(SearchOptions):
+class TrainingSettings(InitialWeights, SearchOptions):
     """What every network reads."""
 
     panel: ClassVar = "Training"

@@ -13,7 +13,7 @@ from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.files import write_json
 from adcat.image import backbones
 from adcat.image.backbones import BACKBONES, VECTORS, Backbone
-from adcat.image.inception import truncated_normal
+from adcat.learning.initial_weights import truncated_normal
 from adcat.learning.keras_files import load_network, save_network
 from adcat.learning.runtime import import_tensorflow
 

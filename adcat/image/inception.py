@@ -5,6 +5,7 @@ It is Keras' network as it is, so that its layers keep their names (`mixed0` .. 
 
 from typing import TYPE_CHECKING
 
+from adcat.learning.initial_weights import truncated_normal
 from adcat.learning.runtime import import_tensorflow
 
 if TYPE_CHECKING:
@@ -62,8 +63,3 @@ def _convolution(maps, filters: int, kernel, initializer):
     layers = import_tensorflow().keras.layers
     maps = layers.Conv2D(filters, kernel, use_bias=False, kernel_initializer=initializer)(maps)
     return layers.ReLU()(layers.BatchNormalization(scale=False)(maps))
-
-
-def truncated_normal(spread: float = 0.01) -> "keras.Initializer":
-    """N(0, spread), samples beyond 2 standard deviations drawn again (thesis, section 4.2)."""
-    return import_tensorflow().keras.initializers.TruncatedNormal(0.0, spread)
