@@ -14,6 +14,9 @@ Probs: TypeAlias = NDArray[np.float32]  # [n, categories], rows sum to 1
 Vectors: TypeAlias = NDArray[np.float32]  # [n, dimensions]
 Labels: TypeAlias = NDArray[np.int64]  # [n], in 0 .. categories - 1
 
+VECTORS = "vectors"  # the layer of a classifier that its last layer reads
+TextLayer: TypeAlias = Literal["vectors", "logits"]
+
 Modality: TypeAlias = Literal["text", "image"]
 MODALITIES: tuple[Modality, ...] = ("text", "image")
 

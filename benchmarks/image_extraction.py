@@ -18,7 +18,7 @@ from adcat.image import classifier
 from adcat.image.backbones import BACKBONES
 from adcat.image.classifier import ImageModel
 from adcat.image.engines import CHECKED, EngineOptions, choose
-from adcat.image.extraction import OUTPUTS, Extractor, extractor, stream_features
+from adcat.image.extraction import Extractor, extractor, stream_features
 from adcat.image.inference import TENSORFLOW, Engine
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Silent
@@ -61,7 +61,7 @@ def main() -> None:
 def openvino(model: ImageModel, paths: list[str]) -> Engine:
     """The engine that `--engine openvino` takes for a network."""
     photos = lambda: model.read_all(paths[:CHECKED])  # noqa: E731
-    return choose(EngineOptions("openvino"), model.network, OUTPUTS, photos, None, Silent())
+    return choose(EngineOptions("openvino"), model.network, model.outputs, photos, None, Silent())
 
 
 def measured(ways: dict[str, Callable[[], object]]) -> dict[str, float]:

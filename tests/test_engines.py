@@ -11,12 +11,12 @@ from adcat.errors import BadInputError
 from adcat.image.backbones import BACKBONES
 from adcat.image.classifier import build
 from adcat.image.engines import CACHE, EngineOptions, choose, disagreement, drawn_photos
-from adcat.image.extraction import OUTPUTS
 from adcat.image.inference import TENSORFLOW, Engine, compiled
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Silent
 
 OPENVINO = Engine("openvino")
+OUTPUTS = ("vectors", "probabilities")
 
 
 class Told(Silent):

@@ -138,7 +138,7 @@ def test_the_card_says_whose_weights_they_are(made, weights, expected):
     models = find_models(made, ["text"])
     kinds, split = {"text": kind_of(models[0])}, read_split(made.split)
     evaluation = measure_models(split, "test", kinds, models, Silent())
-    serving = {"preprocessing": {"text": "words"}, "formulas": {"text": "p = o_txt"}}
+    serving = {"preprocessing": {}, "layers": {}, "formulas": {"text": "p = o_txt"}}
     card = model_card(evaluation, serving, Table("Fitted", [], []), weights)
     assert expected in card.partition("## Licence")[2]
 

@@ -103,6 +103,18 @@ def test_vectors_are_means_over_words_ngrams_and_the_end_of_the_line(tmp_path, c
     np.testing.assert_allclose(model.features(TEXTS)[0], expected, atol=1e-6)
 
 
+def test_logits_are_the_vectors_times_fasttexts_own_output_matrix(tmp_path):
+    import fasttext
+
+    saved(tmp_path)
+    own = fasttext.load_model(str(tmp_path / "model.bin"))
+    columns = [int(label.removeprefix("__label__")) for label in own.get_labels()]
+    logits, _ = load(tmp_path, CATEGORIES, "logits").features(TEXTS)
+    expected = plain_vectors(tmp_path, TEXTS) @ own.get_output_matrix().T
+    np.testing.assert_allclose(logits[:, columns], expected, atol=1e-5)
+    assert (logits[:, [2, 4]] == 0).all()
+
+
 def test_word_ngrams_change_the_vectors(tmp_path):
     model = trained(tmp_path, word_ngrams=2)
     there, back = model.features(["röd soffa", "soffa röd"])[0]

@@ -45,6 +45,21 @@ def test_every_model_gives_vectors_and_probabilities_and_loads_again(saved):
         np.testing.assert_array_equal(before, after)
 
 
+def test_logits_are_what_every_model_takes_the_softmax_of(saved):
+    model, folder = saved
+    texts = ["röd soffa", "", "okänt ord"]
+    vectors, probs = model.features(texts)
+    of_layer = load(folder, layer="logits")
+    logits, same = of_layer.features(texts)
+    np.testing.assert_array_equal(same, probs)
+    assert of_layer.dimension == 3 != vectors.shape[1]
+    assert logits.shape == (3, 3)
+    assert logits.dtype == np.float32
+    assert (logits[:, 1] == 0).all()  # no båtar to learn from
+    found = np.log(probs[:, [0, 2]])
+    np.testing.assert_allclose(logits[:, 0] - logits[:, 2], found[:, 0] - found[:, 1], atol=1e-5)
+
+
 def test_a_model_says_whether_it_reads_terms(saved):
     model, folder = saved
     description = json.loads((folder / "model.json").read_text())

@@ -174,6 +174,14 @@ def test_a_frozen_network_sees_every_photo_once(workspace, monkeypatch):
     np.testing.assert_allclose(stored, np.concatenate([v for v, _ in fresh]), atol=1e-5)
     assert seen("train-image", *lite0, "--seed", 5, "--folds", 2) == ([], 0)
     assert seen("extract-features", "--modality", "image") == ([], 0)
+    layer = ("extract-features", "--modality", "image", "--image-layer", "block2_add")
+    assert seen(*layer) == (["test", "train", "validation"], 17)
+    of_layer = np.load(workspace.features / "train/image_vectors.npy")
+    assert of_layer.shape == (len(stored), 24)
+    assert seen("extract-features", "--modality", "image") == ([], 0)
+    np.testing.assert_array_equal(np.load(workspace.features / "train/image_vectors.npy"), stored)
+    assert seen(*layer) == ([], 0)
+    np.testing.assert_array_equal(np.load(workspace.features / "train/image_vectors.npy"), of_layer)
 
 
 @pytest.mark.soak

@@ -4,49 +4,32 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from adcat import heads
-from adcat.data.text_cleaning import clean
 from adcat.errors import AdcatError, BadInputError
 from adcat.files import link_or_copy, open_array
-from adcat.image import classifier as image_classifier
-from adcat.image import extraction
-from adcat.image.backbones import VECTORS
-from adcat.image.classifier import ImageModel
-from adcat.image.engines import CHECKED, EngineOptions, choose
-from adcat.image.extraction import OUTPUTS
-from adcat.image.frozen import stream_stored
+from adcat.image.engines import EngineOptions
+from adcat.prediction.streams import open_stream
 from adcat.progress import Progress
 from adcat.settings import classifier_name, folds_option, option, seed_option
 from adcat.tables import Cell, Column, Report, Table
-from adcat.text import registry
-from adcat.text.registry import TextModel, cleaning_of
-from adcat.types import MODALITIES, PARTS, Modality, Part, Probs, Vectors, have
-from adcat.workspace.ads import (
-    image_paths,
-    iterate_ads,
-    read_availabilities,
-    read_categories,
-    read_modalities,
-)
-from adcat.workspace.artifact import Artifact
+from adcat.types import MODALITIES, PARTS, VECTORS, Modality, TextLayer, have
+from adcat.workspace.ads import read_availabilities, read_categories, read_modalities
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Classifier, Workspace
-from adcat.workspace.manifest import ENGINE, FROZEN, OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
-from adcat.workspace.photos import reading_photos, vectors_folder
+from adcat.workspace.manifest import ENGINE, OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
+from adcat.workspace.photos import reading_photos
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
 
-TEXT = ("title", "description")
 OWN = "Vectors of your own"
 KINDS = ("vectors", "probs")
-Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
-Stream: TypeAlias = Callable[[Artifact, Part, int], Batches]
+UNITS = {"text": "ads", "image": "images"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +41,17 @@ class Settings(EngineOptions):
 
     modality: Literal["text", "image", "both"] = option("both", "Classifiers to run.")
     batch_size: int = option(32, "Photos in memory at a time.", low=1, high=1024)
+    image_layer: str = option(
+        VECTORS,
+        "Layer of the image network whose outputs are an ad's image vector, maps as their mean "
+        "over all positions: such as mixed7 of inception-v3 or block10_add of efficientnet-lite0; "
+        "by default the last one, which the classifier reads. For the classifier without a name.",
+    )
+    text_layer: TextLayer = option(
+        VECTORS,
+        "What an ad's text vector is: what the last layer of the text model reads (vectors), or "
+        "what it makes of that before the softmax (logits). For the classifier without a name.",
+    )
     image_vectors: Path | None = option(
         None,
         "Vectors of the photos, by CLIP for example: a .parquet file with a column id and one of "
@@ -76,10 +70,11 @@ class Settings(EngineOptions):
 def extract_features(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Run every classifier over every ad.
 
-    Writes each classifier's vectors (its last hidden layer) and probabilities of the ads of every
-    part; of the training ads the out-of-fold probabilities where the classifier was trained with
-    --folds. Results of an earlier run with the same classifier are kept, so a new text model does
-    not cost another pass over the photos. Run an interrupted command again to resume it.
+    Writes each classifier's vectors (its last hidden layer, or --image-layer and --text-layer) and
+    probabilities of the ads of every part; of the training ads the out-of-fold probabilities where
+    the classifier was trained with --folds. Results of an earlier run with the same classifier are
+    kept, so a new text model does not cost another pass over the photos. Run an interrupted command
+    again to resume it.
 
     With --image-vectors or --text-vectors a last layer is fitted on the vectors of the training
     ads, the strength of its prior chosen out of fold, and takes the place of the image or the text
@@ -87,6 +82,7 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
     """
     settings.resolved()  # refuses what is not installed
     workspace.split.check()
+    _check_layers(workspace, settings)
     fitted = _fit_heads(workspace, settings, progress)
     wanted: list[Modality] = [m for m in MODALITIES if settings.modality in (m, "both")]
     lines, tables = _unnamed(workspace, wanted, settings, progress)
@@ -94,6 +90,25 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
         if classifier.modality in wanted:
             lines += _named(workspace, classifier, settings, progress)
     return Report(lines, [*fitted, *tables])
+
+
+def _check_layers(workspace: Workspace, settings: Settings) -> None:
+    """Refuses a layer of a classifier that is no more than its last one."""
+    given = {"text": settings.text_vectors, "image": settings.image_vectors}
+    for classifier in map(workspace.classifier, MODALITIES):
+        layer, modality = _layer(classifier, settings), classifier.modality
+        takes_place = given[modality] and not settings.name
+        if layer != VECTORS and (takes_place or classifier.reads_vectors):
+            raise BadInputError(
+                f"the {modality} classifier is a last layer on vectors made elsewhere, and has no "
+                f"layer {layer}; leave --{modality}-layer out"
+            )
+
+
+def _layer(classifier: Classifier, settings: Settings) -> str:
+    """The layer of a classifier that is asked for; fusion reads no vectors of a named one."""
+    has_name = classifier.name != classifier.modality
+    return VECTORS if has_name else getattr(settings, f"{classifier.modality}_layer")
 
 
 def _fit_heads(workspace: Workspace, settings: Settings, progress: Progress) -> list[Table]:
@@ -128,7 +143,8 @@ def _unnamed(
         raise BadInputError(
             f"no ad has what --modality {settings.modality} needs; leave the option out"
         )
-    recorded = _recorded(settings, "both" if len(made) == 2 else made[0].modality)
+    layers = {f"{c.modality}_layer": _layer(c, settings) for c in made}
+    recorded = {**_recorded(settings, "both" if len(made) == 2 else made[0].modality), **layers}
     inputs = [workspace.split, *(classifier.model for classifier in made)]
     with workspace.features.write(recorded, inputs, resume=True) as staging:
         for classifier in made:
@@ -174,15 +190,17 @@ def _files(classifier: Classifier) -> list[str]:
 
 
 def _is_current(workspace: Workspace, classifier: Classifier, settings: Settings) -> bool:
-    """Whether the classifier's arrays are there, current and of the engine that is asked for."""
+    """Whether its arrays are there, current and of the layer and the engine asked for."""
+    features, modality = Features(classifier.features), classifier.modality
     try:
-        manifest = classifier.features.manifest()
+        manifest = features.artifact.manifest()
         sources = [workspace.split, classifier.model]
         same = all(manifest.inputs.get(s.name) == s.check().digest for s in sources)
     except AdcatError:
         return False
-    if classifier.modality == "image" and not settings.takes(manifest.notes.get(ENGINE, "")):
+    if modality == "image" and not settings.takes(manifest.notes.get(ENGINE, "")):
         return False
+    same &= features.layer(modality) == _layer(classifier, settings)
     return same and classifier.features.is_intact(manifest, _files(classifier))
 
 
@@ -205,14 +223,9 @@ def _extract(
 ) -> None:
     """Fills a classifier's arrays of every part, resuming an earlier run."""
     split, modality = workspace.split, classifier.modality
-    if classifier.reads_vectors:
-        model = heads.load(classifier, len(read_categories(split)))
-        stream = model.stream
-    elif modality == "image":
-        model, stream = _load_image(workspace, classifier, staging, settings, progress)
-    else:
-        model, stream = _load_text(classifier, read_categories(split))
-    columns = {"vectors": model.dimension, "probs": len(read_categories(split))}
+    layer, size = _layer(classifier, settings), settings.batch_size
+    stream = open_stream(classifier, split, layer, settings, size, staging, progress)
+    columns = {"vectors": stream.dimension, "probs": len(read_categories(split))}
     reads_photos = modality == "image" and not classifier.reads_vectors
     with reading_photos(split, staging) if reads_photos else contextlib.nullcontext():
         for part in PARTS:
@@ -220,8 +233,8 @@ def _extract(
             folder, count = staging.folder / part, staging.checkpoints / f"{part}-{modality}.rows"
             files = {folder / f"{modality}_{kind}.npy": columns[kind] for kind in KINDS}
             title = f"{classifier.name} features, {part}"
-            batches = functools.partial(stream, split, part)
-            fill(files, there, count, batches, progress, title, _UNITS[modality])
+            batches = functools.partial(stream.batches, part)
+            fill(files, there, count, batches, progress, title, UNITS[modality])
     out_of_fold = classifier.model / OUT_OF_FOLD_TRAIN_PROBS
     if out_of_fold.exists():
         there = have(read_availabilities(split, "train"), [modality])
@@ -229,54 +242,6 @@ def _extract(
             staging.folder / f"train/{modality}_probs.npy", mmap_mode="r+", allow_pickle=False
         )
         probs[there] = open_array(out_of_fold, int(there.sum()), columns["probs"])
-
-
-_UNITS = {"text": "ads", "image": "images"}
-
-
-def _load_image(
-    workspace: Workspace,
-    classifier: Classifier,
-    staging: Staging,
-    settings: Settings,
-    progress: Progress,
-) -> tuple[ImageModel, Stream]:
-    """Reads an image classifier; returns it, and what streams a part's features from a photo on."""
-    split, size = workspace.split, settings.batch_size
-    model = image_classifier.load(classifier.model.path, len(read_categories(split)))
-    frozen = classifier.model.manifest().notes.get(FROZEN)
-    layers = [VECTORS] if frozen else OUTPUTS
-    photos = lambda: model.read_all(image_paths(split, "train", ["image"])[:CHECKED])  # noqa: E731
-    engine = choose(settings, model.network, layers, photos, workspace.root, progress)
-    staging.notes[ENGINE] = str(engine)
-    extractor = extraction.extractor(model, engine)
-    if not frozen:
-        return model, lambda split, part, done: extraction.stream_features(
-            extractor, image_paths(split, part, ["image"])[done:], size
-        )
-    network, _, of_training = frozen.partition("/")
-
-    def stored(split: Artifact, part: Part, done: int) -> Batches:
-        kept = vectors_folder(split, f"{network}-{engine}")
-        is_there = part == "train" and (kept / of_training).exists()
-        path = kept / (of_training if is_there else f"{part}.vectors")
-        paths = image_paths(split, part, ["image"])
-        return stream_stored(extractor, paths, path, size, progress, done)
-
-    return model, stored
-
-
-def _load_text(classifier: Classifier, names: Sequence[str]) -> tuple[TextModel, Stream]:
-    """Reads a text classifier; returns it, and what streams a part's features from an ad on."""
-    folder = classifier.model.path
-    model, cleaning = registry.load(folder, names), cleaning_of(folder)
-
-    def texts(split: Artifact, part: Part, done: int) -> Batches:
-        for chunk in iterate_ads(split, part, TEXT, skip=done, having=["text"]):
-            pairs = zip(chunk["title"].to_pylist(), chunk["description"].to_pylist(), strict=True)
-            yield model.features([clean(title, text, cleaning) for title, text in pairs])
-
-    return model, texts
 
 
 def _table(workspace: Workspace, made: Sequence[Classifier]) -> Table:

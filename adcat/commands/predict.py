@@ -20,7 +20,6 @@ from adcat.errors import BadInputError
 from adcat.files import sha256
 from adcat.image.classifier import ImageModel
 from adcat.image.engines import EngineOptions, choose, drawn_photos
-from adcat.image.extraction import OUTPUTS
 from adcat.image.inference import Engine
 from adcat.prediction.export_folder import load
 from adcat.prediction.given_vectors import Given
@@ -182,7 +181,7 @@ def _engine_of(settings: Settings, root: Path | None, progress: Progress) -> Eng
 
     def choose_engine(model: ImageModel) -> Engine:
         photos = functools.partial(drawn_photos, model.side)
-        return choose(settings, model.network, OUTPUTS, photos, root, progress)
+        return choose(settings, model.network, model.outputs, photos, root, progress)
 
     return choose_engine
 

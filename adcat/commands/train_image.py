@@ -19,7 +19,7 @@ from adcat.image import classifier, inception, last_layer, stages
 from adcat.image.backbones import BACKBONES, IMAGENET, VECTORS
 from adcat.image.classifier import ImageModel
 from adcat.image.engines import CHECKED, EngineOptions, choose
-from adcat.image.frozen import Crops
+from adcat.image.frozen import Crops, frozen_vectors
 from adcat.image.inference import Engine
 from adcat.image.labelled_images import LabelledImages
 from adcat.image.last_layer import Photos
@@ -186,9 +186,7 @@ class Work:
         folder = self.staging.checkpoints if is_trained else self.frozen
         path, size = folder / self.file(part, crops), settings.batch_size
         of_images = Crops(self.model, images, crops, settings.seed)
-        vectors = stages.frozen_vectors(
-            self.model, self.engine, of_images, path, size, self.progress
-        )
+        vectors = frozen_vectors(self.model, self.engine, of_images, path, size, self.progress)
         return Stored(vectors, images.labels)
 
     def for_last_layer(self) -> tuple[Examples, Examples]:

@@ -13,6 +13,7 @@ from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.files import write_json
 from adcat.image import backbones
 from adcat.image.backbones import BACKBONES, VECTORS, Backbone
+from adcat.image.inference import norms_of_convolutions
 from adcat.learning.initial_weights import truncated_normal
 from adcat.learning.keras_files import load_network, save_network
 from adcat.learning.runtime import import_tensorflow
@@ -37,10 +38,11 @@ class ImageModel:
     backbone: Backbone  # that the network begins with
     side: int  # height and width of the photos in pixels
     central_fraction: float = CENTRAL_FRACTION
+    layer: str = VECTORS  # whose outputs are an ad's vectors, those of maps as their mean
 
     @property
     def body(self) -> "keras.Model":
-        """The network up to its vectors: photos -> [n, dimension]."""
+        """The network up to what the last layer reads: photos -> [n, dimension]."""
         keras = import_tensorflow().keras
         return keras.Model(self.network.input, self.network.get_layer(VECTORS).output)
 
@@ -50,9 +52,43 @@ class ImageModel:
         return self.network.get_layer(LAST_LAYER)
 
     @property
+    def outputs(self) -> tuple[str, str]:
+        """The layers of vectors and probabilities."""
+        return self.layer, PROBABILITIES
+
+    @property
     def dimension(self) -> int:
         """The length of an image vector."""
-        return self.network.get_layer(VECTORS).output.shape[-1]
+        return self.network.get_layer(self.layer).output.shape[-1]
+
+    def at(self, layer: str) -> "ImageModel":
+        """The same classifier with the vectors of another layer.
+
+        Raises:
+          BadInputError: the network lacks it, or its outputs are not maps.
+        """
+        if layer != VECTORS and layer not in (maps := self._maps()):
+            layers = import_tensorflow().keras.layers
+            of_modules = [
+                name
+                for name, each in maps.items()
+                if isinstance(each, layers.Add | layers.Concatenate)
+                or name in self.backbone.points.values()
+            ]
+            raise BadInputError(
+                f"{self.backbone.name} has no layer {layer!r} of maps; its modules end with "
+                f"{', '.join(of_modules)}; the last layer reads {VECTORS}"
+            )
+        return dataclasses.replace(self, layer=layer)
+
+    def _maps(self) -> "dict[str, keras.Layer]":
+        """The layers whose outputs are maps, and not changed where batch norm is folded."""
+        folded = norms_of_convolutions(self.network)
+        return {
+            layer.name: layer
+            for layer in self.network.layers
+            if layer.name not in folded and len(getattr(layer.output, "shape", ())) == 4
+        }
 
     def read(self, path: ImageFile) -> Images:
         """Reads a photo as the network expects it: [side, side, 3]."""

@@ -12,13 +12,9 @@ from numpy.typing import NDArray
 from adcat.data.images import Images
 from adcat.data.thread_map import THREADS, Item, map_ahead
 from adcat.files import lock
-from adcat.image import classifier
-from adcat.image.backbones import VECTORS
 from adcat.image.classifier import ImageModel
 from adcat.image.inference import TENSORFLOW, Engine, Forward, compiled
 from adcat.types import Probs, Vectors
-
-OUTPUTS = (VECTORS, classifier.PROBABILITIES)  # layers
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ class Extractor:
 
 def extractor(model: ImageModel, engine: Engine = TENSORFLOW) -> Extractor:
     """Compiles a classifier with the weights that it has now."""
-    return Extractor(model, compiled(model.network, *OUTPUTS, engine=engine))
+    return Extractor(model, compiled(model.network, *model.outputs, engine=engine))
 
 
 def stream_features(

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from adcat.data.images import Images
 from adcat.image.augmentation import augmented_crop
+from adcat.image.backbones import VECTORS
 from adcat.image.classifier import ImageModel
-from adcat.image.extraction import Extractor, append_rows, run
-from adcat.image.inference import Forward
+from adcat.image.extraction import append_rows, run
+from adcat.image.inference import Engine, Forward, compiled
 from adcat.image.labelled_images import LabelledImages
 from adcat.probabilities import softmax
 from adcat.progress import Progress
@@ -72,8 +73,34 @@ def run_once(
     return append_rows(path, math.prod(shape), batches).reshape(-1, *shape)
 
 
+def frozen_vectors(
+    model: ImageModel,
+    engine: Engine,
+    crops: Crops,
+    path: Path,
+    batch_size: int,
+    progress: Progress,
+) -> Vectors:
+    """Runs the network over photos once, its weights as they are: [crops × n, dimension].
+
+    Args:
+      model: the network.
+      engine: runs it.
+      crops: of the photos.
+      path: where the vectors are kept.
+      batch_size: photos that are in work at a time.
+      progress: counts them.
+    """
+
+    def forward() -> Forward:
+        return compiled(model.network, model.layer, engine=engine)
+
+    return run_once(forward, crops, [model.dimension], path, batch_size, progress)
+
+
 def stream_stored(
-    extractor: Extractor,
+    model: ImageModel,
+    engine: Engine,
     paths: Sequence[str],
     path: Path,
     batch_size: int,
@@ -83,21 +110,23 @@ def stream_stored(
     """Streams vectors [b, dimension] and probabilities [b, categories] of photos, in their order.
 
     Args:
-      extractor: a classifier whose network was left as it is.
+      model: a classifier whose network was left as it is.
+      engine: runs it.
       paths: the photos.
-      path: where the network's vectors of their central crops are kept, as far as it made them.
+      path: where the vectors of their central crops that the last layer reads are kept, as far as
+        they were made; those of another layer are kept beside them.
       batch_size: photos that are in work at a time.
       progress: counts those that are missing there.
       done: photos to pass by.
     """
-    model = extractor.model
-    crops = Crops(model, LabelledImages(paths, np.zeros(len(paths), np.int64)), 1, 0)
+    images = LabelledImages(paths, np.zeros(len(paths), np.int64))
 
-    def forward() -> Forward:
-        return lambda photos: extractor.forward(photos)[:1]
+    def kept(of: ImageModel) -> Vectors:
+        file = path.with_suffix(f".{of.layer}")
+        return frozen_vectors(of, engine, Crops(of, images, 1, 0), file, batch_size, progress)
 
-    vectors = run_once(forward, crops, [model.dimension], path, batch_size, progress)
+    vectors, last = kept(model), kept(model.at(VECTORS))
     kernel, bias = model.last_layer.get_weights()
     for start in range(done, len(paths), BLOCK):
-        v = np.array(vectors[start : min(start + BLOCK, len(paths))])
-        yield v, softmax(v @ kernel + bias)
+        rows = slice(start, min(start + BLOCK, len(paths)))
+        yield np.array(vectors[rows]), softmax(np.array(last[rows]) @ kernel + bias)

@@ -36,19 +36,26 @@ TENSORFLOW = Engine()
 
 
 def compiled(network: "keras.Model", *layers: str, engine: Engine = TENSORFLOW) -> Forward:
-    """Compiles the way from photos to the outputs of some layers, with the weights of now.
+    """Compiles the way from photos to the vectors of some layers, with the weights of now.
 
     Without names of layers, to the network's own outputs.
     """
     tf = import_tensorflow()
-    folded = fold_batch_norm(network)
-    outputs = [folded.get_layer(name).output for name in layers] or folded.outputs
-    part = tf.keras.Model(folded.input, outputs)
+    outputs = [vectors_of(network, name) for name in layers] or network.outputs
+    part = fold_batch_norm(tf.keras.Model(network.input, outputs))
     images = tf.TensorSpec(network.input.shape, tf.float32)
     function = tf.function(lambda x: part(x, training=False), input_signature=[images])
     if engine.name == "openvino":
         return _compiled_by_openvino(function, engine)
     return lambda batch: [output.numpy() for output in tf.nest.flatten(function(batch))]
+
+
+def vectors_of(network: "keras.Model", layer: str) -> Any:
+    """The output of a layer, that of maps as its mean over all positions: [n, dimension]."""
+    output = network.get_layer(layer).output
+    if len(output.shape) == 2:
+        return output
+    return import_tensorflow().keras.layers.GlobalAveragePooling2D()(output)
 
 
 def openvino_core() -> Any:
@@ -108,19 +115,7 @@ def fold_batch_norm(network: "keras.Model") -> "keras.Model":
     With moving mean μ and variance σ², the norm β + γ (k * x - μ) / √(σ² + ε) of a convolution is a
     convolution with kernel γ k / √(σ² + ε) and bias β - γ μ / √(σ² + ε).
     """
-    keras = import_tensorflow().keras
-    layers = keras.layers
-    convolutions = {
-        layer.name
-        for layer in network.layers
-        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)
-    }
-    norms = {
-        layer.input._keras_history.operation.name: layer
-        for layer in network.layers
-        if isinstance(layer, layers.BatchNormalization)
-    }
-    norms = {name: norm for name, norm in norms.items() if name in convolutions}
+    keras, norms = import_tensorflow().keras, norms_of_convolutions(network)
     gone = {norm.name for norm in norms.values()}
 
     def copy(layer):
@@ -139,6 +134,22 @@ def fold_batch_norm(network: "keras.Model") -> "keras.Model":
         elif layer.weights and layer.name not in gone:
             folded.get_layer(layer.name).set_weights(layer.get_weights())
     return folded
+
+
+def norms_of_convolutions(network: "keras.Model") -> "dict[str, keras.Layer]":
+    """The batch norms that stand behind convolutions, by the names of these."""
+    layers = import_tensorflow().keras.layers
+    convolutions = {
+        layer.name
+        for layer in network.layers
+        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)
+    }
+    norms = {
+        layer.input._keras_history.operation.name: layer
+        for layer in network.layers
+        if isinstance(layer, layers.BatchNormalization)
+    }
+    return {name: norm for name, norm in norms.items() if name in convolutions}
 
 
 def _folded_weights(convolution, norm) -> list[NDArray[np.float32]]:

@@ -6,20 +6,17 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from adcat.image import inception
 from adcat.image.backbones import VECTORS
 from adcat.image.classifier import ImageModel
-from adcat.image.frozen import Crops, run_once
-from adcat.image.inference import Engine, Forward, compiled
+from adcat.image.inference import Engine, compiled
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.learning.examples import Examples, Inputs, Rows
 from adcat.learning.runtime import import_tensorflow
 from adcat.learning.schedule import Evaluation, best
 from adcat.learning.training_loop import Run, train
-from adcat.progress import Progress
 from adcat.tables import Column, Table, percent
 from adcat.types import Labels, Vectors
 
@@ -34,31 +31,6 @@ class Stored(NamedTuple):
 
     vectors: Vectors  # [crops × n, dimension]
     labels: Labels  # [n]
-
-
-def frozen_vectors(
-    model: ImageModel,
-    engine: Engine,
-    crops: Crops,
-    path: Path,
-    batch_size: int,
-    progress: Progress,
-) -> Vectors:
-    """Runs the network over photos once, its weights as they are: [crops × n, dimension].
-
-    Args:
-      model: the network.
-      engine: runs it.
-      crops: of the photos.
-      path: where the vectors are kept.
-      batch_size: photos that are in work at a time.
-      progress: counts them.
-    """
-
-    def forward() -> Forward:
-        return compiled(model.network, VECTORS, engine=engine)
-
-    return run_once(forward, crops, [model.dimension], path, batch_size, progress)
 
 
 def augmented_vectors(

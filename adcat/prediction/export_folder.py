@@ -21,16 +21,22 @@ from adcat.image.backbones import VECTORS
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
 from adcat.image.classifier import ImageModel
 from adcat.image.classifier import load as load_image_model
-from adcat.image.inference import TENSORFLOW, Forward
+from adcat.image.inference import TENSORFLOW, Forward, vectors_of
 from adcat.learning.runtime import import_tensorflow, silenced_stderr
 from adcat.prediction.given_vectors import classifiers_of_vectors
-from adcat.prediction.loading import EngineOf, facts_of, forwards, load_rules, stored_rules
+from adcat.prediction.loading import (
+    EngineOf,
+    classifier_at,
+    facts_of,
+    forwards,
+    load_rules,
+    stored_rules,
+)
 from adcat.prediction.new_ads import Ad
 from adcat.prediction.predictor import ModelFacts, Predictor, once
 from adcat.prediction.rules import Rule, baselines
 from adcat.text.registry import cleaning_of
 from adcat.text.registry import files as text_model_files
-from adcat.text.registry import load as load_text_model
 from adcat.types import AVAILABILITIES, Availability, Modality, Probs
 from adcat.workspace.command_lines import OF_NAME
 from adcat.workspace.layout import Classifier, Workspace
@@ -79,7 +85,7 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, A
     preprocessing: dict[str, str] = {}
     for classifier in classifiers:
         target = folder / classifier.array("probs").replace("_probs", "")  # as `text@words`
-        preprocessing[target.name] = _copy_classifier(classifier, target)
+        preprocessing[target.name] = _copy_classifier(classifier, target, facts)
     if not model.modality:
         # An attention model is kept as an image model is.
         source = model.artifact.path
@@ -96,14 +102,14 @@ def export(workspace: Workspace, model: ModelProbs, folder: Path) -> dict[str, A
     return definition
 
 
-def _copy_classifier(classifier: Classifier, target: Path) -> str:
+def _copy_classifier(classifier: Classifier, target: Path, facts: ModelFacts) -> str:
     """Copies a classifier; returns what it reads, in words."""
     source = classifier.model.path
     if classifier.modality == "text":
         _copy(source, target, text_model_files(source))
         return PREPROCESSING[cleaning_of(source)]
     _copy(source, target, IMAGE_MODEL_FILES)
-    image = load_image_model(target)
+    image = load_image_model(target).at(facts.layers.get(target.name, VECTORS))
     _write_onnx(image, target / ONNX)
     return _photo(image)
 
@@ -174,13 +180,17 @@ def load(
         found = {name.removeprefix(modality): folder / name for name in there}
         return {end: once(lambda path=path: read(path)) for end, path in found.items()}
 
-    images = of("image", lambda path: load_image_model(path, len(prior)))
+    def read(path: Path) -> Any:
+        modality = cast(Modality, path.name.partition(OF_NAME)[0])
+        return classifier_at(path, modality, facts.categories, facts.layers.get(path.name, VECTORS))
+
+    images = of("image", read)
     return Predictor(
         facts=facts,
         model=rules[own],
         rules=rules,
         cleaning=cleaning_of(folder / "text"),
-        text=of("text", lambda path: load_text_model(path, facts.categories)),
+        text=of("text", read),
         image=images,
         forward=forwards(images, engine_of) if runtime == "keras" else of("image", onnx_forward),
     )
@@ -192,8 +202,10 @@ def _read_facts(folder: Path) -> ModelFacts:
     if not path.exists():
         raise BadInputError(f"{path} is missing; expected a folder that adcat export has written")
     with expecting(path, "description of an exported model"):
-        content = json.loads(path.read_text(encoding="utf-8"))
+        # Earlier versions knew no other layers.
+        content = {"layers": {}, **json.loads(path.read_text(encoding="utf-8"))}
         facts = ModelFacts(*(content[field.name] for field in dataclasses.fields(ModelFacts)))
+        facts = dataclasses.replace(facts, layers=dict(facts.layers))
         if len(facts.prior) != len(facts.categories):
             raise ValueError(f"{len(facts.prior)} shares of {len(facts.categories)} categories")
         files = dict(content["files"])
@@ -207,7 +219,7 @@ def _write_onnx(model: ImageModel, path: Path) -> None:
     """Writes the image network: photos [n, side, side, 3] -> vectors and probabilities."""
     keras = import_tensorflow().keras
     network = model.network
-    outputs = dict(zip(OUTPUTS, (network.get_layer(VECTORS).output, network.output), strict=True))
+    outputs = dict(zip(OUTPUTS, (vectors_of(network, model.layer), network.output), strict=True))
     both = keras.Model(network.input, outputs)
     shape = (None, model.side, model.side, 3)
     both(np.zeros((1, *shape[1:]), np.float32))  # Keras exports what was called once

@@ -1,10 +1,10 @@
 """Makes a predictor of a workspace's models."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from adcat.types import (
     Labels,
     Modality,
     Probs,
+    TextLayer,
     have,
 )
 from adcat.workspace.ads import (
@@ -116,6 +117,7 @@ def facts_of(workspace: Workspace, model: ModelProbs) -> ModelFacts:
         image_separator=of_split.get("image_separator", ""),
         image_pattern=of_split.get("image_pattern", ""),
         made_from=made_from,
+        layers={m: Features(workspace.features).layer(m) for m in MODALITIES},
     )
 
 
@@ -266,6 +268,13 @@ def forwards(
     return {of: once(lambda i=image: forward(i())) for of, image in images.items()}
 
 
+def classifier_at(folder: Path, modality: Modality, names: Sequence[str], layer: str) -> Any:
+    """Reads a text or an image classifier of these categories, with the vectors of this layer."""
+    if modality == "text":
+        return texts.load(folder, names, cast(TextLayer, layer))
+    return images.load(folder, len(names)).at(layer)
+
+
 def _fitting(classifier: Classifier, folder: Path, workspace: Workspace) -> Any:
     """A classifier whose categories and vectors are those that were extracted.
 
@@ -273,8 +282,9 @@ def _fitting(classifier: Classifier, folder: Path, workspace: Workspace) -> Any:
       BadInputError: they are others.
     """
     names, modality = read_categories(workspace.split), classifier.modality
-    model = texts.load(folder, names) if modality == "text" else images.load(folder, len(names))
-    columns = Features(classifier.features).columns() if classifier.features.exists() else {}
+    features = Features(classifier.features)
+    columns = features.columns() if features.artifact.exists() else {}
+    model = classifier_at(folder, modality, names, features.layer(modality))
     length = columns.get(f"{modality}_vectors", model.dimension)
     if model.dimension != length:
         raise BadInputError(

@@ -55,6 +55,7 @@ class ModelFacts:
     image_separator: str  # what stood there between several photos in a cell
     image_pattern: str  # what photos were called after other columns
     made_from: Mapping[str, str]  # artifact -> its digest
+    layers: Mapping[str, str]  # whose outputs are the vectors of the unnamed classifiers
 
 
 @dataclasses.dataclass(frozen=True)

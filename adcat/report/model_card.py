@@ -10,7 +10,7 @@ from adcat.report.availability import top1_by_availability
 from adcat.report.comparison import category_rows, models_table
 from adcat.report.words import many
 from adcat.tables import Cell, Column, Table, markdown, percent
-from adcat.types import PARTS, have
+from adcat.types import PARTS, VECTORS, have
 
 FEW = 20  # training ads of a category
 
@@ -96,6 +96,7 @@ def _prediction(serving: Mapping[str, Any]) -> str:
 The models read an ad as it is after this preprocessing:
 
 {_list(f"{name}: {words}" for name, words in serving["preprocessing"].items())}
+{_layers(serving["layers"])}\
 The text model gives the probabilities `o_txt`, the image network `o_img`, a 0 counting as the least
 float32. From these, or from the one `o` that there is, follows p, by what an ad has:
 
@@ -104,6 +105,13 @@ float32. From these, or from the one `o` that there is, follows p, by what an ad
 formula names is in `fusion/params.json`, for ads with one modality under `alone`. The preprocessing
 is written out in `adcat/data/text_cleaning.py` and `adcat/data/images.py`.
 """
+
+
+def _layers(layers: Mapping[str, str]) -> str:
+    """Whose outputs are vectors, where that is not what the last layer reads."""
+    others = {modality: layer for modality, layer in layers.items() if layer != VECTORS}
+    listed = _list(f"{modality}_vectors: the layer `{of}`" for modality, of in others.items())
+    return f"Vectors, of maps the mean over all positions:\n\n{listed}\n" if others else ""
 
 
 def _parts(evaluation: Evaluation) -> Table:

@@ -22,7 +22,7 @@ from adcat.learning.runtime import seeded_tensorflow
 from adcat.text.cnn_settings import MAX_WIDTH, CnnSettings
 from adcat.text.corpus import Corpus, TextFacts, check_categories, passes
 from adcat.text.skip_gram import train_embeddings
-from adcat.types import Labels, Probs, Vectors
+from adcat.types import Labels, Probs, TextLayer, Vectors
 
 AnySettings = TypeVar("AnySettings", bound=CnnSettings)
 
@@ -72,10 +72,15 @@ class CnnModel:
     """A trained network and its words."""
 
     def __init__(
-        self, network: Any, words: Sequence[str], columns: Sequence[int], categories: int
+        self,
+        network: Any,
+        words: Sequence[str],
+        columns: Sequence[int],
+        categories: int,
+        layer: TextLayer = "vectors",
     ) -> None:
         """Wraps a network from word indices [n, length] to t and the columns' probabilities."""
-        self._network, self._words = network, words
+        self._network, self._words, self._layer = network, words, layer
         self._columns, self._categories = list(columns), categories
         self._length = network.inputs[0].shape[1]
         self._indices = {word: i for i, word in enumerate(words, PADDING + 1)}
@@ -83,21 +88,26 @@ class CnnModel:
     @property
     def dimension(self) -> int:
         """The length of a text vector."""
-        return self._network.outputs[0].shape[1]
+        return self._categories if self._layer == "logits" else self._network.outputs[0].shape[1]
 
     def features(self, texts: Sequence[str]) -> tuple[Vectors, Probs]:
         """Text vectors [n, dimension] and probabilities [n, categories] of cleaned texts.
 
         Words that the model does not know are left out. A category without training ads has
-        probability 0.
+        probability 0 and logit 0.
         """
-        t = np.zeros((len(texts), self.dimension), np.float32)
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
         probs = np.zeros((len(texts), self._categories), np.float32)
         block = max(1, WORDS_AT_ONCE // self._length)
         for start in range(0, len(texts), block):
             rows = slice(start, start + block)
-            t[rows], probs[rows, self._columns] = self._network(self.indices(texts[rows]))
-        return t, probs
+            t, probs[rows, self._columns] = self._network(self.indices(texts[rows]))
+            if self._layer == "logits":
+                W, b = self._network.layers[-1].get_weights()  # noqa: N806
+                vectors[rows, self._columns] = t @ W + b
+            else:
+                vectors[rows] = t
+        return vectors, probs
 
     def indices(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """The first known words of each text, padded: [n, length]."""
@@ -114,7 +124,7 @@ class CnnModel:
         write_json(folder / VOCABULARY, {"words": self._words, "columns": self._columns})
 
 
-def load(folder: Path, categories: int) -> CnnModel:
+def load(folder: Path, categories: int, layer: TextLayer = "vectors") -> CnnModel:
     """Reads what `CnnModel.save` wrote.
 
     Raises:
@@ -125,7 +135,7 @@ def load(folder: Path, categories: int) -> CnnModel:
     vectors = network.get_layer(EMBEDDING).embeddings.shape[0]
     if len(words) + 1 != vectors:
         raise ValueError(f"{len(words)} words and {vectors} vectors, one of them for no word")
-    return CnnModel(network, words, known["columns"], categories)
+    return CnnModel(network, words, known["columns"], categories, layer)
 
 
 def train(corpus: Corpus, settings: CnnSettings, seed: int, scratch: Path) -> CnnModel:

@@ -20,7 +20,7 @@ from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.training_file import LABEL, write_training_file
 from adcat.text.word_sums import WordSums
 from adcat.text.word_vectors import check_word_vectors
-from adcat.types import Probs, Vectors
+from adcat.types import Probs, TextLayer, Vectors
 
 AnySettings = TypeVar("AnySettings", bound=FastTextSettings)
 
@@ -74,19 +74,19 @@ def _round_up(count: int) -> int:
 class FastTextModel:
     """A trained fastText classifier that works on blocks of texts."""
 
-    def __init__(self, trained: Any, categories: int) -> None:
+    def __init__(self, trained: Any, categories: int, layer: TextLayer = "vectors") -> None:
         """Wraps fastText's own model; its labels are category indices.
 
         Raises:
           ValueError: it is cut off, or has other labels.
         """
         self._trained = trained
-        self._categories = categories
+        self._categories, self._layer = categories, layer
         self._columns = [int(label.removeprefix(LABEL)) for label in trained.get_labels()]
         self._A = np.asarray(trained.f.getInputMatrix())  # [words + buckets, dim], not a copy
         self._B = np.asarray(trained.f.getOutputMatrix())  # [labels, dim], not a copy
         self._args = trained.f.getArgs()
-        if self._B.shape != (len(self._columns), self.dimension) or not self.dimension:
+        if self._B.shape != (len(self._columns), self._A.shape[1]) or not self._A.shape[1]:
             raise ValueError(f"{len(self._columns)} labels, an output matrix {self._B.shape}")
         rows = len(trained.get_words()) + self._args.bucket
         if len(self._A) != rows:
@@ -98,24 +98,30 @@ class FastTextModel:
     @property
     def dimension(self) -> int:
         """The length of a text vector."""
-        return self._A.shape[1]
+        return self._categories if self._layer == "logits" else self._A.shape[1]
 
     def features(self, texts: Sequence[str]) -> tuple[Vectors, Probs]:
-        """Text vectors [n, dim] and probabilities [n, categories] of cleaned texts.
+        """Text vectors [n, dimension] and probabilities [n, categories] of cleaned texts.
 
         fastText prints its probabilities with 1e-5 added; these are exact. A category that it
-        never saw has probability 0.
+        never saw has probability 0 and logit 0.
         """
         t = self._vectors(texts)
-        probs = np.zeros((len(texts), self._categories), dtype=np.float32)
-        probs[:, self._columns] = _PROBS[self._args.loss.name](t @ self._B.T)
-        return t, probs
+        logits = t @ self._B.T
+        probs = self._of_all(_PROBS[self._args.loss.name](logits))
+        return self._of_all(logits) if self._layer == "logits" else t, probs
+
+    def _of_all(self, values: Probs) -> Probs:
+        """The values [n, labels] in the columns of their categories; 0 in the others."""
+        found = np.zeros((len(values), self._categories), dtype=np.float32)
+        found[:, self._columns] = values
+        return found
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         """fastText's hidden vectors: the mean over words, n-grams and the end of the line."""
         if self._args.wordNgrams > 1:
             vectors = [self._trained.get_sentence_vector(text) for text in texts]
-            return np.array(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
+            return np.array(vectors, dtype=np.float32).reshape(len(texts), self._A.shape[1])
         return self._word_sums.means(texts)
 
     def is_finite(self) -> bool:
@@ -137,7 +143,7 @@ class FastTextModel:
                 raise OSError(None, "written only in part; is the disk full?", str(path))
 
 
-def load(folder: Path, categories: int) -> FastTextModel:
+def load(folder: Path, categories: int, layer: TextLayer = "vectors") -> FastTextModel:
     """Reads what `FastTextModel.save` wrote.
 
     Raises:
@@ -146,7 +152,7 @@ def load(folder: Path, categories: int) -> FastTextModel:
     import fasttext
 
     _check_length(folder / MODEL)
-    return FastTextModel(fasttext.load_model(str(folder / MODEL)), categories)
+    return FastTextModel(fasttext.load_model(str(folder / MODEL)), categories, layer)
 
 
 def _check_length(path: Path) -> None:

@@ -7,14 +7,14 @@ line in `TEXT_MODELS`.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, get_args, runtime_checkable
 
 from adcat.data.text_cleaning import CLEANINGS, PREPROCESSING, Cleaning
 from adcat.errors import BadInputError, expecting
 from adcat.files import write_json
 from adcat.text import cnn_model, fasttext_model, tfidf_model
 from adcat.text.corpus import Corpus, TextFacts
-from adcat.types import Probs, Vectors
+from adcat.types import Probs, TextLayer, Vectors
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -64,7 +64,7 @@ class TextModelModule(Protocol):
         """Trains with resolved settings; `scratch` is a folder for temporary files."""
         ...
 
-    def load(self, folder: Path, categories: int) -> TextModel:
+    def load(self, folder: Path, categories: int, layer: TextLayer = "vectors") -> TextModel:
         """Reads what the model's `save` wrote."""
         ...
 
@@ -110,12 +110,15 @@ def _description(folder: Path) -> dict[str, Any]:
     return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
 
 
-def load(folder: Path, categories: Sequence[str] | None = None) -> TextModel:
+def load(
+    folder: Path, categories: Sequence[str] | None = None, layer: TextLayer = "vectors"
+) -> TextModel:
     """Reads a text model of any kind.
 
     Args:
       folder: holds what `save` wrote.
       categories: what its own must be, if that is known.
+      layer: whose outputs are its vectors.
 
     Raises:
       BadInputError: it is not a text model, its files do not fit together, its categories are
@@ -126,9 +129,11 @@ def load(folder: Path, categories: Sequence[str] | None = None) -> TextModel:
         module, count = TEXT_MODELS[description["model"]], len(description["categories"])
         if categories is not None and description["categories"] != list(categories):
             raise ValueError("its categories are not those of the split")
+        if layer not in get_args(TextLayer):
+            raise ValueError(f"it has no layer {layer!r}")
     cleaning_of(folder)
     with expecting(folder, f"{description['model']} model of {count} categories"):
-        model = module.load(folder, count)
+        model = module.load(folder, count, layer)
         vectors, probs = model.features([""])  # fails where the files do not fit together
         if vectors.shape != (1, model.dimension) or probs.shape != (1, count):
             raise ValueError(f"its predictions are of shape {vectors.shape} and {probs.shape}")

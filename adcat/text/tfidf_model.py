@@ -20,7 +20,7 @@ from adcat.files import save_array
 from adcat.probabilities import softmax
 from adcat.text.corpus import Corpus, TextFacts, check_categories
 from adcat.text.tfidf_settings import TfidfSettings
-from adcat.types import Labels, Probs, Vectors
+from adcat.types import Labels, Probs, TextLayer, Vectors
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -75,6 +75,7 @@ class TfidfModel:
     b: NDArray[np.float32]  # [categories]; -inf where there was no training ad
     V: NDArray[np.float32]  # [dimension, terms]
     analyzer: str = "word"  # what makes the terms of a text
+    layer: TextLayer = "vectors"
 
     @functools.cached_property
     def _vectorizer(self) -> Any:
@@ -83,7 +84,7 @@ class TfidfModel:
     @property
     def dimension(self) -> int:
         """The length of a text vector."""
-        return len(self.V)
+        return len(self.b) if self.layer == "logits" else len(self.V)
 
     def terms(self, texts: Sequence[str]) -> "csr_matrix":
         """What the regression reads: L2-normalised TF-IDF values of cleaned texts, [n, terms].
@@ -98,11 +99,15 @@ class TfidfModel:
     def features(self, texts: Sequence[str]) -> tuple[Vectors, Probs]:
         """Text vectors [n, dimension] and probabilities [n, categories] of cleaned texts.
 
-        A text without a known term has the zero vector.
+        A text without a known term has the zero vector. A category without training ads has
+        probability 0 and logit 0.
         """
         x = self.terms(texts)
-        probs = softmax(x @ self.W.T + self.b)
-        return np.asarray(x @ self.V.T, np.float32), np.asarray(probs, np.float32)
+        logits = x @ self.W.T + self.b
+        vectors = (
+            np.where(np.isfinite(self.b), logits, 0) if self.layer == "logits" else x @ self.V.T
+        )
+        return np.asarray(vectors, np.float32), np.asarray(softmax(logits), np.float32)
 
     def save(self, folder: Path) -> None:
         """Writes the terms, one a line, what makes them, and the arrays."""
@@ -112,7 +117,7 @@ class TfidfModel:
             save_array(folder / f"{name}.npy", getattr(self, name))
 
 
-def load(folder: Path, categories: int) -> TfidfModel:
+def load(folder: Path, categories: int, layer: TextLayer = "vectors") -> TfidfModel:
     """Reads what `TfidfModel.save` wrote; earlier versions knew only words and word pairs.
 
     Raises:
@@ -125,7 +130,7 @@ def load(folder: Path, categories: int) -> TfidfModel:
         raise ValueError(f"{ANALYZER}: expected {' or '.join(ANALYZERS)}, found {analyzer!r}")
     vocabulary = (folder / VOCABULARY).read_text(encoding="utf-8").split("\n")
     arrays = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS)
-    return TfidfModel(vocabulary, *arrays, analyzer=analyzer)
+    return TfidfModel(vocabulary, *arrays, analyzer=analyzer, layer=layer)
 
 
 def train(corpus: Corpus, settings: TfidfSettings, seed: int, scratch: Path) -> TfidfModel:

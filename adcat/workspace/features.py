@@ -3,7 +3,7 @@
 import dataclasses
 
 from adcat.files import open_array
-from adcat.types import MODALITIES, Modality, Part, Probs, Vectors
+from adcat.types import MODALITIES, VECTORS, Modality, Part, Probs, Vectors
 from adcat.workspace.ads import count_ads, read_categories
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.layout import Workspace
@@ -23,6 +23,11 @@ class Features:
         dimensions = None if part == "train" else self.vectors("train", modality).shape[1]
         rows = count_ads(Workspace(self.artifact.root).split, part)
         return open_array(self.artifact / f"{part}/{modality}_vectors.npy", rows, dimensions)
+
+    def layer(self, modality: Modality) -> str:
+        """The classifier's layer that its vectors are outputs of."""
+        settings = self.artifact.manifest().settings if self.artifact.exists() else {}
+        return settings.get(f"{modality}_layer", VECTORS)
 
     def columns(self) -> dict[str, int]:
         """How many columns each array has, by name; of vectors, those that were made."""

@@ -1,0 +1,112 @@
+"""What a classifier of any kind makes of the ads of a part, as a stream."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias, cast
+
+from adcat import heads
+from adcat.data.text_cleaning import clean
+from adcat.image import classifier as images
+from adcat.image import extraction
+from adcat.image.backbones import VECTORS
+from adcat.image.engines import CHECKED, EngineOptions, choose
+from adcat.image.frozen import stream_stored
+from adcat.progress import Progress
+from adcat.text import registry
+from adcat.types import Part, Probs, TextLayer, Vectors
+from adcat.workspace.ads import image_paths, iterate_ads, read_categories
+from adcat.workspace.artifact import Artifact
+from adcat.workspace.layout import Classifier
+from adcat.workspace.manifest import ENGINE, FROZEN
+from adcat.workspace.photos import vectors_folder
+from adcat.workspace.staging import Staging
+
+TEXT = ("title", "description")
+Batches: TypeAlias = Iterator[tuple[Vectors, Probs]]
+
+
+class Stream(NamedTuple):
+    """Vectors and probabilities of the ads of a part that a classifier can read."""
+
+    dimension: int  # of a vector
+    batches: Callable[[Part, int], Batches]  # called with the number of ads to pass over
+
+
+def open_stream(
+    classifier: Classifier,
+    split: Artifact,
+    layer: str,
+    options: EngineOptions,
+    batch_size: int,
+    staging: Staging,
+    progress: Progress,
+) -> Stream:
+    """Reads a classifier.
+
+    Args:
+      classifier: which one.
+      split: the ads.
+      layer: whose outputs are the vectors.
+      options: what runs an image network.
+      batch_size: photos in memory at a time.
+      staging: whose notes say what ran it.
+      progress: counts the photos that are read, and is told which engine is not used.
+
+    Raises:
+      BadInputError: it is none of these categories, or lacks the layer.
+    """
+    names = read_categories(split)
+    if classifier.reads_vectors:
+        head = heads.load(classifier, len(names))
+        return Stream(head.dimension, lambda part, done: head.stream(split, part, done))
+    if classifier.modality == "image":
+        return _images(classifier, split, layer, options, batch_size, staging, progress)
+    return _texts(classifier, split, names, cast(TextLayer, layer))
+
+
+def _images(
+    classifier: Classifier,
+    split: Artifact,
+    layer: str,
+    options: EngineOptions,
+    batch_size: int,
+    staging: Staging,
+    progress: Progress,
+) -> Stream:
+    model = images.load(classifier.model.path, len(read_categories(split))).at(layer)
+    frozen = classifier.model.manifest().notes.get(FROZEN)
+    layers = [VECTORS] if frozen and layer == VECTORS else model.outputs
+    photos = lambda: model.read_all(image_paths(split, "train", ["image"])[:CHECKED])  # noqa: E731
+    engine = choose(options, model.network, layers, photos, split.root, progress)
+    staging.notes[ENGINE] = str(engine)
+    if not frozen:
+        extractor = extraction.extractor(model, engine)
+        return Stream(
+            model.dimension,
+            lambda part, done: extraction.stream_features(
+                extractor, image_paths(split, part, ["image"])[done:], batch_size
+            ),
+        )
+    network, _, of_training = frozen.partition("/")
+
+    def stored(part: Part, done: int) -> Batches:
+        kept = vectors_folder(split, f"{network}-{engine}")
+        is_there = part == "train" and (kept / of_training).exists()
+        path = kept / (of_training if is_there else f"{part}.{VECTORS}")
+        paths = image_paths(split, part, ["image"])
+        return stream_stored(model, engine, paths, path, batch_size, progress, done)
+
+    return Stream(model.dimension, stored)
+
+
+def _texts(
+    classifier: Classifier, split: Artifact, names: Sequence[str], layer: TextLayer
+) -> Stream:
+    folder = classifier.model.path
+    model, cleaning = registry.load(folder, names, layer), registry.cleaning_of(folder)
+
+    def batches(part: Part, done: int) -> Batches:
+        for chunk in iterate_ads(split, part, TEXT, skip=done, having=["text"]):
+            pairs = zip(chunk["title"].to_pylist(), chunk["description"].to_pylist(), strict=True)
+            yield model.features([clean(title, text, cleaning) for title, text in pairs])
+
+    return Stream(model.dimension, batches)
