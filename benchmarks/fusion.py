@@ -65,8 +65,8 @@ def adcat_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[[],
     machine = Machine(tf, POLICIES[policy], widths, CATEGORIES, settings)
     rng = np.random.default_rng(0)
     few = dataclasses.replace(sample, rows=rows[: 20 * batch_size])
-    list(machine.learn(few, 1, rng, 0.001, parts=1))  # compiles
-    return lambda: list(machine.learn(sample, 1, rng, 0.001, parts=1))
+    list(machine.learn(few, 1, rng, 0.001, every=1))  # compiles
+    return lambda: list(machine.learn(sample, 1, rng, 0.001, every=1))
 
 
 def keras_epoch(policy: str, paths: list[Path], batch_size: int) -> Callable[[], None]:

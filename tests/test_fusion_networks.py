@@ -109,7 +109,9 @@ OTHERS = {
     "transformer_dropout": True,
     "pooling": "max", "similarity": "dot", "negatives": 3, "aux_weight": 0.0,
 }  # fmt: skip
-OF_THE_COMMAND = {"tune", "tune_algorithm", "tune_fraction", "models", "folds"}  # not of the fit
+OF_THE_COMMAND = {  # not of what a fit finds
+    "tune", "tune_algorithm", "tune_fraction", "models", "folds", "curve_every",
+}  # fmt: skip
 LATE = {  # what it takes to matter
     "policy_share": {"fit_on": "validation"},
     "schedule": {"learning_rate": 1e-9, "max_epochs": 20},
@@ -199,11 +201,34 @@ def test_the_best_epochs_weights_are_kept(material):
     assert all(last_of_epoch[epoch] < last_of_epoch[best] for epoch in range(1, best))
 
 
-def test_the_first_two_epochs_are_measured_at_least_50_times_where_there_are_steps_enough(material):
-    _, history = fit("nn", material, dataclasses.replace(QUICK, batch_size=4, max_epochs=4))
-    assert sum(point.epoch <= 2 for point in history) >= 50
+@pytest.mark.parametrize(
+    ("every", "steps"),
+    [
+        (0.01, range(1, 201)),
+        (0.04, range(4, 201, 4)),
+        (0.128, (13, 26, 38, 51, 64, 77, 90, 100, 113, 126, 138, 151, 164, 177, 190, 200)),
+        (0.001, range(1, 201)),  # no more than there are steps
+        (1, (100, 200)),
+    ],
+)
+def test_the_first_two_epochs_have_a_point_per_share_of_the_ads(every, steps, material):
+    """400 ads in batches of 4 are 100 steps an epoch."""
+    settings = dataclasses.replace(QUICK, batch_size=4, max_epochs=4, curve_every=every)
+    _, history = fit("nn", material, settings)
+    assert [point.step for point in history] == [*steps, 300, 400]
     assert [point.epoch for point in history[-2:]] == [3, 4]
-    assert history[-1].step == 4 * 100
+
+
+def test_the_points_of_a_curve_change_nothing_of_the_network(material):
+    few, many = (fit("nn", material, max_epochs=3, curve_every=every) for every in (1, 0.01))
+    np.testing.assert_array_equal(*(predictions(m, material.validation) for m, _ in (few, many)))
+    assert [p for p in many[1] if p.step % 25 == 0] == few[1]
+
+
+def test_the_preset_has_a_point_per_6400_ads_of_the_thesis():
+    published = {name: POLICIES[name].published["curve_every"] for name in NETWORKS}
+    assert published.pop("nn-validation") == 0.128
+    assert set(published.values()) == {0.01}
 
 
 def test_learning_ends_by_algorithm_1(material):

@@ -131,7 +131,7 @@ def _tuned(
     fraction = settings.tune_fraction or by_default
 
     def score(point: Mapping[str, Any], seed: int) -> float:
-        tried = dataclasses.replace(settings, **point, fraction=fraction)
+        tried = dataclasses.replace(settings, **point, fraction=fraction, curve_every=1)
         model, _ = fit(policy, material, rows, tried, Silent())
         return model.parameters["validation_top1"]
 
@@ -181,6 +181,7 @@ def _write_others(
         for part, ads in parts.items()
         if part in learned
     }
+    settings = dataclasses.replace(settings, curve_every=1)  # a fold's curve is not kept
     for seen, left_out in cuts(material, list(probs), settings) if probs else ():
         of_fold, _ = fit(policy, material, seen, settings, progress, model)
         for part in probs:

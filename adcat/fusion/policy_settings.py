@@ -73,6 +73,14 @@ class TrainingSettings(InitialWeights, SearchOptions):
         low=1,
         dry_run=1,
     )
+    curve_every: float = option(
+        0.04,
+        "Share of the ads to learn from between points of the validation curves, over the first "
+        "two epochs; in the thesis 0.01.",
+        low=0.001,
+        high=1,
+        dry_run=1,
+    )
     seed: int = seed_option()
 
 

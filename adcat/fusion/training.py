@@ -24,8 +24,7 @@ from adcat.fusion.samples import Block, Sample, statistics
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Task
 
-MEASURED_EPOCHS = 2  # the thesis draws its curves over the first two epochs (section 5.1)
-MEASUREMENTS = 25  # in each of them
+CURVE_EPOCHS = 2  # the thesis draws its curves over the first two epochs (section 5.1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +60,16 @@ def train(
 ) -> Trained:
     """Trains a network by Algorithm 1 and gives it its best validation weights back.
 
-    An evaluation follows at the end of an epoch, but not before `evaluate_every` steps.
+    An evaluation follows at the end of an epoch, but not before `evaluate_every` steps. What is
+    measured between them is for the curves only.
 
     Raises:
       DivergedError: the loss is not finite.
     """
     tf = seeded_tensorflow(settings.seed, policy.threads)
-    machine = _machine(tf, policy, tuple(a.shape[1] for a in sample.inputs), categories, settings)
+    widths = tuple(array.shape[1] for array in sample.inputs)
+    shared = dataclasses.replace(settings, curve_every=1)  # which no machine reads
+    machine = _machine(tf, policy, widths, categories, shared)
     machine.start(statistics(sample))
     rng = np.random.default_rng(settings.seed)
     history: list[Point] = []
@@ -79,8 +81,8 @@ def train(
     stage = next(ahead)
     while stage:
         epoch, passes, rate = stage
-        parts = MEASUREMENTS if epoch <= MEASURED_EPOCHS else 1
-        for step in machine.learn(sample, passes, rng, rate, parts):
+        every = settings.curve_every if epoch <= CURVE_EPOCHS else passes
+        for step in machine.learn(sample, passes, rng, rate, every):
             history.append(Point(epoch, step, rate, *machine.measure(validation)))
         if not np.isfinite(history[-1].validation_loss):
             raise DivergedError(
@@ -175,12 +177,14 @@ class Machine:
         return keras.Model(inputs, keras.layers.Softmax()(network.logits))
 
     def learn(
-        self, sample: Sample, passes: int, rng: np.random.Generator, rate: float, parts: int
+        self, sample: Sample, passes: int, rng: np.random.Generator, rate: float, every: float
     ) -> Iterator[int]:
-        """Passes over the ads; yields the number of steps so far `parts` times, last at the end."""
+        """Passes over the ads; yields the steps so far `every` so many epochs, and at the end."""
         size, done = self._settings.batch_size, int(self._step)
         total = math.ceil(passes * len(sample) / size)
-        stops = sorted({done + math.ceil(total * i / parts) for i in range(1, parts + 1)})
+        every *= math.ceil(len(sample) / size)  # in steps
+        between = {max(1, round(i * every)) for i in range(1, math.ceil(total / every))}
+        stops = [done + steps for steps in sorted(between | {total})]
         pools = sample.shuffled(size, rng, passes)
         for pool in map_ahead(lambda rows: self._tensors(sample.pool(rows)), pools, ahead=1):
             first, end = done, done + len(pool[1])
