@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adcat.plotting.charts import COLORS, Chart, Estimate, Panel, Ranking, Series, save
+from adcat.plotting.charts import COLORS, Chart, Estimate, Panel, Ranking, Series, draw, save
 
 
 def chart(panels=1, series=3):
@@ -50,6 +50,21 @@ def test_a_ranking_names_every_estimate_and_marks_one(tmp_path):
     ]  # fmt: skip
     bold = re.findall(r"<text[^>]*font-weight: 700[^>]*>([^<]*)</text>", svg)
     assert bold == ["best $x_1$   80.0", "apart"]
+
+
+def test_markers_are_spread_along_a_curve_whose_points_are_not(tmp_path):
+    """200 points within 2 epochs, then one an epoch up to 16."""
+    x = [*(i / 100 for i in range(1, 201)), *range(3, 17)]
+    figure = draw(Chart([Panel([Series("pool", x, x)])], "epochs", "right (%)"))
+    (line,) = figure.axes[0].lines
+    marked = [x[i] for i in line.get_markevery()]
+    assert marked == pytest.approx([0.01, 2, 5, 7, 9, 11, 14, 16])
+
+
+def test_of_few_points_all_are_marked(tmp_path):
+    figure = draw(Chart([Panel([Series("none", [], []), Series("ten", *2 * [range(10)])])], "", ""))
+    figure.draw_without_rendering()
+    assert [len(line.get_markevery()) for line in figure.axes[0].lines] == [0, 10]
 
 
 def test_one_curve_needs_no_legend(tmp_path):

@@ -196,13 +196,14 @@ def test_shares_of_the_validation_ads_are_compared_where_nothing_else_differs(wo
     assert "policy-shares-late-fusion" not in names(workspace, "tables")
 
 
-def test_curves_have_the_first_two_epochs(finished):
+def test_late_curves_have_the_first_two_epochs_and_early_ones_all(finished):
     page = read_page(finished)
     svg = (finished.evaluation / "figures/figure-5.1.svg").read_text()
     assert "validation accuracy (%)" in svg
     assert "epochs" in svg
     alt = (finished.evaluation / "report.html").read_text()
     assert "Line chart of validation accuracy (%) over epochs: nn ends at 75." in alt
+    assert "Line chart of validation accuracy (%) over epochs: pool ends at 100." in alt
     assert "Figure 5.2: validation loss (nats per ad) of late fusion networks" in page
 
 

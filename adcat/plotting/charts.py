@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7", "#000000")
 STYLES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "d")
-MARKED = 8  # points of a curve that have a marker
+MARKED = 8  # points of a long curve that have a marker
 DOTS_PER_INCH = 120
 PANEL = (3.1, 3.0)  # inches, of several
 SINGLE = (7.4, 4.4)
@@ -121,13 +121,22 @@ def _draw_panel(axes: "Axes", panel: Panel, chart: Chart) -> None:
             color=COLORS[i % len(COLORS)],
             linestyle=STYLES[i % len(STYLES)],
             marker=MARKERS[i % len(MARKERS)],
-            markevery=max(1, len(series.x) // MARKED),
+            markevery=_marked(series.x),
             markersize=5,
         )
     axes.set_title(panel.title, fontsize="medium")
     axes.grid(alpha=0.35)
     if len(panel.series) > 1:
         axes.legend(fontsize="small", framealpha=0)
+
+
+def _marked(x: Sequence[float]) -> list[int]:
+    """The points of a curve that have a marker: if they are many, evenly along x."""
+    if len(x) < 2 * MARKED:
+        return list(range(len(x)))
+    left, right = min(x), max(x)
+    places = [left + (right - left) * i / (MARKED - 1) for i in range(MARKED)]
+    return sorted({min(range(len(x)), key=lambda i: abs(x[i] - place)) for place in places})
 
 
 def _rank(chart: Ranking) -> "Figure":

@@ -16,7 +16,7 @@ from adcat.tables import Cell, Column, Table, percent
 HISTORY = "history.csv"
 METRICS = ("top1", "top5", "mean_recall", "mean_precision")
 HEADINGS = ("top-1", "top-5", "mean recall", "mean precision")
-EPOCHS = 2  # that the thesis draws
+EPOCHS = 2  # that the thesis draws of late fusion
 SHARE = "policy_share"
 
 
@@ -186,7 +186,8 @@ def _curves(models: Sequence[Measured], approach: Approach) -> list[Block]:
 def learning_curve(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
     """A network's history, each point with the epochs passed by then.
 
-    It ends with the thesis' first epochs where points were taken there, as with many ads.
+    That of a late network ends with the thesis' first epochs where points were taken there, as
+    with many ads.
     """
     path = model.source.folder / HISTORY
     if not path.exists():
@@ -195,7 +196,8 @@ def learning_curve(model: Measured) -> list[tuple[float, Mapping[str, float]]]:
         points = [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file)]
         steps_per_epoch = points[-1]["step"] / points[-1]["epoch"]
     first = [point for point in points if point["epoch"] <= EPOCHS]
-    shown = first if any(point["epoch"] for point in first) else points
+    is_cut = model.kind.approach == "late fusion" and any(point["epoch"] for point in first)
+    shown = first if is_cut else points
     return [(point["step"] / steps_per_epoch, point) for point in shown]
 
 
