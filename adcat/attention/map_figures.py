@@ -15,7 +15,14 @@ from adcat.attention.overlays import overlay, squares
 from adcat.attention.step import Over
 from adcat.data.images import central_box, open_image
 from adcat.errors import expecting
-from adcat.evaluation.error_groups import GROUPS, Groups, draw, first_predictions, in_words
+from adcat.evaluation.error_groups import (
+    ERROR_GROUPS,
+    GROUPS,
+    Groups,
+    draw,
+    first_predictions,
+    in_words,
+)
 from adcat.plotting.charts import channel_heat_map
 from adcat.plotting.galleries import IMAGE_PIXELS, Example, gallery
 from adcat.tables import Cell, Column, Table, percent, write_table
@@ -34,6 +41,12 @@ NOTE = (
     "The photo; the photo under its attention, darker where there was less; the ten positions with "
     "the most attention. Bold: the true category"
 )
+
+HEADINGS = {
+    "figure-5.9": "ads that the model gets right",
+    "figure-5.10": "right, of the category with the most attention at the border",
+    "figure-5.11": "right, with the least attention at the border of each error group",
+}
 
 ReadExamples: TypeAlias = Callable[[Sequence[int]], dict[int, Example]]  # by the ads' rows
 
@@ -148,24 +161,44 @@ def _border(rows: Sequence[Sequence[Cell]]) -> Table:
 def _draw_figures(
     folder: Path, ads: AttendedAds, shares: NDArray[np.float64], read: ReadExamples, seed: int
 ) -> None:
-    """Draws three ads each that the model gets right (thesis, figures 5.9 to 5.11).
+    """Draws figures 5.9 to 5.11 of the thesis, each of the ads that there are for it."""
+    for name, chosen in choose(ads, shares, seed).items():
+        examples = read([row for row, _ in chosen])
+        rows = [(heading, [examples[row]]) for row, heading in chosen]
+        for form in ("png", "svg") if rows else ():
+            gallery(folder / f"{name}.{form}", HEADINGS[name], rows, NOTE)
 
-    At random (5.9), with the most attention at the border (5.10), with the least (5.11); the
-    thesis chose its ads by hand. Nothing is drawn if the model gets none right.
+
+def choose(
+    ads: AttendedAds, shares: NDArray[np.float64], seed: int
+) -> dict[str, list[tuple[int, str]]]:
+    """The ads of figures 5.9 to 5.11, all of which the model gets right, as rows with headings.
+
+    Three at random (5.9); the three with the most attention at the border, of the category with
+    the most (5.10); of each error group the one with the least (5.11). The thesis chose by hand.
+
+    Args:
+      ads: the ads.
+      shares: of each ad's attention, the share at the border [n].
+      seed: of what is drawn at random.
     """
-    rows = np.random.default_rng(seed).permutation(np.flatnonzero(ads.correct))
-    if not len(rows):
-        return
-    shares = shares[rows]
-    chosen = {
-        "figure-5.9": ("ads that the model gets right", rows),
-        "figure-5.10": ("right, with the most attention at the border", rows[np.argsort(-shares)]),
-        "figure-5.11": ("right, with the least attention at the border", rows[np.argsort(shares)]),
+    right = np.random.default_rng(seed).permutation(np.flatnonzero(ads.correct))
+    ordered = right[np.argsort(-shares[right], kind="stable")]
+    totals = np.bincount(ads.labels[right], shares[right], len(ads.categories))
+    counts = np.bincount(ads.labels[right], minlength=len(ads.categories))
+    is_shown = counts >= min(SHOWN, counts.max())  # a mean of fewer ads says little
+    category = int(np.where(is_shown, totals / np.maximum(counts, 1), -1).argmax())
+    bordered = ordered[ads.labels[ordered] == category][:SHOWN]
+    last = {
+        group: ordered[ads.groups[ordered] == GROUPS.index(group)][-1:] for group in ERROR_GROUPS
     }
-    for name, (heading, ordered) in chosen.items():
-        examples = [("", [example]) for example in read(ordered[:SHOWN].tolist()).values()]
-        for form in ("png", "svg"):
-            gallery(folder / f"{name}.{form}", heading, examples, NOTE)
+    return {
+        "figure-5.9": [(int(row), "") for row in right[:SHOWN]],
+        "figure-5.10": [(int(row), ads.categories[category]) for row in bordered],
+        "figure-5.11": [
+            (int(row), in_words(group)) for group, rows in last.items() for row in rows
+        ],
+    }
 
 
 def _draw_galleries(folder: Path, ads: AttendedAds, read: ReadExamples, seed: int) -> None:

@@ -26,8 +26,8 @@ ABOUT: Mapping[Over, str] = {"wh": "positions of the photo", "c": "feature maps 
 SEARCHED: Mapping[Over, str] = {"c": "5.5", "wh": "5.6"}  # figures
 LOOKED: Mapping[str, str] = {  # figures that `attend` draws
     "5.9": "attention of {} to ads that it gets right, drawn at random",
-    "5.10": "attention of {} to ads that it gets right, most at the border",
-    "5.11": "attention of {} to ads that it gets right, least at the border",
+    "5.10": "attention of {} to ads of one category, the one with the most at the border",
+    "5.11": "attention of {} to an ad of each error group, the one with the least at the border",
 }
 WIDE = (1122, 3000)  # pixels: as large as they are drawn
 PEAKED = 1.1  # times the weight of flat attention, from which on a position stands out
@@ -202,7 +202,7 @@ def _looked(model: Measured) -> list[Picture]:
         Picture(
             embedded(str(file), WIDE, LEGIBLE),
             f"Figure {number}: {LOOKED[number].format(model.name)}",
-            f"Three ads, each as its photo, the photo darker where {model.name} attends less, and "
+            f"Some ads, each as its photo, the photo darker where {model.name} attends less, and "
             "the photo with the ten positions of most attention; below, the first predictions.",
             is_wide=True,
         )
