@@ -87,7 +87,10 @@ def make_fused(
             write_records(staging.folder / "history.csv", history)
 
 
-def make_attention(workspace, name, probs, maps, point="c", over="wh", drawn=(9, 10, 11)):
+DRAWN = ("figure-5.9", "figure-5.10", "figure-5.11", "mean-maps")
+
+
+def make_attention(workspace, name, probs, maps, point="c", over="wh", drawn=DRAWN):
     """`probs`: part -> [n, categories]; `maps`: where it looked at the test ads: [n, 9]."""
     settings = dataclasses.make_dataclass("Made", ["insert_at", "over", "seed"])(point, over, 0)
     with workspace.attention(name).write(settings, [workspace.features]) as staging:
@@ -101,9 +104,9 @@ def make_attention(workspace, name, probs, maps, point="c", over="wh", drawn=(9,
             columns = ("ads where", "ads", "attention at the border", "flat attention")
             row = dict(zip(columns, ("all ads", len(maps), share, 8 / 9), strict=True))
             write_records(staging.folder / "border.csv", [row])
-            for number in drawn:
-                picture = Image.new("RGB", (1122, 800), (number * 20, 80, 80))
-                picture.save(staging.folder / f"figures/figure-5.{number}.png")
+            for name in drawn:
+                picture = Image.new("RGB", (1122, 800), (20 * len(name), 80, 80))
+                picture.save(staging.folder / f"figures/{name}.png")
 
 
 LEARNED = [

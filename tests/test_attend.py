@@ -72,6 +72,12 @@ def test_it_writes_a_model_its_answers_and_pictures(made):
     assert {f"{part}/{name}.npy" for part in ("validation", "test") for name in ("probs", "maps")}
     assert {f"figures/figure-5.{n}.{form}" for n in (9, 10, 11) for form in ("png", "svg")} <= found
     assert any(name.startswith("galleries/") for name in found)
+    assert {"figures/mean-maps.png", "mean-maps.md"} <= found
+    with (artifact / "mean-maps.csv").open(newline="") as file:
+        means = {row["ads where, or of"]: row for row in csv.DictReader(file)}
+    assert {"all ads", "Bilar", "Cyklar", "Soffor"} <= means.keys()
+    assert int(means["all ads"]["ads"]) == len(read_labels(workspace.split, "test"))
+    assert len(np.load(artifact / "mean-maps.npy")) == len(means)
     for part in ("validation", "test"):
         probs, maps = (np.load(artifact / f"{part}/{name}.npy") for name in ("probs", "maps"))
         assert probs.shape == (len(read_labels(workspace.split, part)), 3)
@@ -94,6 +100,7 @@ def test_its_history_starts_from_the_image_classifier(made):
 def test_over_channels_it_draws_a_heat_map(made):
     found = files(made[0].attention("e-c"))
     assert "figures/channels.png" in found
+    assert not any("mean-maps" in name for name in found)
     assert not any(name.startswith("galleries/") for name in found)
 
 

@@ -139,6 +139,7 @@ READ = {
 UNREAD = {  # for people
     "split/rejected.csv", "split/contradictions.csv", "split/class_counts.csv", "train-text/history.csv",
     "attend/c-wh/validation/maps.npy", "fuse/log-linear/history.csv",
+    "attend/c-wh/mean-maps.npy", "attend/c-wh/mean-maps.csv",
     "train-text/train_probs.npy",  # by extract-features while it is not current: test_named_classifiers
 }  # fmt: skip
 OPTIONS = {

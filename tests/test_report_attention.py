@@ -81,12 +81,13 @@ def test_the_curves_are_those_of_its_history(workspace):
 
 def test_the_curves_are_of_the_best_model_and_the_pictures_of_the_best_over_places(workspace):
     make_attention(workspace, "first", wrong(), FLAT)
-    make_attention(workspace, "second", right(), MIDDLE, drawn=(9,))
+    make_attention(workspace, "second", right(), MIDDLE, drawn=("figure-5.9",))
     make_attention(workspace, "e-c", right(), FLAT, "e", "c")
     page = run(workspace, "attend-e-c", "attend-second", "attend-first")
     assert "Figure 5.7: accuracy (%) of attend-e-c" in page
     assert "Figure 5.9: attention of attend-second" in page
     assert "Figure 5.10: attention" not in page
+    assert "Mean attention" not in page  # as of earlier versions
     assert "on the features that the text points to" in page
     assert "attend/second/figures/figure-5.9" in page
 
@@ -161,6 +162,7 @@ def test_a_search_that_was_edited_is_left_out_with_a_remark(workspace):
         ("attend/c-wh/history.csv", "epoch\n1\n", "is not a valid history: "),
         ("attend/c-wh/border.csv", "a,b\n1,2\n", "is not a valid table of attention: "),
         ("attend/c-wh/figures/figure-5.9.png", "", "is not a readable photo"),
+        ("attend/c-wh/figures/mean-maps.png", "", "is not a readable photo"),
         ("attend-search/trials.jsonl", "{}\n", "is not a valid log of a search: "),
     ],
 )
@@ -204,3 +206,10 @@ def test_pictures_are_small(workspace):
     run(workspace)
     assert (workspace.evaluation / "report.html").stat().st_size < 1_000_000
     assert read_page(workspace).count("Figure 5.1") >= 2
+
+
+def test_the_mean_maps_are_on_the_page(workspace):
+    make_attention(workspace, "small", right(), FLAT)
+    words = "Mean attention of attend-small by error group and by category of the ads"
+    assert f"{words}; in numbers: attend/small/mean-maps.csv" in run(workspace)
+    assert f"{words}: a small map for each, brighter where" in alts(workspace)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.attention.attention_model import AttentionModel, Weights
-from adcat.attention.maps import border, mean_by_category
+from adcat.attention.maps import BLOCK, border, mean_by_class
+from adcat.attention.mean_maps import CATEGORY, by_heading, mean_maps, mean_maps_table
 from adcat.attention.overlays import overlay, squares
 from adcat.attention.step import Over
 from adcat.data.images import central_box, open_image
@@ -23,15 +24,15 @@ from adcat.evaluation.error_groups import (
     first_predictions,
     in_words,
 )
-from adcat.plotting.charts import channel_heat_map
+from adcat.files import save_array
 from adcat.plotting.galleries import IMAGE_PIXELS, Example, gallery
+from adcat.plotting.heat_maps import channel_heat_map, heat_maps
 from adcat.tables import Cell, Column, Table, percent, write_table
 from adcat.types import Labels, Probs, ShownAd
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-BLOCK = 8192  # maps in memory at a time
 SHOWN = 3  # ads in a figure
 BORDER = [
     *(Column("ads where"), Column("ads", "{:,}")),
@@ -45,7 +46,7 @@ NOTE = (
 HEADINGS = {
     "figure-5.9": "ads that the model gets right",
     "figure-5.10": "right, of the category with the most attention at the border",
-    "figure-5.11": "right, with the least attention at the border of each error group",
+    "figure-5.11": "right, one of each error group: the least attention at the border",
 }
 
 ReadExamples: TypeAlias = Callable[[Sequence[int]], dict[int, Example]]  # by the ads' rows
@@ -91,14 +92,20 @@ def show(
     figures, galleries = folder / "figures", folder / "galleries"
     figures.mkdir(exist_ok=True)
     if over == "c":
-        means = mean_by_category(ads.maps, ads.labels, len(ads.categories)) * ads.maps.shape[1]
+        means = mean_by_class(ads.maps, ads.labels, len(ads.categories)) * ads.maps.shape[1]
         channel_heat_map(figures / "channels.png", means, ads.categories)
         return []
     galleries.mkdir(exist_ok=True)
     read, shares = _example_reader(ads, model, blur), ads.at_the_border(model.map_shape)
     _draw_figures(figures, ads, shares, read, seed)
     _draw_galleries(galleries, ads, read, seed)
-    table = border_table(ads.groups, shares, float(border(*model.map_shape).mean()))
+    means = mean_maps(ads.maps, model.map_shape, ads.groups, ads.labels, ads.categories)
+    stacked = np.stack([one.values for maps in means.values() for one in maps])
+    save_array(folder / "mean-maps.npy", stacked)
+    table = mean_maps_table(means)
+    write_table(folder, "mean-maps", table)
+    heat_maps(figures / "mean-maps.png", by_heading(means))
+    table = _border([row[1:5] for row in table.rows if row[0] != CATEGORY])
     write_table(folder, "border", table)
     return [table]
 
@@ -125,25 +132,8 @@ def _example_reader(ads: AttendedAds, model: AttentionModel, blur: float) -> Rea
     return read
 
 
-def border_table(groups: Groups, shares: NDArray[np.float64], flat: float) -> Table:
-    """How much of the attention is at the border of the photo, by the baselines' error group.
-
-    Args:
-      groups: the error groups of the ads [n].
-      shares: of each ad's attention, the share at the border [n].
-      flat: that share of uniform attention.
-    """
-    by_group = {in_words(name): groups == i for i, name in enumerate(GROUPS)}
-    rows = {**by_group, "all ads": np.ones(len(shares), np.bool_)}
-    return _border([
-        [name, int(here.sum()), float(shares[here].mean()), flat]
-        for name, here in rows.items()
-        if here.any()
-    ])  # fmt: skip
-
-
 def read_border_table(path: Path) -> Table:
-    """Reads such a table from its CSV file.
+    """Reads from its CSV file how much attention is at the border, by error group and of all ads.
 
     Raises:
       BadInputError: it holds something else.

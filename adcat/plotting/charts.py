@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adcat.plotting.lettering import drawable, shortened
+from adcat.plotting.lettering import drawable
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 # Okabe and Ito's colours for all kinds of sight, but its yellow, which is lost on white; dark and
 # light ones by turns.
@@ -199,23 +197,3 @@ def category_distribution(folder: Path, name: str, counts: Sequence[int]) -> Non
         below.xaxis.get_major_locator().set_params(integer=True)
         figure.savefig(folder / f"{name}.png")
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-
-
-def channel_heat_map(path: Path, weights: "NDArray[np.floating]", names: Sequence[str]) -> None:
-    """Draws the mean attention of each category to each feature map, 1 where it is flat.
-
-    Args:
-      path: of the PNG.
-      weights: α times the number of feature maps: [categories, feature maps].
-      names: of the categories.
-    """
-    from matplotlib.figure import Figure
-
-    height = max(3.0, 1.2 + 0.2 * len(names))
-    figure = Figure((10, height), DOTS_PER_INCH, layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(weights, aspect="auto", cmap="cividis", interpolation="nearest")
-    axes.set_yticks(range(len(names)), [drawable(shortened(name)) for name in names], fontsize=8)
-    axes.set_xlabel("feature map (number)")
-    figure.colorbar(image, label="mean attention (1: flat)")
-    figure.savefig(path)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adcat.plotting.lettering import FONT, drawable, shortened
+from adcat.plotting.lettering import shortened, write_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,12 +66,12 @@ def gallery(
         # one set of axes for everything: inches from the upper left corner
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
-        _write(axes, (GAP, GAP), heading, width, size=14, weight="bold")
-        _write(axes, (GAP, 3 * GAP), note, width, color="0.35")
+        write_line(axes, (GAP, GAP), heading, width, size=14, weight="bold")
+        write_line(axes, (GAP, 3 * GAP), note, width, color="0.35")
         for i, (row_heading, examples) in enumerate(rows):
             y = 5 * GAP + i * row_height
             axes.axhline(y, color="0.8", linewidth=1)
-            _write(axes, (GAP, y + GAP), row_heading, width, size=11, weight="bold")
+            write_line(axes, (GAP, y + GAP), row_heading, width, size=11, weight="bold")
             for j, example in enumerate(examples):
                 _draw_example(axes, GAP + j * cell, y + 2 * GAP + LINE_HEIGHT, inner, example)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
@@ -88,16 +88,16 @@ def _draw_example(axes: "Axes", x: float, y: float, inner: float, example: Examp
     title = " ".join(example.title.split()) or "(no title)"
     lines = textwrap.wrap(title, TITLE_LENGTH, max_lines=TITLE_LINES, placeholder=" …")
     for i, line in enumerate(lines):
-        _write(axes, (x, y + i * LINE_HEIGHT), line, inner, weight="bold")
+        write_line(axes, (x, y + i * LINE_HEIGHT), line, inner, weight="bold")
     below = y + len(lines) * LINE_HEIGHT
-    _write(axes, (x, below), f"true: {shortened(example.category)}", inner)
+    write_line(axes, (x, below), f"true: {shortened(example.category)}", inner)
     y += (TITLE_LINES + 1) * LINE_HEIGHT + GAP / 2  # a short title leaves a line free
     for classifier, best in example.predictions.items():
-        _write(axes, (x, y), classifier, inner, color="0.35")
+        write_line(axes, (x, y), classifier, inner, color="0.35")
         for name, confidence in best:
             weight = "bold" if name == example.category else "normal"
-            _write(axes, (x + 1, y), f"{confidence:.1%}", 1, align="right")
-            _write(axes, (x + 1.1, y), shortened(name), inner - 1.1, weight=weight)
+            write_line(axes, (x + 1.2, y), f"{confidence:.1%}", 1, align="right")
+            write_line(axes, (x + 1.3, y), shortened(name), inner - 1.3, weight=weight)
             y += LINE_HEIGHT
 
 
@@ -111,37 +111,4 @@ def _draw_absence(axes: "Axes", x: float, y: float, width: float) -> None:
     from matplotlib.patches import Rectangle
 
     axes.add_patch(Rectangle((x, y), width, IMAGE_HEIGHT, color="0.92"))
-    _write(axes, (x + GAP, y + GAP), "the photo cannot be opened", width)
-
-
-def _write(
-    axes: "Axes",
-    corner: tuple[float, float],
-    text: str,
-    width: float,
-    *,
-    size: float = 9,
-    weight: str = "normal",
-    color: str = "black",
-    align: str = "left",
-) -> None:
-    """Writes one line, clipped at the width: it may hold any text."""
-    from matplotlib.transforms import Bbox, TransformedBbox
-
-    x, y = corner
-    left = x if align == "left" else x - width
-    box = Bbox.from_extents(left, y - 1, left + width, y + 1)
-    words = axes.text(
-        x,
-        y,
-        drawable(text),
-        fontfamily=FONT,
-        fontsize=size,
-        fontweight=weight,
-        color=color,
-        horizontalalignment=align,
-        verticalalignment="top",
-        parse_math=False,
-        clip_on=True,
-    )
-    words.set_clip_box(TransformedBbox(box, axes.transData))
+    write_line(axes, (x + GAP, y + GAP), "the photo cannot be opened", width)

@@ -16,7 +16,7 @@ from adcat.evaluation.measuring import Evaluation, Measured, best
 from adcat.files import open_array
 from adcat.plotting.charts import Chart, Panel, Series
 from adcat.report.approaches import HISTORY, approach_section
-from adcat.report.embedded_images import LEGIBLE, embedded
+from adcat.report.embedded_images import LEGIBLE, embedded, embedded_drawing
 from adcat.report.page import Block, Drawing, Picture, Remark, Section, Shown
 from adcat.report.words import share
 from adcat.tables import Column, Table, percent
@@ -30,6 +30,7 @@ LOOKED: Mapping[str, str] = {  # figures that `attend` draws
     "5.11": "attention of {} to an ad of each error group, the one with the least at the border",
 }
 WIDE = (1122, 3000)  # pixels: as large as they are drawn
+TALL = (1122, 9000)
 PEAKED = 1.1  # times the weight of flat attention, from which on a position stands out
 EVEN = 0.005  # of the attention, from which on the border has more or less than its share
 SETTINGS = (
@@ -196,9 +197,10 @@ def _in_words(name: str, peak: float, border: Table) -> str:
 
 
 def _looked(model: Measured) -> list[Picture]:
-    """Figures 5.9 to 5.11; none where the model gets no ad right."""
-    files = {n: model.source.folder / f"figures/figure-{n}.png" for n in LOOKED}
-    return [
+    """Figures 5.9 to 5.11 and the mean maps; without those that there are no ads for."""
+    figures = model.source.folder / "figures"
+    files = {n: figures / f"figure-{n}.png" for n in LOOKED}
+    pictures = [
         Picture(
             embedded(str(file), WIDE, LEGIBLE),
             f"Figure {number}: {LOOKED[number].format(model.name)}",
@@ -209,3 +211,11 @@ def _looked(model: Measured) -> list[Picture]:
         for number, file in files.items()
         if file.exists()
     ]
+    means = figures / "mean-maps.png"
+    if means.exists():  # not in workspaces of earlier versions
+        about = f"Mean attention of {model.name} by error group and by category of the ads"
+        numbers = f"in numbers: attend/{model.source.folder.name}/mean-maps.csv"
+        alt = f"{about}: a small map for each, brighter where there is more attention."
+        picture = embedded_drawing(str(means), TALL)
+        pictures.append(Picture(picture, f"{about}; {numbers}", alt, is_wide=True))
+    return pictures

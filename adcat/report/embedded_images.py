@@ -13,6 +13,7 @@ from adcat.types import Probs, ShownAd
 THUMBNAIL = (160, 120)  # pixels
 QUALITY = 60  # of JPEG
 LEGIBLE = 80  # where there is text in it
+COLORS = 64  # of a drawing
 
 ReadShown: TypeAlias = Callable[[Sequence[int]], Sequence[ShownAd]]  # by the ads' rows
 
@@ -53,3 +54,16 @@ def embedded(path: str, size: tuple[int, int], quality: int) -> str:
     content = io.BytesIO()
     image.save(content, "JPEG", quality=quality, optimize=True)
     return data_uri("image/jpeg", content.getvalue())
+
+
+def embedded_drawing(path: str, size: tuple[int, int]) -> str:
+    """A drawing of few colours as a PNG of at most this width and height, in a data URI.
+
+    Raises:
+      BadInputError: it cannot be opened.
+    """
+    image = open_image(path, max(size))
+    image.thumbnail(size)
+    content = io.BytesIO()
+    image.quantize(COLORS).save(content, "PNG", optimize=True)
+    return data_uri("image/png", content.getvalue())
