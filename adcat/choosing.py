@@ -28,6 +28,7 @@ ATTENDING: Mapping[str, str] = {
     "wh": "looks at the photo, with more weight on the positions that the text points to",
     "c": "looks at the photo, with more weight on the features that the text points to",
 }
+NOT_OF_THE_MODEL = ("tune_fraction", "curve_every")  # but of a search, and of its curve
 HELP = (
     "what helps: more ads; classifiers trained with --folds, so that fusion learns from ads that "
     "they have not seen; fuse --policy stack"
@@ -68,7 +69,7 @@ def training_of(model: ModelProbs) -> Training:
     differing = [
         name.replace("_", " ")
         for name, value in _published(kind, model.modality, settings).items()
-        if settings.get(name, value) != value and name != "tune_fraction"  # which only a search has
+        if settings.get(name, value) != value and name not in NOT_OF_THE_MODEL
     ]
     top1 = learned.get("train_top1") if is_fused else _train_top1(model.trained / "history.csv")
     return Training(differing, seconds, top1)

@@ -63,7 +63,9 @@ def make_workspace(tmp_path):
     nearly = [0, 1, 2, 0, 1, 0] * 20
     shared = {"policy": "nn", "history": HISTORY}
     make_fused(made, "nn", both(TEXT, nearly), **shared, fraction=1.0, learning_rate=0.1)
-    make_fused(made, "nn-10", both(IMAGE, nearly), **shared, fraction=0.1, learning_rate=0.1)
+    make_fused(
+        made, "nn-10", both(IMAGE, nearly), **shared, fraction=0.1, learning_rate=0.1, curve_every=1
+    )
     make_fused(made, "pool", both(EARLY, nearly), "pool", "vectors", HISTORY)
     return made
 

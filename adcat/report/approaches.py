@@ -150,7 +150,8 @@ def _policy_shares(evaluation: Evaluation, approach: Approach) -> list[Shown]:
 
 def _but(name: str, model: Measured) -> tuple[str, dict[str, Any]]:
     """What two trainings have in common which differ only in this setting."""
-    settings = {setting: v for setting, v in model.kind.settings.items() if setting != name}
+    left_out = (name, "curve_every")
+    settings = {name: v for name, v in model.kind.settings.items() if name not in left_out}
     return model.kind.policy, settings
 
 
