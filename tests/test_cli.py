@@ -17,7 +17,7 @@ from adcat.cli.app import COMMANDS, app, errors_told
 from adcat.cli.help import SettingsCommand
 from adcat.cli.options import build, options_read_by, parameters
 from adcat.settings import flag, option, seed_option
-from adcat.workspace.layout import Workspace
+from adcat.workspace.layout import STEPS, Workspace
 
 HEAVY = ("tensorflow", "keras", "fasttext", "hyperopt", "sklearn", "scipy", "pyarrow", "matplotlib",
          "openvino")  # fmt: skip
@@ -66,6 +66,12 @@ def test_help_fits_80_columns_whole_and_has_no_control_codes(words):
 def test_a_command_takes_a_seed_where_something_is_random():
     seeded = {c for c in COMMANDS if "seed" in settings_of(c).__dataclass_fields__}
     assert set(COMMANDS) - seeded == {"export", "status"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_preset_is_on_every_command_of_the_chain(command):
+    offered = "  --preset thesis" in run(command, "--help").output
+    assert offered == (command in STEPS)
 
 
 @pytest.mark.parametrize("words", [[], ["--help"]])

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from adcat import heads
+from adcat import heads, thesis
 from adcat.errors import AdcatError, BadInputError
 from adcat.files import link_or_copy, open_array
 from adcat.image.engines import EngineOptions
@@ -37,6 +37,7 @@ class Settings(EngineOptions):
     """Which modalities, how many photos at a time, and vectors that were made elsewhere."""
 
     panels: ClassVar = ("Options", OWN)
+    published: ClassVar = thesis.settings("extract-features")
     needs: ClassVar = dict.fromkeys(("name", "folds", "seed"), "image_vectors|text_vectors")
 
     modality: Literal["text", "image", "both"] = option("both", "Classifiers to run.")
