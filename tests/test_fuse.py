@@ -108,7 +108,7 @@ def test_log_linear_prints_and_stores_its_weights_and_says_what_it_saw(made, fus
     assert notes["validation_probs"] == "out-of-fold"
 
 
-@pytest.mark.parametrize("policy", ["log-linear", "nn-validation", "top3"])
+@pytest.mark.parametrize("policy", ["log-linear", "weighted-sum", "nn-validation", "top3"])
 def test_validation_probabilities_of_what_saw_validation_are_out_of_fold(made, fused, policy):
     fused(policy)
     model = load(made.fused(policy).path)

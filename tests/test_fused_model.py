@@ -38,6 +38,7 @@ def model_of(policy):
     parameters = {
         "product-prior": {"prior": PRIOR.tolist()},
         "log-linear": {"prior": PRIOR.tolist(), "w_txt": 1.5, "w_img": 0.5, "gamma": -0.2},
+        "weighted-sum": {"w_img": 0.3},
     }
     return closed_form(POLICIES[policy], parameters.get(policy, {}))
 

@@ -49,6 +49,28 @@ def test_by_hand(name):
     np.testing.assert_allclose(fused(name, O_IMG, O_TXT), BY_HAND[name], rtol=1e-6)
 
 
+def weight_of_image(n, o_img, o_txt, regularisation=1.0):
+    """That a sum gives the image, from what both say of the true category of n equal ads."""
+    o_txt, o_img = (np.tile([o, 1 - o], (n, 1)).astype(np.float32) for o in (o_txt, o_img))
+    evidence = Evidence([o_txt, o_img], np.zeros(n, np.int64), np.ones(2) / 2, regularisation)
+    return POLICIES["weighted-sum"].fit(evidence)["w_img"]
+
+
+def test_the_weight_of_a_sum_by_hand():
+    """Of n ads about which image alone is right, (n + 1) / (n + 2); nobody knows more: a half."""
+    assert weight_of_image(3, 1.0, 0.0) == pytest.approx(4 / 5, abs=1e-6)
+    assert weight_of_image(3, 0.0, 1.0) == pytest.approx(1 / 5, abs=1e-6)
+    assert weight_of_image(3, 1.0, 0.0, regularisation=2.0) == pytest.approx(5 / 7, abs=1e-6)
+    assert weight_of_image(3, 0.6, 0.6) == pytest.approx(1 / 2, abs=1e-6)
+    assert weight_of_image(0, 1.0, 0.0) == pytest.approx(1 / 2, abs=1e-6)
+    assert weight_of_image(3, 0.6, 0.4, regularisation=0.0) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_weighted_sum_by_hand():
+    probs = POLICIES["weighted-sum"].combine(O_IMG, O_TXT, w_img=0.75)
+    np.testing.assert_allclose(probs, [[0.425, 0.275, 0.3], [0.2, 0.675, 0.125]], rtol=1e-6)
+
+
 def evaluated(formula, **names):
     scores = eval(formula, {"maximum": np.maximum}, names)
     return scores / scores.sum(axis=1, keepdims=True)

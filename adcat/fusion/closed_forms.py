@@ -45,6 +45,29 @@ def sum_max(o_img: Probs, o_txt: Probs) -> NDArray[np.floating]:
     return _normalised(o_img + o_txt)
 
 
+def weighted_sum(o_img: Probs, o_txt: Probs, w_img: float) -> NDArray[np.floating]:
+    """p = w_img o_img + (1 - w_img) o_txt: a linear opinion pool."""
+    return w_img * o_img + (1 - w_img) * o_txt
+
+
+def fit_weighted_sum(evidence: Evidence) -> Parameters:
+    """Finds the weight of the largest likelihood on ads that the classifiers did not see.
+
+    Each classifier counts as having been right about one ad more, times the regularisation: a
+    weight is no surer than the ads are many, and 1/2 without any.
+    """
+    from scipy.optimize import minimize_scalar
+
+    ads = np.arange(len(evidence.labels))
+    o_txt, o_img = (o[ads, evidence.labels].astype(np.float64) for o in evidence.predictions)
+
+    def loss(w: float) -> float:
+        likelihood = log(w * o_img + (1 - w) * o_txt).sum()
+        return -likelihood - evidence.regularisation * float(np.log(w) + np.log(1 - w))
+
+    return {"w_img": float(minimize_scalar(loss, bounds=(0, 1), options={"xatol": 1e-9}).x)}
+
+
 def product_max(o_img: Probs, o_txt: Probs) -> NDArray[np.floating]:
     """p = argmax (o_img ⊙ o_txt): the product rule (Kittler et al., 1998, equation 8)."""
     return softmax(log(o_img) + log(o_txt))

@@ -72,6 +72,16 @@ _ALL: tuple[Policy, ...] = (
             formula="o**w * prior**gamma",
         ),
     ),
+    ClosedForm(
+        name="weighted-sum",
+        in_words="adds the confidences, with weights that are fitted on ads which text and image "
+        "did not see",
+        options=("regularisation", "seed", "folds"),
+        combine=closed_forms.weighted_sum,
+        formula="w_img * o_img + (1 - w_img) * o_txt",
+        fit=closed_forms.fit_weighted_sum,
+        fitted_on="validation",
+    ),
     StackPolicy(
         name="stack",
         in_words="multiplies the confidences of every classifier and of linear, with weights that "

@@ -91,7 +91,7 @@ class ClosedFormSettings:
     panel: ClassVar = "Closed forms"
 
     regularisation: float = option(
-        1.0, "How strongly the weights are pulled towards the plain product.", low=0
+        1.0, "How strongly the weights are pulled towards the plain product or sum.", low=0
     )
 
 
