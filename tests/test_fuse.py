@@ -108,6 +108,13 @@ def test_log_linear_prints_and_stores_its_weights_and_says_what_it_saw(made, fus
     assert notes["validation_probs"] == "out-of-fold"
 
 
+def test_choice_prints_its_weights(made, fused):
+    said = fused("choice")
+    stored = json.loads((made.fused("choice") / "params.json").read_text())["parameters"]
+    image, text = (" ".join(f"{w:.3f}" for w in stored[name]) for name in ("w_img", "w_txt"))
+    assert f"weights: w_img {image}, w_txt {text}, bias {stored['bias']:.3f}" in said
+
+
 @pytest.mark.parametrize("policy", ["log-linear", "weighted-sum", "nn-validation", "top3"])
 def test_validation_probabilities_of_what_saw_validation_are_out_of_fold(made, fused, policy):
     fused(policy)

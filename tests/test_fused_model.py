@@ -39,6 +39,7 @@ def model_of(policy):
         "product-prior": {"prior": PRIOR.tolist()},
         "log-linear": {"prior": PRIOR.tolist(), "w_txt": 1.5, "w_img": 0.5, "gamma": -0.2},
         "weighted-sum": {"w_img": 0.3},
+        "choice": {"w_img": [1.0, 0.0, 0.0], "w_txt": [-1.0, 0.0, 0.0], "bias": 0.0},
     }
     return closed_form(POLICIES[policy], parameters.get(policy, {}))
 

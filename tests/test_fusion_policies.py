@@ -71,8 +71,45 @@ def test_a_weighted_sum_by_hand():
     np.testing.assert_allclose(probs, [[0.425, 0.275, 0.3], [0.2, 0.675, 0.125]], rtol=1e-6)
 
 
-def evaluated(formula, **names):
-    scores = eval(formula, {"maximum": np.maximum}, names)
+def test_a_choice_by_hand():
+    """The image is surer than the text by .1 and by .3; its second category counts against it."""
+    o_img = np.array([[0.6, 0.3, 0.1], [0.8, 0.1, 0.1]], np.float32)
+    o_txt = np.array([[0.2, 0.5, 0.3], [0.4, 0.5, 0.1]], np.float32)
+    odds = {"w_img": [1, -1, 0], "w_txt": [-1, 0, 0], "bias": 0.0}  # -.2 and .2
+    probs = POLICIES["choice"].combine(o_img, o_txt, **odds)
+    np.testing.assert_array_equal(probs, [o_txt[0], o_img[1]])
+    probs = POLICIES["choice"].combine(o_img, o_txt, **{**odds, "bias": -0.3})
+    np.testing.assert_array_equal(probs, o_txt)
+
+
+def fitted_choice(o_img, o_txt, labels, regularisation=1.0):
+    evidence = Evidence([o_txt, o_img], labels, np.ones(3) / 3, regularisation)
+    return POLICIES["choice"].fit(evidence)
+
+
+def test_the_surer_one_is_taken_where_nothing_else_is_known():
+    """Neither is right about the first two ads, both about the third."""
+    o_img, o_txt = np.vstack([O_IMG, O_IMG[:1]]), np.vstack([O_TXT, O_IMG[:1]])
+    found = fitted_choice(o_img, o_txt, np.array([1, 2, 0]))
+    assert found == {"w_img": [1, 0, 0], "w_txt": [-1, 0, 0], "bias": 0}
+
+
+def test_the_less_sure_one_is_taken_where_that_was_the_right_one():
+    """The image, always sure, is right where the text's second category comes close."""
+    close, clear = [0.5, 0.4, 0.1], [0.6, 0.2, 0.2]
+    o_txt = np.array([close, clear] * 20, np.float32)
+    o_img = np.tile(np.array([0.1, 0.8, 0.1], np.float32), (40, 1))
+    labels = np.array([1, 0] * 20)
+    found = POLICIES["choice"].combine(o_img, o_txt, **fitted_choice(o_img, o_txt, labels, 0.01))
+    assert (found.argmax(axis=1) == labels).all()
+    surer = POLICIES["choice"].combine(o_img, o_txt, **fitted_choice(o_img, o_txt, labels, 1e6))
+    assert (surer.argmax(axis=1) == 1).all()
+
+
+def evaluated(formula, parameters, **arrays):
+    known = {"maximum": np.maximum, "top3": lambda o: np.sort(o)[:-4:-1], **parameters}
+    ads = range(len(O_TXT))
+    scores = np.array([eval(formula, known, {o: arrays[o][ad] for o in arrays}) for ad in ads])
     return scores / scores.sum(axis=1, keepdims=True)
 
 
@@ -80,12 +117,12 @@ def evaluated(formula, **names):
 def test_the_formula_is_what_is_computed(name):
     policy, prior = POLICIES[name], np.array([0.5, 0.3, 0.2])
     parameters = policy.fit(Evidence([O_TXT, O_IMG], np.array([0, 1]), prior, 1.0))
-    arrays = {**parameters, "prior": prior}
-    ours = evaluated(policy.formula, o_img=O_IMG, o_txt=O_TXT, **arrays)
+    known = {**parameters, "prior": prior}
+    ours = evaluated(policy.formula, known, o_img=O_IMG, o_txt=O_TXT)
     np.testing.assert_allclose(ours, policy.combine(O_IMG, O_TXT, **parameters), rtol=1e-6)
     if single := policy.single_modality:
         parameters = {"w": 0.7, "gamma": -0.2, "prior": prior}
-        ours = evaluated(single.formula, o=O_TXT, **parameters)
+        ours = evaluated(single.formula, parameters, o=O_TXT)
         np.testing.assert_allclose(ours, single.prediction(O_TXT, **parameters), rtol=1e-6)
 
 

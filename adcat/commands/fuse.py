@@ -237,9 +237,9 @@ def _lines(
 
 
 def _weights(parameters: Parameters) -> str:
-    """Those of a closed form's parameters that are numbers, in words."""
+    """The weights of a closed form, in words."""
     names = map(model_name, parameters.get("reads", []))
     weights = dict(zip(names, parameters.get("weights", []), strict=True))
-    numbers = {**weights, **parameters}
-    numbers = {name: value for name, value in numbers.items() if isinstance(value, float)}
-    return ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
+    found = {**weights, **parameters}.items()
+    shown = {n: np.ravel(v) for n, v in found if isinstance(v, float) or n in ("w_img", "w_txt")}
+    return ", ".join(f"{n} {' '.join(f'{v:.3f}' for v in values)}" for n, values in shown.items())

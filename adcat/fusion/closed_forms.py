@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from adcat.fusion import hard_choice
 from adcat.fusion import log_linear as pooling
 from adcat.probabilities import log, softmax
 from adcat.types import Labels, Probs
@@ -99,6 +100,20 @@ def fit_log_linear(evidence: Evidence) -> Parameters:
 def log_linear_single(o: Probs, prior: list[float], w: float, gamma: float) -> NDArray[np.floating]:
     """log p(c) = w log o(c) + γ log prior(c) - log Z."""
     return pooling.pool([o], np.asarray(prior), np.array([w, gamma]))
+
+
+def choice(
+    o_img: Probs, o_txt: Probs, w_img: list[float], w_txt: list[float], bias: float
+) -> NDArray[np.floating]:
+    """p = o_img where that is likelier to be right, else o_txt."""
+    log_odds = hard_choice.log_odds(o_img, o_txt, w_img, w_txt, bias)
+    return np.where(log_odds[:, None] > 0, o_img, o_txt)
+
+
+def fit_choice(evidence: Evidence) -> Parameters:
+    """Finds by what to choose, on ads that the classifiers did not see."""
+    o_txt, o_img = evidence.predictions
+    return hard_choice.fit(o_img, o_txt, evidence.labels, evidence.regularisation)
 
 
 def take_prior(evidence: Evidence) -> Parameters:

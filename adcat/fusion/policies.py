@@ -82,6 +82,16 @@ _ALL: tuple[Policy, ...] = (
         fit=closed_forms.fit_weighted_sum,
         fitted_on="validation",
     ),
+    ClosedForm(
+        name="choice",
+        in_words="believes text or image, whichever is likelier to be right by the three highest "
+        "confidences of each, as fitted on ads which these did not see",
+        options=("regularisation", "seed", "folds"),
+        combine=closed_forms.choice,
+        formula="o_img if top3(o_img) @ w_img + top3(o_txt) @ w_txt + bias > 0 else o_txt",
+        fit=closed_forms.fit_choice,
+        fitted_on="validation",
+    ),
     StackPolicy(
         name="stack",
         in_words="multiplies the confidences of every classifier and of linear, with weights that "

@@ -91,7 +91,9 @@ class ClosedFormSettings:
     panel: ClassVar = "Closed forms"
 
     regularisation: float = option(
-        1.0, "How strongly the weights are pulled towards the plain product or sum.", low=0
+        1.0,
+        "How strongly the weights are pulled towards the plain product or sum, or the surer one.",
+        low=0,
     )
 
 
