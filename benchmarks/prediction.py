@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from adcat.data.text_cleaning import clean
 from adcat.data.thread_map import THREADS
 from adcat.image import classifier
 from adcat.image.backbones import BACKBONES
@@ -102,7 +101,7 @@ def throughput(workspace: Workspace) -> None:
         for ad in chunk.to_pylist()
     ]
     ads = [
-        Ad(row, ad["id"], clean(ad["title"], ad["description"]), ad["image"])
+        Ad(row, ad["id"], ad["title"], ad["description"], ad["image"])
         for row, ad in enumerate(found, 1)
     ]
     paths = [path for part in PARTS for path in image_paths(workspace.split, part)]

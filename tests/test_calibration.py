@@ -89,7 +89,7 @@ def test_the_threshold_is_the_lowest_that_is_precise_enough(case, wanted):
 
 
 def is_accepted_by_predict(confidence, threshold):
-    found = Prediction(Ad(1, "", "", ""), [0], [confidence], "text", {}, [])
+    found = Prediction(Ad(1, "", "", "", ""), [0], [confidence], "text", {}, [])
     return found.record(["Bilar"], threshold)["accepted"]
 
 
@@ -113,7 +113,9 @@ def test_a_confidence_equal_to_the_threshold_is_accepted_and_shown_as_it(shown):
     confidence = float(np.float32(shown))
     assert is_accepted_by_predict(confidence, float(shown))
     assert not is_accepted_by_predict(float(np.nextafter(np.float32(shown), 0)), float(shown))
-    found = Prediction(Ad(1, "", "", ""), [0], [confidence], "text", {}, []).record(["Bilar"], None)
+    found = Prediction(Ad(1, "", "", "", ""), [0], [confidence], "text", {}, []).record(
+        ["Bilar"], None
+    )
     assert found["categories"] == [{"category": "Bilar", "probability": float(shown)}]
 
 

@@ -100,7 +100,14 @@ def test_the_options_stand_under_headings_the_deciding_one_first():
         "Text model", "fastText", "TF-IDF with logistic regression", "Convolutional network",
         "Search", "Options",
     ]  # fmt: skip
-    assert found["Text model"] == ["model", "augment-noise", "name", "folds", "text-cleaning"]
+    assert found["Text model"] == [
+        "model",
+        "augment-noise",
+        "name",
+        "folds",
+        "fields",
+        "text-cleaning",
+    ]
     assert found["Search"] == ["tune", "tune-algorithm", "tune-fraction"]
     assert found["Options"] == ["seed", "preset", "dry-run", "help"]
 

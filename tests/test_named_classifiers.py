@@ -8,6 +8,7 @@ from pipeline import adcat
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
+from adcat.workspace.ads import read_ads
 from adcat.workspace.manifest import OUT_OF_FOLD_TRAIN_PROBS
 
 
@@ -51,6 +52,34 @@ def test_a_classifier_trained_again_makes_its_features_stale_and_no_others(words
     assert found["extract-features@words"] == "stale"
     assert found["extract-features"] == found["fuse/product-max"] == "current"
     assert states["next"].endswith("extract-features")
+
+
+def predicted(workspace, *words, description):
+    """What is suggested for the titles of the test ads beside this description."""
+    ads = read_ads(workspace.split, "test", ["id", "title"])
+    lines = [json.dumps({**ad, "description": description}) for ad in ads]
+    said = adcat(workspace, "predict", *words, "--top", 1, input="\n".join(lines)).stdout
+    return [json.loads(line)["categories"] for line in said.splitlines()]
+
+
+def test_a_classifier_of_titles_reads_nothing_else_wherever_it_goes(copy, tmp_path):
+    """The first one, which reads both and another cleaning, stands beside it."""
+    words = ("--epochs", 30, "--dim", 8, "--text-cleaning", "thesis", "--folds", 2)
+    adcat(copy, "train-text", "--fields", "title", "--name", "title", *words)
+    title = copy.classifier("text", "title")
+    assert title.model.manifest().settings["fields"] == "title"
+    adcat(copy, "extract-features")
+    adcat(copy, "fuse", "--policy", "stack", "--models", "title,image")
+    adcat(copy, "export", tmp_path / "served", "--model", "stack")
+    stored = np.load(title.features / "test/text_probs.npy").max(axis=1)
+    found = predicted(copy, "--model", "title", description="")
+    assert [one["probability"] for (one,) in found] == pytest.approx(stored.tolist(), abs=1e-6)
+    for model in (["--model", "title"], ["--exported", tmp_path / "served"]):
+        one, other = (predicted(copy, *model, description=words) for words in ("", "volvo ratt"))
+        assert one == other
+    assert predicted(copy, "--model", "text", description="volvo ratt") != predicted(
+        copy, "--model", "text", description=""
+    )
 
 
 @pytest.mark.parametrize(

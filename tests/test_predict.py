@@ -154,10 +154,10 @@ def test_a_neighbour_changes_nothing(made, folder):
 @pytest.mark.parametrize(
     ("model", "ad", "batches"),
     [
-        ("text", Ad(1, "", "volvo", "photos/0.jpg"), [4096, 904]),
-        ("text", Ad(1, "", "", "photos/0.jpg"), [2, 2, 1]),
-        ("product-max", Ad(1, "", "volvo", "photos/0.jpg"), [2, 2, 1]),
-        ("product-max", Ad(1, "", "volvo", ""), [4096, 904]),
+        ("text", Ad(1, "", "volvo", "", "photos/0.jpg"), [4096, 904]),
+        ("text", Ad(1, "", "", "", "photos/0.jpg"), [2, 2, 1]),
+        ("product-max", Ad(1, "", "volvo", "", "photos/0.jpg"), [2, 2, 1]),
+        ("product-max", Ad(1, "", "volvo", "", ""), [4096, 904]),
     ],
 )
 def test_a_batch_is_bounded_by_the_photos_that_are_read(made, folder, model, ad, batches):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcat.data.text_cleaning import clean
+from adcat.data.text_cleaning import Reading, clean
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,11 @@ def test_no_punctuation_no_control_character_and_no_label_is_left(title, descrip
 @given(st.text(st.characters(max_codepoint=255)))
 def test_a_letter_beyond_latin_1_changes_nothing_else(text):
     assert clean(f"Ж {text}", "") == f"ж {clean(text, '')}".strip()
+
+
+@pytest.mark.parametrize(
+    ("fields", "read"), [("both", "fin soffa i"), ("title", "fin soffa"), ("description", "i")]
+)
+def test_a_model_may_read_the_title_or_the_description_only(fields, read):
+    assert Reading(fields=fields).text("Fin <b>Soffa", "(I)") == read
+    assert Reading(fields=fields).in_words.startswith({"both": "title and"}.get(fields, fields))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from adcat.commands.train_text import Settings
-from adcat.data.text_cleaning import clean
+from adcat.data.text_cleaning import READINGS, Reading, clean
 from adcat.errors import BadInputError
 from adcat.text.corpus import Corpus, measure
-from adcat.text.registry import TEXT_MODELS, TermModel, cleaning_of, load, save
+from adcat.text.registry import TEXT_MODELS, TermModel, load, reading_of, save
 
 BLOCKS = [["röd soffa", "blå soffa"], ["bil", ""]]
 CATEGORIES = ["bilar", "båtar", "soffor"]
@@ -24,7 +24,7 @@ def saved(request, tmp_path_factory):
     module = TEXT_MODELS[request.param]
     settings = module.resolve(Settings(model=request.param, **QUICK), measure(ADS))
     model = module.train(ADS, settings, 0, folder)
-    save(folder, request.param, model, CATEGORIES, "thesis")
+    save(folder, request.param, model, CATEGORIES, Reading("thesis"))
     return model, folder
 
 
@@ -103,5 +103,13 @@ def test_a_model_says_how_its_texts_were_cleaned(saved):
     _, folder = saved
     description = json.loads((folder / "model.json").read_text())
     assert description["preprocessing"] == "title and description, NFC, lower case, no punctuation"
-    assert cleaning_of(folder) == "thesis"
-    assert cleaning_of(folder / "nothing") == "words"
+    assert reading_of(folder) == ("thesis", "both")
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_what_a_model_reads_of_an_ad_is_kept_with_it(saved, tmp_path, reading):
+    folder = shutil.copytree(saved[1], tmp_path / "other")
+    path = folder / "model.json"
+    description = json.loads(path.read_text())
+    path.write_text(json.dumps(description | {"preprocessing": reading.in_words}))
+    assert reading_of(folder) == reading

@@ -20,7 +20,7 @@ from adcat.text.corpus import Corpus, measure
 from adcat.text.fasttext_model import train
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.noise import with_noise
-from adcat.text.registry import cleaning_of, load
+from adcat.text.registry import load, reading_of
 from adcat.text.search_space import space
 from adcat.workspace.ads import read_labels
 from adcat.workspace.layout import Workspace
@@ -59,6 +59,13 @@ def files(workspace):
     return {path.name: path.read_bytes() for path in workspace.text_model.path.iterdir()}
 
 
+def test_a_field_that_no_ad_has_is_told(workspace):
+    result = run(workspace, "--fields", "description")
+    assert result.exit_code == 1
+    assert "no training ad has a description; leave --fields out" in result.stderr
+    assert not workspace.text_model.path.exists()
+
+
 def test_it_writes_a_model_that_has_learned_the_categories(workspace):
     result = run(workspace, *QUICK)
     assert result.exit_code == 0, result.output
@@ -71,7 +78,7 @@ def test_it_writes_a_model_that_has_learned_the_categories(workspace):
         "fitted_on": "train", "train_probs": "out-of-fold", "training_steered_by": "nothing",
     }  # fmt: skip
     assert list(manifest.inputs) == ["split"]
-    assert cleaning_of(workspace.text_model.path) == "words"
+    assert reading_of(workspace.text_model.path) == ("words", "both")
     vectors, probs = load(workspace.text_model.path).features(["hörnsoffa", "kupoltält 7", "kombi"])
     assert probs.argmax(axis=1).tolist() == [2, 3, 0]
     assert (probs[:, 1] == 0).all()
@@ -132,7 +139,7 @@ def test_the_published_settings(workspace):
     assert (settings["bucket"], settings["threads"]) == (1000, 1)  # given beside it
     assert settings["folds"] == 0
     assert not (workspace.text_model / "train_probs.npy").exists()
-    assert cleaning_of(workspace.text_model.path) == "thesis"
+    assert reading_of(workspace.text_model.path) == ("thesis", "both")
 
 
 def test_pretrained_vectors_are_recorded_by_name_and_content(workspace, tmp_path):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from adcat.choosing import chosen_model, kind_of
-from adcat.data.text_cleaning import clean
 from adcat.errors import BadInputError
 from adcat.evaluation.measuring import measure_models
 from adcat.prediction.export_folder import Runtime, largest_difference, load
@@ -19,7 +18,6 @@ from adcat.progress import Progress
 from adcat.report.model_card import model_card
 from adcat.settings import argument, model_option
 from adcat.tables import Column, Report, Table
-from adcat.text.registry import cleaning_of
 from adcat.types import MODALITIES, have
 from adcat.workspace.ads import read_ads, read_availabilities, read_split
 from adcat.workspace.artifact import Artifact, reading
@@ -113,9 +111,8 @@ def _check(workspace: Workspace, model: ModelProbs, folder: Path) -> list[str]:
     expected = np.asarray(model.probs("test")[rows])
     columns = ["id", "title", "description", "image"]
     found = read_ads(workspace.split, "test", columns, rows.tolist())
-    cleaning = cleaning_of(workspace.text_model.path)
     ads = [
-        Ad(row, ad["id"], clean(ad["title"], ad["description"], cleaning), ad["image"])
+        Ad(row, ad["id"], ad["title"], ad["description"], ad["image"])
         for row, ad in enumerate(found, 1)
     ]
     images = images_folder(workspace.split)

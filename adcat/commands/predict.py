@@ -13,7 +13,6 @@ from typing import ClassVar
 from adcat.choosing import chosen_model
 from adcat.data.image_names import fields_of, images_folder, is_url
 from adcat.data.table import InputTable, parse_headers
-from adcat.data.text_cleaning import Cleaning, clean
 from adcat.data.thread_map import THREADS
 from adcat.data.vector_files import files_of
 from adcat.errors import BadInputError
@@ -146,7 +145,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
         """Predicts the ads after the first `done`, then says what the predictions rest on."""
         read = [column for m in predictor.model.modalities for column in READ[m]]
         availabilities, problems = Counter[str](), Counter[str]()
-        ads = source.ads(done, predictor.cleaning, read)
+        ads = source.ads(done, read)
         for predictions in predictor.stream(
             ads, source.images, settings.top, source.ahead, settings.batch_size, source.separator
         ):
@@ -190,8 +189,8 @@ def _engine_of(settings: Settings, root: Path | None, progress: Progress) -> Eng
 class Source:
     """Where the ads come from."""
 
-    ads: Callable[[int, Cleaning, Sequence[str]], Iterable[Iterable[Ad]]]
-    # called with the number to pass over, the texts' cleaning, the columns that the model reads
+    ads: Callable[[int, Sequence[str]], Iterable[Iterable[Ad]]]
+    # called with the number to pass over and the columns that the model reads
     images: Path  # the folder that photos' names are relative to, resolved
     separator: str = ""  # between several of them in a cell
     ahead: int = 0  # batches whose images are decoded ahead
@@ -222,25 +221,22 @@ def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source
     separator = settings.image_separator or facts.image_separator
     if settings.ads:
 
-        def ads(done: int, cleaning: Cleaning, read: Sequence[str]) -> Iterable[Iterable[Ad]]:
-            ads = table_ads(dataclasses.replace(table, read=read), shard, cleaning, progress)
+        def ads(done: int, read: Sequence[str]) -> Iterable[Iterable[Ad]]:
+            ads = table_ads(dataclasses.replace(table, read=read), shard, progress)
             return [islice(ads, done, None)]
 
         return Source(ads, images, separator, THREADS)
     if sys.stdin.isatty():
         progress.say("reading ads from the terminal, one JSON object on a line")
-    return Source(
-        lambda _, cleaning, __: arriving_ads(sys.stdin.buffer, table, cleaning), images, separator
-    )
+    return Source(lambda *_: arriving_ads(sys.stdin.buffer, table), images, separator)
 
 
 def _one_ad(settings: Settings) -> Source:
-    texts = (settings.title or "", settings.description or "")
     image = settings.image or ""
     folder = (settings.images or Path()) / Path(image).parent
     name = image if is_url(image) else Path(image).name
-    ads = lambda _, cleaning, __: [[Ad(1, "", clean(*texts, cleaning), name)]]  # noqa: E731
-    return Source(ads, folder.resolve())
+    ad = Ad(1, "", settings.title or "", settings.description or "", name)
+    return Source(lambda *_: [[ad]], folder.resolve())
 
 
 def _about(predictor: Predictor, settings: Settings) -> Manifest:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adcat import thesis
 from adcat.data.splitting import folds, folds_for
-from adcat.data.text_cleaning import Cleaning, clean
+from adcat.data.text_cleaning import Cleaning, Fields, Reading
 from adcat.errors import BadInputError
 from adcat.files import create_array, sha256
 from adcat.learning.hyperparameter_search import SearchOptions, Trial, search
@@ -72,12 +72,18 @@ class Settings(SearchOptions, CnnSettings, TfidfSettings, FastTextSettings):
     model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "The text model.")
     name: str = classifier_name()
     folds: int | None = folds_option()
+    fields: Fields = option("both", "What the model reads of an ad.")
     text_cleaning: Cleaning = option(
         "words",
         "Let markup and punctuation separate words and cut scripts without blanks between words "
         "into characters (words), or remove punctuation (thesis).",
     )
     seed: int = seed_option()
+
+    @property
+    def reading(self) -> Reading:
+        """What the model reads of an ad."""
+        return Reading(self.text_cleaning, self.fields)
 
     @staticmethod
     def reads(model: str, field: str) -> bool:
@@ -105,8 +111,10 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     target = workspace.classifier("text", settings.name).model
     if "text" not in read_modalities(split):
         return Report([NOTHING])
-    corpus = _corpus(split, settings.text_cleaning, progress)
+    corpus = _corpus(split, settings.reading, progress)
     facts = measure(corpus)
+    if settings.fields != "both" and not facts.words:
+        raise BadInputError(f"no training ad has a {settings.fields}; leave --fields out")
     given, settings = settings, module.resolve(settings, facts)
     settings = dataclasses.replace(settings, folds=folds_for(given.folds, _groups(split)))
     if settings.tune and settings.tune_fraction is None:
@@ -128,9 +136,8 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
         started = time.monotonic()
         corpus = _noisy(corpus, facts, settings)
         model = module.train(corpus, settings, settings.seed, staging.checkpoints)
-        cleaning = settings.text_cleaning
         lines.append(f"trained in {time.monotonic() - started:,.0f} s")
-        models.save(staging.folder, settings.model, model, read_categories(split), cleaning)
+        models.save(staging.folder, settings.model, model, read_categories(split), settings.reading)
         out_of_fold = _out_of_fold(split, facts, settings, staging, progress)
         table = _score(split, model, settings, out_of_fold)
         write_table(staging.folder, "history", table)
@@ -157,7 +164,7 @@ def _out_of_fold(
     """
     if not settings.folds:
         return None
-    corpus, groups = _corpus(split, settings.text_cleaning, Silent()), _groups(split)
+    corpus, groups = _corpus(split, settings.reading, Silent()), _groups(split)
     path, module = staging.folder / OUT_OF_FOLD_TRAIN_PROBS, models.TEXT_MODELS[settings.model]
     probs = create_array(path, len(groups), corpus.categories)
     with progress.task("training without each fold", settings.folds, "folds") as task:
@@ -184,14 +191,14 @@ def _search(
         raise BadInputError(
             "--tune needs validation ads, and the split has none; run adcat split again"
         )
-    corpus = _corpus(split, settings.text_cleaning, Silent())
+    corpus = _corpus(split, settings.reading, Silent())
     ads = sample(corpus, settings.tune_fraction, settings.seed)
     corpus, module = _noisy(ads, facts, settings), models.TEXT_MODELS[settings.model]
 
     def score(point: Mapping[str, Any], seed: int) -> float:
         chosen = module.resolve(dataclasses.replace(settings, **point), facts)
         model = module.train(corpus, chosen, seed, staging.checkpoints)
-        return float(_correct_validation(split, model, settings.text_cleaning).mean())
+        return float(_correct_validation(split, model, settings.reading).mean())
 
     log = staging.folder / "trials.jsonl"
     return search(space(settings.model), score, settings, settings.seed, log, progress)
@@ -204,14 +211,14 @@ def _carried_over(found: Mapping[str, Any], share: float) -> Mapping[str, Any]:
     return {**found, "epochs": max(1, round(share * found["epochs"]))}
 
 
-def _corpus(split: Artifact, cleaning: Cleaning, progress: Progress) -> Corpus:
+def _corpus(split: Artifact, reading: Reading, progress: Progress) -> Corpus:
     """The training ads that have a text."""
     labels = read_labels(split, "train", HAVING)
 
     def texts() -> Iterator[list[str]]:
         with progress.task("reading the training ads", len(labels), "ads") as task:
             for chunk in iterate_ads(split, "train", TEXT, having=HAVING):
-                yield _clean(chunk.to_pylist(), cleaning)
+                yield _texts(chunk.to_pylist(), reading)
                 task.advance(chunk.num_rows)
 
     return Corpus(texts, labels, len(read_categories(split)))
@@ -222,8 +229,8 @@ def _groups(split: Artifact) -> NDArray[np.int64]:
     return read_groups(split, "train", HAVING)
 
 
-def _clean(ads: Iterable[dict[str, Any]], cleaning: Cleaning) -> list[str]:
-    return [clean(ad["title"], ad["description"], cleaning) for ad in ads]
+def _texts(ads: Iterable[dict[str, Any]], reading: Reading) -> list[str]:
+    return [reading.text(ad["title"], ad["description"]) for ad in ads]
 
 
 def _recorded(settings: Settings) -> tuple[Settings, dict[str, Any]]:
@@ -263,10 +270,9 @@ def _score(
     random = np.random.default_rng(settings.seed)
     rows = np.sort(random.permutation(len(labels))[:MAX_SCORED])
     ads = read_ads(split, "train", TEXT, rows.tolist(), HAVING)
-    cleaning = settings.text_cleaning
     correct = {
-        "train": _correct(model, [_clean(ads, cleaning)], labels[rows]),
-        "validation": _correct_validation(split, model, cleaning),
+        "train": _correct(model, [_texts(ads, settings.reading)], labels[rows]),
+        "validation": _correct_validation(split, model, settings.reading),
     }
     if out_of_fold is not None:
         correct["train, out-of-fold"] = out_of_fold.argmax(axis=1) == labels
@@ -274,11 +280,9 @@ def _score(
     return Table("Text model", [Column("part"), Column("ads", "{:,}"), percent("top1")], cells)
 
 
-def _correct_validation(
-    split: Artifact, model: models.TextModel, cleaning: Cleaning
-) -> NDArray[Any]:
+def _correct_validation(split: Artifact, model: models.TextModel, reading: Reading) -> NDArray[Any]:
     chunks = iterate_ads(split, "validation", TEXT, having=HAVING)
-    blocks = (_clean(chunk.to_pylist(), cleaning) for chunk in chunks)
+    blocks = (_texts(chunk.to_pylist(), reading) for chunk in chunks)
     return _correct(model, blocks, read_labels(split, "validation", HAVING))
 
 

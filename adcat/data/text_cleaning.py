@@ -11,15 +11,16 @@ import itertools
 import re
 import string
 import unicodedata
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 Cleaning: TypeAlias = Literal["words", "thesis"]
-CLEANINGS: tuple[Cleaning, ...] = get_args(Cleaning)
+Fields: TypeAlias = Literal["both", "title", "description"]
 # Saved with a model; the thesis' is what models say that were trained before there were two.
+BOTH = "title and description"
 PREPROCESSING: dict[Cleaning, str] = {
-    "words": "title and description without markup, NFKC, lower case, punctuation as blanks, "
+    "words": f"{BOTH} without markup, NFKC, lower case, punctuation as blanks, "
     "characters and pairs of them in scripts without blanks",
-    "thesis": "title and description, NFC, lower case, no punctuation",
+    "thesis": f"{BOTH}, NFC, lower case, no punctuation",
 }
 ENTITY = re.compile(r"&#?\w{1,32};")  # HTML also knows some without `;`: `&notebook` is not one
 TAG = re.compile(r"</?[a-z][a-z0-9:-]*(?:\s[^<>]*)?/?>|<![^<>]*>", re.IGNORECASE)
@@ -35,6 +36,28 @@ UNSPACED = {  # scripts that put no blanks between words
 }
 UNSPACED_RUN = re.compile(f"[{''.join(UNSPACED.values())}]+")
 IN_A_NUMBER = re.compile(r"(?<=[0-9])[.,'’](?=[0-9])")
+
+
+class Reading(NamedTuple):
+    """What a text model reads of an ad, and how it is cleaned."""
+
+    cleaning: Cleaning = "words"
+    fields: Fields = "both"
+
+    def text(self, title: str, description: str) -> str:
+        """The cleaned text of an ad; empty where nothing is left."""
+        title = "" if self.fields == "description" else title
+        description = "" if self.fields == "title" else description
+        return clean(title, description, self.cleaning)
+
+    @property
+    def in_words(self) -> str:
+        """What is saved with a model."""
+        fields = BOTH if self.fields == "both" else self.fields
+        return PREPROCESSING[self.cleaning].replace(BOTH, fields)
+
+
+READINGS = [Reading(*both) for both in itertools.product(get_args(Cleaning), get_args(Fields))]
 
 
 def clean(title: str, description: str, cleaning: Cleaning = "words") -> str:

@@ -88,7 +88,8 @@ _ALL: tuple[Policy, ...] = (
         "confidences of each, as fitted on ads which these did not see",
         options=("regularisation", "seed", "folds"),
         combine=closed_forms.choice,
-        formula="o_img if top3(o_img) @ w_img + top3(o_txt) @ w_txt + bias > 0 else o_txt",
+        formula="o_img if sorted(o_img)[:-4:-1] @ w_img + sorted(o_txt)[:-4:-1] @ w_txt + bias > 0 "
+        "else o_txt",
         fit=closed_forms.fit_choice,
         fitted_on="validation",
     ),

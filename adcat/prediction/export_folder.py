@@ -11,7 +11,6 @@ from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
-from adcat.data.text_cleaning import PREPROCESSING
 from adcat.errors import BadInputError, expecting
 from adcat.files import sha256, write_json
 from adcat.fusion.fused_model import PARAMETERS, read_definition
@@ -35,8 +34,8 @@ from adcat.prediction.loading import (
 from adcat.prediction.new_ads import Ad
 from adcat.prediction.predictor import ModelFacts, Predictor, once
 from adcat.prediction.rules import Rule, baselines
-from adcat.text.registry import cleaning_of
 from adcat.text.registry import files as text_model_files
+from adcat.text.registry import reading_of
 from adcat.types import AVAILABILITIES, Availability, Modality, Probs
 from adcat.workspace.command_lines import OF_NAME
 from adcat.workspace.layout import Classifier, Workspace
@@ -107,7 +106,7 @@ def _copy_classifier(classifier: Classifier, target: Path, facts: ModelFacts) ->
     source = classifier.model.path
     if classifier.modality == "text":
         _copy(source, target, text_model_files(source))
-        return PREPROCESSING[cleaning_of(source)]
+        return reading_of(source).in_words
     _copy(source, target, IMAGE_MODEL_FILES)
     image = load_image_model(target).at(facts.layers.get(target.name, VECTORS))
     _write_onnx(image, target / ONNX)
@@ -189,8 +188,7 @@ def load(
         facts=facts,
         model=rules[own],
         rules=rules,
-        cleaning=cleaning_of(folder / "text"),
-        text=of("text", read),
+        text=of("text", lambda path: (read(path), reading_of(path))),
         image=images,
         forward=forwards(images, engine_of) if runtime == "keras" else of("image", onnx_forward),
     )

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from adcat.data.text_cleaning import clean
 from adcat.errors import BadInputError
 from adcat.evaluation.metrics import check_distributions
 from adcat.fusion.material import Material, PartArrays
@@ -126,10 +125,10 @@ def _terms(split: Artifact, part: Part, classifier: Classifier) -> Any:
     from scipy.sparse import vstack
 
     folder = classifier.model.path
-    model, cleaning = registry.load(folder), registry.cleaning_of(folder)
+    model, reading = registry.load(folder), registry.reading_of(folder)
     assert isinstance(model, registry.TermModel)
     blocks = [
-        model.terms([clean(ad["title"], ad["description"], cleaning) for ad in chunk.to_pylist()])
+        model.terms([reading.text(ad["title"], ad["description"]) for ad in chunk.to_pylist()])
         for chunk in iterate_ads(split, part, ("title", "description"))
     ]
     return vstack([model.terms([]), *blocks], format="csr")

@@ -182,7 +182,6 @@ def load_predictor(
         facts=facts_of(workspace, model),
         model=kept[own],
         rules=kept,
-        cleaning=texts.cleaning_of(workspace.text_model.path),
         text=of("text"),
         image=images,
         forward=forwards(images, engine_of),
@@ -278,6 +277,8 @@ def classifier_at(folder: Path, modality: Modality, names: Sequence[str], layer:
 def _fitting(classifier: Classifier, folder: Path, workspace: Workspace) -> Any:
     """A classifier whose categories and vectors are those that were extracted.
 
+    One of texts comes with what it reads of an ad.
+
     Raises:
       BadInputError: they are others.
     """
@@ -290,4 +291,4 @@ def _fitting(classifier: Classifier, folder: Path, workspace: Workspace) -> Any:
         raise BadInputError(
             f"{folder} gives vectors of length {model.dimension}, extracted were {length}; {AGAIN}"
         )
-    return model
+    return (model, texts.reading_of(folder)) if modality == "text" else model

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, TypeVar
 from adcat.data.parquet import PHOTO
 from adcat.data.records import json_objects
 from adcat.data.table import InputTable
-from adcat.data.text_cleaning import Cleaning, clean
+from adcat.data.text_cleaning import Reading
 from adcat.errors import BadInputError
 from adcat.progress import Progress
 
@@ -23,10 +23,21 @@ class Ad:
 
     row: int  # its number in the input, counted from 1
     id: str
-    text: str  # cleaned as in training; empty where there is none
+    title: str
+    description: str
     image: str  # the name of the photo's file; empty where there is none
     is_malformed: bool = False
     photo: bytes | None = None  # where it came with the ad, not as a file
+    text: str = dataclasses.field(init=False)  # of both, cleaned as by default; empty for none
+
+    def __post_init__(self) -> None:
+        """Cleans the text."""
+        object.__setattr__(self, "text", Reading().text(self.title, self.description))
+
+    def read(self, reading: Reading) -> str:
+        """The text as a classifier reads it."""
+        is_default = reading == Reading()
+        return self.text if is_default else reading.text(self.title, self.description)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,9 +64,7 @@ class Shard:
         return (row - self.number) % self.of == 0
 
 
-def table_ads(
-    table: InputTable, shard: Shard, cleaning: Cleaning, progress: Progress
-) -> Iterator[Ad]:
+def table_ads(table: InputTable, shard: Shard, progress: Progress) -> Iterator[Ad]:
     """Streams the ads of a table.
 
     Raises:
@@ -63,19 +72,16 @@ def table_ads(
     """
     for batch in table.batches(progress):
         for ad in (ad for ad in batch.to_pylist() if shard.holds(ad["row"])):
-            text = clean(ad["title"], ad["description"], cleaning)
-            yield Ad(ad["row"], ad["id"], text, ad["image"], ad["malformed"], ad.get(PHOTO))
+            columns = ("row", "id", "title", "description", "image", "malformed")
+            yield Ad(*(ad[column] for column in columns), photo=ad.get(PHOTO))
 
 
-def arriving_ads(
-    file: BinaryIO, table: InputTable, cleaning: Cleaning = "words"
-) -> Iterator[list[Ad]]:
+def arriving_ads(file: BinaryIO, table: InputTable) -> Iterator[list[Ad]]:
     """Yields the ads whose JSON lines have arrived, without waiting for more.
 
     Args:
       file: the lines; blank ones are skipped, one that is not an object is a malformed ad.
       table: whose headers are the objects' keys.
-      cleaning: what the text model was trained with.
 
     Raises:
       BadInputError: there were none.
@@ -83,7 +89,7 @@ def arriving_ads(
     rows = 0
     for lines in _arriving_lines(file):
         objects = enumerate(json_objects(iter(lines)), rows + 1)
-        ads = [_json_ad(row, ad, table, cleaning) for row, ad in objects]
+        ads = [_json_ad(row, ad, table) for row, ad in objects]
         rows += len(ads)
         if ads:
             yield ads
@@ -91,12 +97,10 @@ def arriving_ads(
         raise BadInputError(f"{table.path} has no ads; expected a JSON object on each line")
 
 
-def given_ads(
-    ads: Iterable[Mapping[str, Any]], table: InputTable, cleaning: Cleaning
-) -> Iterator[Ad]:
+def given_ads(ads: Iterable[Mapping[str, Any]], table: InputTable) -> Iterator[Ad]:
     """Ads that a program has, read as their JSON lines would be."""
     objects = json_objects(json.dumps(ad, default=str) for ad in ads)
-    return (_json_ad(row, ad, table, cleaning) for row, ad in enumerate(objects, 1))
+    return (_json_ad(row, ad, table) for row, ad in enumerate(objects, 1))
 
 
 def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
@@ -112,12 +116,12 @@ def _arriving_lines(file: BinaryIO) -> Iterator[list[str]]:
     yield [b"".join(begun).decode(errors="surrogateescape") or "\n"]
 
 
-def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable, cleaning: Cleaning) -> Ad:
+def _json_ad(row: int, ad: Mapping[str, Any], table: InputTable) -> Ad:
     values = table.values(ad)
     id, title, description, _, image = (value or "" for value in values)
     if not ad or None in values:
-        return Ad(row, id.strip(), "", "", is_malformed=True)
-    return Ad(row, id.strip(), clean(title, description, cleaning), image.strip())
+        return Ad(row, id.strip(), "", "", "", is_malformed=True)
+    return Ad(row, id.strip(), title, description, image.strip())
 
 
 def in_batches(

@@ -15,7 +15,7 @@ from adcat.data.image_names import locate, names_in
 from adcat.data.images import Images
 from adcat.data.rejections import Reason
 from adcat.data.table import InputTable
-from adcat.data.text_cleaning import Cleaning
+from adcat.data.text_cleaning import Reading
 from adcat.data.thread_map import map_ahead
 from adcat.errors import BadInputError
 from adcat.image.classifier import ImageModel
@@ -65,9 +65,8 @@ class Predictor:
     facts: ModelFacts
     model: Rule
     rules: Mapping[Availability, Rule]  # the model's own among them
-    cleaning: Cleaning  # of the texts
     # The classifiers by what the names of their arrays end in: nothing, or as `@words`.
-    text: Mapping[str, Callable[[], TextModel]]
+    text: Mapping[str, Callable[[], tuple[TextModel, Reading]]]  # and what they read of an ad
     image: Mapping[str, Callable[[], ImageModel]]
     forward: Mapping[str, Callable[[], Forward]]  # of the image classifiers
     given: Sequence[GivenVectors] = ()  # what stands for those that read vectors made elsewhere
@@ -94,7 +93,7 @@ class Predictor:
           top: how many categories to suggest.
         """
         table = InputTable(Path(), self.facts.headers, (), image_pattern=self.facts.image_pattern)
-        given = given_ads(ads, table, self.cleaning)
+        given = given_ads(ads, table)
         separator, folder = self.facts.image_separator, Path(images).resolve()
         for found in self.stream([given], folder, top, 0, separator=separator):
             yield from (prediction.record(self.facts.categories, None) for prediction in found)
@@ -228,13 +227,13 @@ class Predictor:
             return {}
         arrays: Arrays = {}
         for of in self._read["text"]:
-            model, texts = self.text[of](), [batch[i].ad.text for i in rows]
+            model, reading = self.text[of]()
+            texts = [batch[i].ad.read(reading) for i in rows]
             arrays.update(_spread("text", of, model.features(texts), rows, len(batch)))
             if isinstance(model, TermModel):
-                every = [
-                    ad.ad.text if "text" in m else "" for ad, m in zip(batch, used, strict=True)
-                ]
-                arrays[f"text_terms{of}"] = model.terms(every)  # pyright: ignore[reportArgumentType]
+                every = np.full(len(batch), "", object)
+                every[rows] = texts
+                arrays[f"text_terms{of}"] = model.terms(every.tolist())  # pyright: ignore[reportArgumentType]
         return arrays
 
 

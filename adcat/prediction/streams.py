@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias, cast
 
 from adcat import heads
-from adcat.data.text_cleaning import clean
 from adcat.image import classifier as images
 from adcat.image import extraction
 from adcat.image.backbones import VECTORS
@@ -102,11 +101,11 @@ def _texts(
     classifier: Classifier, split: Artifact, names: Sequence[str], layer: TextLayer
 ) -> Stream:
     folder = classifier.model.path
-    model, cleaning = registry.load(folder, names, layer), registry.cleaning_of(folder)
+    model, reading = registry.load(folder, names, layer), registry.reading_of(folder)
 
     def batches(part: Part, done: int) -> Batches:
         for chunk in iterate_ads(split, part, TEXT, skip=done, having=["text"]):
             pairs = zip(chunk["title"].to_pylist(), chunk["description"].to_pylist(), strict=True)
-            yield model.features([clean(title, text, cleaning) for title, text in pairs])
+            yield model.features([reading.text(*both) for both in pairs])
 
     return Stream(model.dimension, batches)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, get_args, runtime_checkable
 
-from adcat.data.text_cleaning import CLEANINGS, PREPROCESSING, Cleaning
+from adcat.data.text_cleaning import READINGS, Reading
 from adcat.errors import BadInputError, expecting
 from adcat.files import write_json
 from adcat.text import cnn_model, fasttext_model, tfidf_model
@@ -77,11 +77,11 @@ TEXT_MODELS: Mapping[str, TextModelModule] = {
 
 
 def save(
-    folder: Path, name: str, model: TextModel, categories: Sequence[str], cleaning: Cleaning
+    folder: Path, name: str, model: TextModel, categories: Sequence[str], reading: Reading
 ) -> None:
     """Writes a model and the description that `load` needs."""
     model.save(folder)
-    prepared = PREPROCESSING[cleaning]
+    prepared = reading.in_words
     description = {"model": name, "preprocessing": prepared, "categories": list(categories)}
     write_json(folder / DESCRIPTION, description)
 
@@ -131,7 +131,7 @@ def load(
             raise ValueError("its categories are not those of the split")
         if layer not in get_args(TextLayer):
             raise ValueError(f"it has no layer {layer!r}")
-    cleaning_of(folder)
+    reading_of(folder)
     with expecting(folder, f"{description['model']} model of {count} categories"):
         model = module.load(folder, count, layer)
         vectors, probs = model.features([""])  # fails where the files do not fit together
@@ -140,20 +140,19 @@ def load(
     return model
 
 
-def cleaning_of(folder: Path) -> Cleaning:
-    """How the texts must be cleaned that a text model reads; the default where there is none.
+def reading_of(folder: Path) -> Reading:
+    """What a text model reads of an ad.
 
     Raises:
       BadInputError: it wants its texts prepared in a way that this adcat cannot.
     """
-    if not (folder / DESCRIPTION).exists():
-        return CLEANINGS[0]
     with expecting(folder / DESCRIPTION, "text model of adcat"):
         prepared = _description(folder)["preprocessing"]
-    for cleaning, description in PREPROCESSING.items():
-        if prepared == description:
-            return cleaning
+    for reading in READINGS:
+        if prepared == reading.in_words:
+            return reading
     raise BadInputError(
         f"{folder} was trained on texts prepared as {prepared!r}, this adcat prepares them as "
-        f"{' or '.join(map(repr, PREPROCESSING.values()))}; train it again: adcat train-text"
+        f"{' or '.join(repr(reading.in_words) for reading in READINGS)}; train it again: adcat "
+        "train-text"
     )
