@@ -11,7 +11,7 @@ ADCAT := $(BIN)/adcat -w $(WORKSPACE)
 # Two processes share the cores: a thread each, or they get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/pytest --numprocesses 2
 
-CLOSED_FORMS := max sum-max product-max product-prior log-linear weighted-sum choice linear stack
+CLOSED_FORMS := max sum-max product-max product-prior log-linear weighted-sum choice cdpf linear stack
 NETWORKS := nn nn-validation image-boost image-boost-prop temperature top3 \
   image-only text-only concat pool pool-aux
 

@@ -107,7 +107,7 @@ OTHERS = {
     "l2_normalise_text": True, "transformer_size": 9, "transformer_activation": "tanh",
     "input_keep_probability": 1.0, "transform_image": False, "transform_text": False,
     "transformer_dropout": True,
-    "pooling": "max", "similarity": "dot", "negatives": 3, "aux_weight": 0.0,
+    "pairs": 1, "pooling": "max", "similarity": "dot", "negatives": 3, "aux_weight": 0.0,
 }  # fmt: skip
 OF_THE_COMMAND = {  # not of what a fit finds
     "tune", "tune_algorithm", "tune_fraction", "models", "folds", "curve_every",

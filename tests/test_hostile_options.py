@@ -36,7 +36,7 @@ USAGE = [  # exit 2, and what stands behind `Error: `
     (["train-image", "--image-size", "31"], "Invalid value for '--image-size': Input should be greater than or equal to 32"),
     (["train-image", "--learning-rate", "nan"], "Invalid value for '--learning-rate': Input should be greater than or equal to 0"),
     (["extract-features", "--batch-size", "0"], "Invalid value for '--batch-size': Input should be greater than or equal to 1"),
-    (["fuse", "--policy", "nonsense"], "Invalid value for '--policy': Value error, 'nonsense' is not one of 'max', 'sum-max', 'product-max', 'product-prior', 'log-linear', 'weighted-sum', 'choice', 'stack', 'linear', 'nn', 'nn-validation', 'image-boost', 'image-boost-prop', 'temperature', 'top3', 'image-only', 'text-only', 'concat', 'pool', 'pool-aux'."),
+    (["fuse", "--policy", "nonsense"], "Invalid value for '--policy': Value error, 'nonsense' is not one of 'max', 'sum-max', 'product-max', 'product-prior', 'log-linear', 'weighted-sum', 'choice', 'stack', 'linear', 'cdpf', 'nn', 'nn-validation', 'image-boost', 'image-boost-prop', 'temperature', 'top3', 'image-only', 'text-only', 'concat', 'pool', 'pool-aux'."),
     (["fuse", "--regularisation", "inf"], "Invalid value for '--regularisation': inf is not a finite number"),
     (["fuse", "--fraction", "0"], "Invalid value for '--fraction': Input should be greater than or equal to 0.001"),
     (["fuse", "--seed", "-1"], "Invalid value for '--seed': Input should be greater than or equal to 0"),

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
+from adcat.choosing import kind_of
 from adcat.cli.app import app
 from adcat.errors import BadInputError
 from adcat.fusion import linear
@@ -22,6 +23,7 @@ from adcat.learning import regression
 from adcat.progress import Silent
 from adcat.workspace.ads import read_ads, read_categories
 from adcat.workspace.layout import Workspace
+from adcat.workspace.models import all_models
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,7 @@ def stacked(finished, tmp_path_factory):
     adcat(made, "extract-features")
     adcat(made, "fuse", "--policy", "linear")
     adcat(made, "fuse", "--policy", "stack")
+    adcat(made, "fuse", "--policy", "cdpf")
     return made
 
 
@@ -102,7 +105,13 @@ def test_no_weight_is_negative_and_every_model_is_named(stacked):
     assert min(parameters["weights"]) >= 0
 
 
-@pytest.mark.parametrize("model", ["words", "linear", "stack"])
+def test_what_combines_probabilities_is_late_fusion_even_if_they_are_its_own(stacked):
+    found = {model.name: kind_of(model).approach for model in all_models(stacked)}
+    assert found["cdpf"] == found["stack"] == "late fusion"
+    assert found["linear"] == "early fusion"
+
+
+@pytest.mark.parametrize("model", ["words", "linear", "stack", "cdpf"])
 def test_predict_says_of_test_ads_what_the_workspace_says(stacked, model):
     table = stacked.root.parent / "ads.csv"
     said = adcat(stacked, "predict", table, "--model", model, "--top", 3).stdout
@@ -116,12 +125,13 @@ def test_predict_says_of_test_ads_what_the_workspace_says(stacked, model):
         assert found == pytest.approx(expected, abs=1e-5)
 
 
-def test_an_export_of_a_stack_holds_all_that_it_reads(stacked, tmp_path):
-    adcat(stacked, "export", tmp_path / "served", "--model", "stack")
+@pytest.mark.parametrize("model", ["stack", "cdpf"])
+def test_an_export_holds_all_that_it_reads(stacked, tmp_path, model):
+    adcat(stacked, "export", tmp_path / "served", "--model", model)
     table = stacked.root.parent / "ads.csv"
     answers = [
         adcat(stacked, "predict", table, *words).stdout
-        for words in (["--model", "stack"], ["--exported", tmp_path / "served"])
+        for words in (["--model", model], ["--exported", tmp_path / "served"])
     ]
     assert len(answers[0].splitlines()) == 60
     for one, other in zip(*map(str.splitlines, answers), strict=True):
@@ -142,15 +152,16 @@ def test_what_is_missing_is_told(finished, words, told):
     assert told in result.stderr
 
 
-def test_linear_needs_photos(tmp_path):
+@pytest.mark.parametrize("policy", ["linear", "cdpf"])
+def test_a_regression_on_vectors_needs_photos(tmp_path, policy):
     ads = [{**ad, "image": ""} for ad in draw_ads(tmp_path, 40)]
     write_table(tmp_path / "ads.csv", ads)
     workspace = Workspace(tmp_path / "w")
     adcat(workspace, "split", tmp_path / "ads.csv", "--keep-incomplete")
     adcat(workspace, "train-text", "--model", "tfidf", "--tfidf-min-df", 1)
-    result = CliRunner().invoke(app, ["-w", str(workspace.root), "fuse", "--policy", "linear"])
+    result = CliRunner().invoke(app, ["-w", str(workspace.root), "fuse", "--policy", policy])
     assert result.exit_code == 1
-    assert "linear reads text and photo, and no ad of the split has both" in result.stderr
+    assert f"{policy} reads text and photo, and no ad of the split has both" in result.stderr
 
 
 def test_linear_needs_five_different_ads(data):

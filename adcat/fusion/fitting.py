@@ -7,25 +7,25 @@ import numpy as np
 
 from adcat.data.splitting import FOLDS, folds
 from adcat.errors import BadInputError
-from adcat.fusion import linear, log_linear
+from adcat.fusion import confusion_driven, linear, log_linear
 from adcat.fusion.algorithm1 import epochs
 from adcat.fusion.closed_forms import Evidence, Parameters
 from adcat.fusion.data_size import AnySettings, resolve
-from adcat.fusion.fused_model import FusedModel, closed_form, network, regression, stack
+from adcat.fusion.fused_model import FusedModel, closed_form, network, of_pairs, regression, stack
 from adcat.fusion.material import Material, PartArrays, Rows, Seen
-from adcat.fusion.policy import ClosedForm, LinearPolicy, NetworkPolicy, Policy, StackPolicy
+from adcat.fusion.policy import (
+    ClosedForm,
+    ConfusionPolicy,
+    LinearPolicy,
+    NetworkPolicy,
+    Policy,
+    StackPolicy,
+)
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.samples import Sample
 from adcat.fusion.training import Point, train
 from adcat.progress import Progress
-from adcat.types import (
-    MODALITIES,
-    Availability,
-    Modality,
-    Part,
-    have,
-    read_by,
-)
+from adcat.types import MODALITIES, Availability, Modality, Part, have, read_by
 
 
 def everything(material: Material) -> dict[Part, Rows]:
@@ -71,6 +71,8 @@ def learned_from(policy: Policy, material: Material, settings: PolicySettings) -
     asked about these without having seen them.
     """
     part = policy.learns_from(settings)
+    if isinstance(policy, ConfusionPolicy):
+        return ("train", "validation")
     if part == "nothing" or (isinstance(policy, ClosedForm) and policy.fitted_on == "train"):
         return ()  # the shares of the categories tell nothing of any one ad
     if part == "validation" and not isinstance(policy, NetworkPolicy) and material.is_out_of_fold:
@@ -105,6 +107,8 @@ def fit(
         return fit_stack(policy, material, rows, settings), ()
     if isinstance(policy, LinearPolicy):
         return fit_linear(policy, material, rows["train"], settings, progress, like), ()
+    if isinstance(policy, ConfusionPolicy):
+        return fit_pairs(policy, material, rows, settings, progress, like), ()
     return fit_network(policy, material, rows, settings, progress)
 
 
@@ -191,6 +195,32 @@ def fit_linear(
         )
     fitted = linear.fit(inputs, ads.labels, rows, material.categories, strength, scale)
     return regression(policy, names, fitted, {"scale": scale, "strength": strength})
+
+
+def fit_pairs(
+    policy: ConfusionPolicy,
+    material: Material,
+    rows: Mapping[Part, Rows],
+    settings: PolicySettings,
+    progress: Progress,
+    like: FusedModel | None,
+) -> FusedModel:
+    """Finds what the text confuses in ads that it has not seen; fits classifiers of photos."""
+    parts = ("train", "validation") if material.is_out_of_fold else ("validation",)
+    seen = Seen.of(material, rows, parts, settings.seed, lambda ads: ads.having(["text"]))
+    ads, vectors = material.train, material.train.arrays["image_vectors"]
+    there = rows["train"][ads.having(["image"])[rows["train"]]]
+    (o_txt,), known = seen.probs(["text_probs"]), ads.labels[there]
+    pairs = confusion_driven.confused_pairs(o_txt, seen.labels, known, settings.pairs)
+    if like:
+        scale, strength = like.parameters["scale"], like.parameters["strength"]
+    else:
+        learned = there[np.isin(known, pairs)]
+        scale, strength = linear.search(
+            [vectors], ads.labels, learned, ads.groups, settings.seed, progress
+        )
+    fitted = confusion_driven.fit(vectors, ads.labels, there, pairs, strength, scale)
+    return of_pairs(policy, fitted, {"pairs": pairs, "scale": scale, "strength": strength})
 
 
 def fit_network(

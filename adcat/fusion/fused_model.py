@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from adcat.errors import expecting
 from adcat.files import save_array, write_json
-from adcat.fusion import linear
+from adcat.fusion import confusion_driven, linear
 from adcat.fusion.closed_forms import Parameters
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy import (
     PROBS,
     ClosedForm,
+    ConfusionPolicy,
     LinearPolicy,
     NetworkPolicy,
     Policy,
@@ -47,7 +48,7 @@ class FusedModel:
     single: Mapping[Modality, Parameters] = dataclasses.field(
         default_factory=dict
     )  # for ads with a single modality
-    regression: linear.Regression | None = None  # of `linear`
+    regression: linear.Regression | None = None  # of `linear` and `cdpf`
 
     @property
     def modalities(self) -> frozenset[Modality]:
@@ -153,6 +154,18 @@ def regression(
     return FusedModel(policy, reads, fitted.probs, parameters, regression=fitted)
 
 
+def of_pairs(
+    policy: ConfusionPolicy, fitted: linear.Regression, parameters: Parameters
+) -> FusedModel:
+    """Makes a model of the text classifier and classifiers of pairs of categories."""
+
+    def combine(inputs: Sequence[np.ndarray]) -> NDArray[np.floating]:
+        vectors, o_txt = inputs
+        return confusion_driven.combine(vectors, o_txt, parameters["pairs"], fitted)
+
+    return FusedModel(policy, policy.reads, combine, parameters, regression=fitted)
+
+
 def _arrays(found: linear.Regression) -> dict[str, NDArray[np.float32]]:
     weights = {f"{REGRESSION}_{i}.npy": array for i, array in enumerate(found.fitted.weights)}
     return {**weights, f"{REGRESSION}_b.npy": found.fitted.b}
@@ -233,9 +246,12 @@ def _model(found: Definition, folder: Path) -> FusedModel:
         return stack(policy, found.parameters, found.alone or {})
     if isinstance(policy, NetworkPolicy):
         return network(policy, load_network(folder / NETWORK), found.parameters)
-    names = [*(f"{REGRESSION}_{i}.npy" for i in range(len(found.reads))), f"{REGRESSION}_b.npy"]
+    inputs = [name for name in found.reads if name not in PROBS]
+    names = [*(f"{REGRESSION}_{i}.npy" for i in range(len(inputs))), f"{REGRESSION}_b.npy"]
     *weights, b = (np.load(folder / name, allow_pickle=False) for name in names)
     scaled = linear.Regression(Regression(weights, b), found.parameters["scale"])
+    if isinstance(policy, ConfusionPolicy):
+        return of_pairs(policy, scaled, found.parameters)
     return regression(policy, found.reads, scaled, found.parameters)
 
 

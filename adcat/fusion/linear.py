@@ -38,6 +38,10 @@ class Regression(NamedTuple):
         """The probabilities of some ads: [n, categories]."""
         return self.fitted.probs(_scaled(inputs, self.scale))
 
+    def scores(self, inputs: Sequence[Array]) -> NDArray[np.floating]:
+        """The logarithms that these are proportional to the powers of: [n, columns]."""
+        return self.fitted.scores(_scaled(inputs, self.scale))
+
 
 def fit(
     inputs: Sequence[Array],
@@ -75,6 +79,8 @@ def search(
 ) -> tuple[float, float]:
     """The scale and the strength with the lowest out-of-fold loss: strength first, then scale.
 
+    With fewer than five different ads there is nothing to choose by.
+
     Args:
       inputs: terms and image vectors of n ads: [n, columns] each.
       labels: [n]
@@ -83,6 +89,8 @@ def search(
       seed: draws the ads and cuts the folds.
       progress: counts the fits.
     """
+    if len(np.unique(groups[rows])) < FOLDS:
+        return FIRST, STRENGTHS[0]
     rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_SEARCHED])
     y, categories = labels[rows], int(labels[rows].max()) + 1
     cuts = list(folds(groups[rows], FOLDS, seed))

@@ -12,6 +12,7 @@ from adcat.fusion.closed_forms import SingleModality
 from adcat.fusion.policy import (
     VECTORS,
     ClosedForm,
+    ConfusionPolicy,
     LinearPolicy,
     NetworkPolicy,
     Policy,
@@ -105,6 +106,13 @@ _ALL: tuple[Policy, ...] = (
         in_words="one regression on the words of the text and the features of the photo",
         options=("seed", "folds"),
         reads=("text_terms", "image_vectors"),
+    ),
+    ConfusionPolicy(
+        name="cdpf",
+        in_words="believes the text, but asks the photo where the text's two best categories are "
+        "ones that it often confuses",
+        options=("pairs", "seed", "folds"),
+        reads=("image_vectors", "text_probs"),
     ),
     NetworkPolicy(
         name="nn",

@@ -141,6 +141,22 @@ class LinearPolicy(_Fitted):
     formula = "exp(sum of every array @ fusion/regression_i.npy + regression_b.npy)"
 
 
+class ConfusionPolicy(_Fitted):
+    """Classifiers of photos for the categories that the text confuses (`confusion_driven.py`)."""
+
+    part, form = "train", "linear model"
+    formula = (
+        "o_txt, but if its two highest, i < j, are of the pairs, these share their sum as o_txt[i] "
+        "to o_txt[j] * exp(image_vectors * scale / length @ fusion/regression_0.npy + "
+        "regression_b.npy)[pair]"
+    )
+
+    @property
+    def is_early(self) -> bool:
+        """Not: it combines the text's probabilities with those of its own classifiers."""
+        return False
+
+
 class StackPolicy(_Fitted):
     """A log-linear pool of any models of the workspace."""
 
@@ -148,4 +164,4 @@ class StackPolicy(_Fitted):
     formula = "product of every o**w of fusion/params.json, times prior**gamma"
 
 
-Policy: TypeAlias = ClosedForm | NetworkPolicy | LinearPolicy | StackPolicy
+Policy: TypeAlias = ClosedForm | NetworkPolicy | LinearPolicy | ConfusionPolicy | StackPolicy

@@ -153,6 +153,13 @@ class PolicySettings(TrainingSettings, EarlySettings, LateSettings, ClosedFormSe
         "it exists.",
         panel="What to combine",
     )
+    pairs: int | None = option(
+        None,
+        "Pairs of categories that get a classifier of photos, those that the text confuses most; "
+        "by default as many as there are categories.",
+        low=1,
+        panel="What to combine",
+    )
     folds: int | None = option(
         None,
         "Out-of-fold probabilities of the training ads, to choose and stack models by: so many "

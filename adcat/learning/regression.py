@@ -35,9 +35,11 @@ class Regression(NamedTuple):
 
     def probs(self, inputs: Sequence[Array]) -> Probs:
         """The probabilities of some ads, from prepared inputs: [n, categories]."""
-        return softmax(
-            sum(x_i @ W_i for x_i, W_i in zip(inputs, self.weights, strict=True)) + self.b
-        )
+        return softmax(self.scores(inputs))
+
+    def scores(self, inputs: Sequence[Array]) -> NDArray[np.floating]:
+        """Σ W_c x + b_c, likewise: [n, categories]."""
+        return sum(x_i @ W_i for x_i, W_i in zip(inputs, self.weights, strict=True)) + self.b
 
 
 def fit(

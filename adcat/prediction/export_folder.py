@@ -15,7 +15,7 @@ from adcat.errors import BadInputError, expecting
 from adcat.files import sha256, write_json
 from adcat.fusion.fused_model import PARAMETERS, read_definition
 from adcat.fusion.fused_model import files as fusion_files
-from adcat.fusion.policy import ClosedForm, LinearPolicy, StackPolicy
+from adcat.fusion.policy import ClosedForm, NetworkPolicy
 from adcat.image.backbones import VECTORS
 from adcat.image.classifier import FILES as IMAGE_MODEL_FILES
 from adcat.image.classifier import ImageModel
@@ -125,12 +125,10 @@ def _formulas(
     if not (model.folder / PARAMETERS).exists():
         return formulas
     fused = read_definition(model.folder)
-    if isinstance(fused.policy, StackPolicy | LinearPolicy):
+    if not isinstance(fused.policy, NetworkPolicy):
         formulas["both"] = f"p ∝ {fused.policy.formula}"
-    if isinstance(fused.policy, ClosedForm):
-        formulas["both"] = f"p ∝ {fused.policy.formula}"
-        if single := fused.policy.single_modality:
-            formulas |= dict.fromkeys(fused.alone or (), f"p ∝ {single.formula}")
+    if isinstance(fused.policy, ClosedForm) and (single := fused.policy.single_modality):
+        formulas |= dict.fromkeys(fused.alone or (), f"p ∝ {single.formula}")
     return formulas
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from adcat.errors import BadInputError
 from adcat.evaluation.metrics import check_distributions
 from adcat.fusion.material import Material, PartArrays
-from adcat.fusion.policy import LinearPolicy, Policy, StackPolicy
+from adcat.fusion.policy import ConfusionPolicy, LinearPolicy, Policy, StackPolicy
 from adcat.fusion.stacking import array_of
 from adcat.text import registry
 from adcat.types import MODALITIES, Part, have
@@ -35,6 +35,7 @@ class Sources:
     classifiers: Sequence[Classifier]  # their probabilities and vectors
     terms: Sequence[Classifier] = ()  # the terms that they read
     fused: Sequence[Artifact] = ()  # their probabilities
+    fits_vectors: bool = False  # a regression on the photos' vectors
 
 
 def read_sources(workspace: Workspace, policy: Policy, models: str, target: Artifact) -> Sources:
@@ -51,18 +52,20 @@ def read_sources(workspace: Workspace, policy: Policy, models: str, target: Arti
     """
     split, features = workspace.split, workspace.features
     unnamed = [workspace.classifier(modality) for modality in read_modalities(split)]
+    is_of_pairs = isinstance(policy, ConfusionPolicy)
+    if (is_of_pairs or isinstance(policy, LinearPolicy)) and len(unnamed) < len(MODALITIES):
+        raise BadInputError(f"{policy.name} reads text and photo, and no ad of the split has both")
     if isinstance(policy, LinearPolicy):
-        if len(unnamed) < len(MODALITIES):
-            raise BadInputError("linear reads text and photo, and no ad of the split has both")
         terms = [c for c in [*unnamed, *workspace.named_classifiers()] if _has_terms(c)]
         if not terms:
             raise BadInputError(
                 "linear reads the terms of a TF-IDF text classifier, and there is none; type: "
                 "adcat train-text --model tfidf --name words"
             )
-        return Sources([split, features, *(c.model for c in terms)], unnamed, terms)
+        inputs = [split, features, *(c.model for c in terms)]
+        return Sources(inputs, unnamed, terms, fits_vectors=True)
     if not isinstance(policy, StackPolicy):
-        return Sources([split, features], unnamed)
+        return Sources([split, features], unnamed, fits_vectors=is_of_pairs)
     classifiers = {c.name: c for c in workspace.classifiers()}
     fused = {a.path.name: a for a in workspace.variants("fuse") if a != target}
     names = models.split(",") if models else [*classifiers, *fused.keys() & {STACKED_BY_DEFAULT}]
@@ -86,10 +89,12 @@ def read_material(workspace: Workspace, sources: Sources) -> Material:
     train, validation = (read_part(workspace, sources, part) for part in ("train", "validation"))
     notes = [(c.features, f"{c.modality}_{TRAIN_PROBS}") for c in sources.classifiers]
     notes += [(artifact, TRAIN_PROBS) for artifact in sources.fused]
-    if sources.terms:  # what nobody has learned, and vectors, which all layers may have
+    # Nobody has learned terms, but all layers may have learned the vectors.
+    out_of_fold = bool(sources.terms) or all(
+        artifact.manifest().notes.get(note) == OUT_OF_FOLD for artifact, note in notes
+    )
+    if out_of_fold and sources.fits_vectors:
         out_of_fold = workspace.image_model.manifest().settings.get("stage") != "all"
-    else:
-        out_of_fold = all(a.manifest().notes.get(note) == OUT_OF_FOLD for a, note in notes)
     return Material(train, validation, len(read_categories(workspace.split)), out_of_fold)
 
 
