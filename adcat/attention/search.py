@@ -39,7 +39,8 @@ class Trial:
     @property
     def variant(self) -> str:
         """Where attention is inserted and over what, such as `c-wh`."""
-        return AttentionConfig(self.setting["insert_at"], self.setting["over"]).variant
+        point, over = self.setting["insert_at"], self.setting["over"]
+        return AttentionConfig(insert_at=point, over=over).variant
 
     @property
     def score(self) -> float:
