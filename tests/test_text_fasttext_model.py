@@ -312,6 +312,7 @@ def test_ngram_lengths_that_contradict_each_other_are_an_error():
 def test_the_published_settings_are_those_of_the_thesis():
     assert thesis.settings("train-text")["fasttext"] == {
         "folds": 0,
+        "fields": "both",
         "text_cleaning": "thesis",
         "learning_rate": 0.9683111567577267,
         "lr_update_rate": 100,
