@@ -3,6 +3,7 @@ IMAGES    ?=
 BACKBONE  ?= efficientnet-lite0
 WEIGHTS   ?= imagenet
 WORKSPACE ?= artifacts
+CAUSES    ?= sample_data/errors.csv
 PYTHON    ?= python3
 
 VENV  := .venv
@@ -14,9 +15,11 @@ PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/pytest --numprocesse
 CLOSED_FORMS := max sum-max product-max product-prior log-linear weighted-sum choice cdpf linear stack
 NETWORKS := nn nn-validation image-boost image-boost-prop temperature top3 \
   image-only text-only concat pool pool-aux
+FEW_ADS := nn nn-validation image-boost image-boost-prop temperature \
+  image-only text-only concat pool pool-aux
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock pipeline check format test soak test-browser bench clean
+.PHONY: help install lock pipeline thesis check format test soak test-browser bench clean
 
 help:      ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,7 +42,7 @@ lock: install  ## Resolve the dependencies again: names, versions and hashes
 
 pipeline: install  ## Run every step on ADS (IMAGES, BACKBONE, WEIGHTS) into WORKSPACE
 	$(ADCAT) split $(ADS) $(if $(IMAGES),--images $(IMAGES))
-	$(ADCAT) train-text
+	$(ADCAT) train-text --augment-noise 0.2
 	$(ADCAT) train-text --model tfidf --name words
 	$(ADCAT) train-image --backbone $(BACKBONE) --weights $(WEIGHTS) --stage head
 	$(ADCAT) extract-features
@@ -48,6 +51,13 @@ pipeline: install  ## Run every step on ADS (IMAGES, BACKBONE, WEIGHTS) into WOR
 	$(ADCAT) attend --stage attention --optimizer adam --learning-rate 0.0001 --epochs 5
 	$(ADCAT) evaluate
 	$(ADCAT) error-groups
+
+thesis: pipeline  ## Then the tables and figures of the thesis that need more: 10 % runs, a search
+	for policy in $(FEW_ADS); do \
+	  $(ADCAT) fuse --policy $$policy --fraction 0.1 --name $$policy-10 || exit; done
+	$(ADCAT) attend --search --search-fraction 0.25 --stage attention --optimizer adam --epochs 3
+	$(ADCAT) evaluate --compare thesis
+	$(ADCAT) error-groups --annotate $(CAUSES)
 
 check: install  ## Format, lint, types and import rules
 	$(BIN)/ruff format --check .
