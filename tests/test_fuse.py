@@ -1,3 +1,4 @@
+import csv
 import functools
 import json
 
@@ -222,6 +223,18 @@ def test_a_trial_of_a_search_on_validation_ads_is_the_final_fit_with_its_setting
     assert notes["validation_probs"].startswith("out-of-fold, with settings that were chosen")
     flattered = {model.name: model.is_tuned_on_validation for model in all_models(workspace)}
     assert flattered["nn-validation"]
+
+
+def test_a_trial_is_scored_by_what_it_learned_not_by_its_start(tmp_path):
+    """A late network starts as the product, which no trial has found."""
+    workspace = of_pairs(tmp_path, np.arange(100) % 3)
+    fuse(workspace, "--policy", "nn-validation", "--tune", 1, "--max-epochs", 1, "--seed", 11)
+    (trial,) = read_json_lines(workspace.fused("nn-validation") / "trials.jsonl")
+    with (workspace.fused("nn-validation") / "history.csv").open(newline="") as file:
+        start, *learned = csv.DictReader(file)
+    assert start["step"] == "0"
+    best = min(learned, key=lambda point: float(point["validation_loss"]))
+    assert trial["score"] == pytest.approx(float(best["validation_top1"]))
 
 
 @pytest.mark.parametrize("policy", OF_ARRAYS)

@@ -25,6 +25,7 @@ from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy import NetworkPolicy, Policy
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.stacking import model_name
+from adcat.fusion.training import watched_score
 from adcat.learning.hyperparameter_search import search
 from adcat.prediction.fusion_inputs import read_material, read_part, read_sources
 from adcat.progress import Progress, Silent
@@ -132,8 +133,9 @@ def _tuned(
 
     def score(point: Mapping[str, Any], seed: int) -> float:
         tried = dataclasses.replace(settings, **point, fraction=fraction, curve_every=1)
-        model, _ = fit(policy, material, rows, tried, Silent())
-        return model.parameters["validation_top1"]
+        _, history = fit(policy, material, rows, tried, Silent())
+        learned = [point for point in history if point.step]  # the start is every trial's
+        return max(learned, key=lambda point: watched_score(point, tried)).validation_top1
 
     log = folder / "trials.jsonl"
     best = search(policy.space(), score, settings, settings.seed, log, progress)

@@ -76,7 +76,7 @@ def train(
     best: tuple[float, int, list[np.ndarray]] = (-1.0, 0, [])
     if settings.residual and "residual" in policy.options:
         history.append(Point(0, 0, settings.learning_rate, *machine.measure(validation)))
-        best = (_score(history[-1], settings), 0, machine.weights())
+        best = (watched_score(history[-1], settings), 0, machine.weights())
     ahead = course(settings, len(sample))
     stage = next(ahead)
     while stage:
@@ -89,7 +89,7 @@ def train(
                 f"{policy.name} diverged in epoch {epoch}: the validation loss is "
                 f"{history[-1].validation_loss}; try a lower --learning-rate than {rate:g}"
             )
-        score = _score(history[-1], settings)
+        score = watched_score(history[-1], settings)
         if score > best[0]:
             best = (score, epoch, machine.weights())
         task.advance(passes, f"validation top-1 {history[-1].validation_top1:.4f}")
@@ -101,7 +101,7 @@ def train(
     return Trained(machine.copy(), history, best[1], last, train_top1, validation_top1)
 
 
-def _score(point: Point, settings: PolicySettings) -> float:
+def watched_score(point: Point, settings: PolicySettings) -> float:
     """What Algorithm 1 watches, between 0 and 1: more is better."""
     if settings.watched == "validation_top1":
         return point.validation_top1
