@@ -167,7 +167,7 @@ def test_a_row_keeps_its_name_when_its_table_is_pushed_aside(page):
 
 def test_the_pictures_of_attention_are_large_enough_to_read(page):
     wide = page.run("return [...document.querySelectorAll('.wide img')].map(one => one.width)")
-    assert len(wide) == 4  # reliability, Figures 5.9 to 5.11
+    assert len(wide) == 5  # reliability, Figures 5.9 to 5.11, mean maps
     assert min(wide) >= 896
 
 
