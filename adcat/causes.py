@@ -84,7 +84,7 @@ def read_causes(file: Path | None, split: Artifact, part: Part) -> dict[int, str
     """Reads the causes that a file of annotations states, by the rows of their ads in the part.
 
     Returns:
-      Them, "" where an ad has none yet; None where there is no such file.
+      The causes, "" for an ad without one so far; None if the file does not exist.
 
     Raises:
       BadInputError: `read_annotations` refuses the file, or an ad is not of the part.
@@ -150,7 +150,7 @@ def count_causes(groups: Groups, causes: Mapping[int, str]) -> dict[str, Counter
 
     Args:
       groups: of the ads of a part: [n].
-      causes: of some of them, by row; those that are no errors are left out.
+      causes: of some of them, by row; ads that are not errors are left out.
     """
     return {
         group: Counter(cause for row, cause in causes.items() if groups[row] == i)

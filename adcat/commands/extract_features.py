@@ -94,7 +94,7 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
 
 
 def _check_layers(workspace: Workspace, settings: Settings) -> None:
-    """Refuses a layer of a classifier that is no more than its last one."""
+    """Refuses a layer of a classifier that consists of its last layer only."""
     given = {"text": settings.text_vectors, "image": settings.image_vectors}
     for classifier in map(workspace.classifier, MODALITIES):
         layer, modality = _layer(classifier, settings), classifier.modality

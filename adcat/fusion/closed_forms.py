@@ -54,8 +54,8 @@ def weighted_sum(o_img: Probs, o_txt: Probs, w_img: float) -> NDArray[np.floatin
 def fit_weighted_sum(evidence: Evidence) -> Parameters:
     """Finds the weight of the largest likelihood on ads that the classifiers did not see.
 
-    Each classifier counts as having been right about one ad more, times the regularisation: a
-    weight is no surer than the ads are many, and 1/2 without any.
+    Each classifier is credited with one more correct ad, times the regularisation, so that few ads
+    cannot make a weight extreme; without any ads it is 1/2.
     """
     from scipy.optimize import minimize_scalar
 

@@ -197,7 +197,7 @@ def _in_words(name: str, peak: float, border: Table) -> str:
 
 
 def _looked(model: Measured) -> list[Picture]:
-    """Figures 5.9 to 5.11 and the mean maps; without those that there are no ads for."""
+    """Figures 5.9 to 5.11 and the mean maps; one that has no ads to show is left out."""
     figures = model.source.folder / "figures"
     files = {n: figures / f"figure-{n}.png" for n in LOOKED}
     pictures = [
