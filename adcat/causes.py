@@ -123,7 +123,7 @@ def write_annotations(
       seed: of the draw.
 
     Raises:
-      BadInputError: none is misclassified.
+      BadInputError: none is misclassified, or there is such a file by now.
     """
     rng = np.random.default_rng(seed)
     drawn = [rng.permutation(np.flatnonzero(groups == group))[:ads] for group in ERRORS]
@@ -141,6 +141,8 @@ def write_annotations(
         }
         for row, ad in zip(rows, read_ads(split, part, SHOWN, rows), strict=True)
     ]
+    if file.exists():  # since the command began
+        raise BadInputError(f"{file} is not written: it exists by now; type the command again")
     with replacing(file) as new:
         write_records(new, records)
 
