@@ -84,7 +84,8 @@ def search(photos: Photos, seed: int, progress: Progress) -> Mapping[float, floa
     if len(np.unique(photos.groups)) < FOLDS:
         return {STRENGTHS[0]: math.nan}
     rows = np.sort(np.random.default_rng(seed).permutation(len(photos.labels))[:MOST_SEARCHED])
-    x, y = reduced([photos.scaling.of(photos.vectors[rows])]), photos.labels[rows]
+    x, y = photos.scaling.of(photos.vectors[rows]), photos.labels[rows]
+    x = reduced([x]) if len(x) < x.shape[1] else x
     cuts, losses = list(folds(photos.groups[rows], FOLDS, seed)), dict[float, float]()
     with progress.task("strength of the prior", len(STRENGTHS), "strengths") as task:
         for strength in STRENGTHS:
