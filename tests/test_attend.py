@@ -83,6 +83,7 @@ def test_it_writes_a_model_its_answers_and_pictures(made):
         assert probs.shape == (len(read_labels(workspace.split, part)), 3)
         np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
         np.testing.assert_allclose(maps.sum(axis=1), 1, atol=1e-5)
+        assert np.load(artifact / f"{part}/vectors.npy").shape == (len(probs), 6)
     assert "border" in said
     assert "validation top-1" in said
 

@@ -16,6 +16,7 @@ from adcat.image import classifier, inception
 from adcat.image.backbones import BACKBONES, VECTORS
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.training_loop import changing
+from adcat.probabilities import softmax
 
 SIDE, CATEGORIES, TEXT = 75, 4, 6
 POINTS = "abcde"
@@ -92,8 +93,11 @@ def test_the_compiled_model_answers_alike(image, images, text):
     model = build(image, text, dataclasses.replace(CONFIG, late_text=True))
     model.step.get_layer(QUERY).kernel.assign(np.random.default_rng(3).normal(0, 2, (TEXT, 768)))
     expected = model.network([images, text], training=False)
-    for found, wanted in zip(compiled(model)(images, text), expected, strict=True):
-        np.testing.assert_allclose(found, wanted, atol=1e-5)
+    *found, vectors = compiled(model)(images, text)
+    for one, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, wanted, atol=1e-5)
+    logits = model.logits(vectors, model.standardised(text))
+    np.testing.assert_allclose(softmax(np.asarray(logits)), expected[0], atol=1e-5)
     other = compiled(model)(images, text[::-1])
     assert np.abs(other[1] - expected[1]).max() > 1e-3  # the text is what steers it
 
@@ -171,7 +175,7 @@ def test_a_photo_lies_under_its_own_attention(keras, tmp_path):
     config = dataclasses.replace(CONFIG, insert_at="a", standardise=False)
     model = build(plain, np.zeros((1, 1), np.float32), config)
     model.step.get_layer(QUERY).kernel.assign(np.full((1, 3), 5.0))
-    _, alpha = compiled(model)(model.image.read(path)[None], np.ones((1, 1), np.float32))
+    _, alpha, _ = compiled(model)(model.image.read(path)[None], np.ones((1, 1), np.float32))
     weights = alpha.reshape(model.map_shape)
     whole = open_image(path)
     left, top, right, bottom = map(round, central_box(whole, model.image.central_fraction))

@@ -16,7 +16,7 @@ from adcat.fusion.data_size import resolve
 from adcat.fusion.fused_model import load
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy_settings import PolicySettings
-from adcat.probabilities import prior
+from adcat.probabilities import prior, softmax
 from adcat.workspace.ads import read_labels
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
@@ -84,6 +84,24 @@ def test_every_policy_gives_probabilities_that_its_saved_model_gives_again(made,
         np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
     again = model.probs(features(made, "test", *model.reads))
     np.testing.assert_allclose(again, probs(made, policy), atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["image-only", "text-only", "concat", "pool", "pool-aux"])
+def test_an_early_network_writes_its_fused_vectors(made, fused, policy):
+    fused(policy)
+    artifact = made.fused(policy)
+    w1, b1, w2, b2 = load(artifact.path).network.get_weights()[-4:]
+    for part, ads in ADS.items():
+        z = np.load(artifact / f"{part}/vectors.npy")
+        assert (z.shape, z.dtype) == ((ads, len(w1)), np.float32)
+        if part != "train":
+            o = softmax(np.tanh(z @ w1 + b1) @ w2 + b2)
+            np.testing.assert_allclose(o, probs(made, policy, part), rtol=1e-4)
+
+
+def test_a_late_network_writes_no_vectors(made, fused):
+    fused("nn")
+    assert not list(made.fused("nn").path.rglob("vectors.npy"))
 
 
 def test_product_max_is_the_product(made, fused):

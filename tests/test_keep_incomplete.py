@@ -61,6 +61,18 @@ def test_an_absent_modality_is_no_number_in_any_array(made):
                 assert np.isnan(array[~there]).all()
 
 
+@pytest.mark.parametrize(
+    ("model", "reads"),
+    [("concat", ["both"]), ("text-only", ["both", "text"])],
+)
+def test_a_fused_vector_is_of_ads_that_the_network_can_read(made, model, reads):
+    for part in PARTS:
+        there = np.isin(read_availabilities(made.split, part), reads)
+        vectors = np.load(made.fused(model) / f"{part}/vectors.npy")
+        assert np.isfinite(vectors[there]).all()
+        assert np.isnan(vectors[~there]).all()
+
+
 def test_classifiers_learn_from_the_ads_that_they_can_read(made):
     with (made.text_model / "history.csv").open(newline="") as file:
         ads = {row["part"]: int(row["ads"]) for row in csv.DictReader(file)}

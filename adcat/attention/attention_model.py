@@ -31,7 +31,7 @@ STANDARDISED = "standardised_text"
 PARTS = ("below", ATTENTION, "above", STANDARDISED, classifier.LAST_LAYER)
 
 Weights: TypeAlias = NDArray[np.float32]  # α of some ads: [n, keys]
-Forward: TypeAlias = Callable[[Images, Vectors], tuple[Probs, Weights]]
+Forward: TypeAlias = Callable[[Images, Vectors], tuple[Probs, Weights, Vectors]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -125,7 +125,12 @@ def load(folder: Path, categories: int | None = None, text: int | None = None) -
 
 
 def compiled(model: AttentionModel) -> Forward:
-    """Compiles the network with its present weights, for prediction."""
+    """Compiles the network with its present weights, for prediction.
+
+    Returns:
+      A function from photos and text vectors to probabilities, α and what the last layer reads of
+      the photos [n, dimension].
+    """
     tf = import_tensorflow()
     below, above = map(fold_batch_norm, model.parts)
     images, text = (tf.TensorSpec(x.shape, x.dtype) for x in model.network.inputs)
@@ -134,10 +139,11 @@ def compiled(model: AttentionModel) -> Forward:
     def run(images, text):
         t = model.standardised(text)
         maps, alpha = model.step([below(images, training=False), t])
-        return tf.nn.softmax(model.logits(above(maps, training=False), t)), alpha
+        vectors = above(maps, training=False)
+        return tf.nn.softmax(model.logits(vectors, t)), alpha, vectors
 
-    def forward(images: Images, text: Vectors) -> tuple[Probs, Weights]:
-        probs, alpha = run(images, np.asarray(text))
-        return probs.numpy(), alpha.numpy()
+    def forward(images: Images, text: Vectors) -> tuple[Probs, Weights, Vectors]:
+        probs, alpha, vectors = run(images, np.asarray(text))
+        return probs.numpy(), alpha.numpy(), vectors.numpy()
 
     return forward

@@ -1,4 +1,4 @@
-"""Predictions and attention maps of an attention model."""
+"""Predictions, attention maps and vectors of an attention model."""
 
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -23,8 +23,8 @@ def stream_predictions(
     text_vectors: Vectors,
     batch_size: int,
     done: int = 0,
-) -> Iterator[tuple[Probs, Weights]]:
-    """Streams probabilities [b, categories] and α [b, keys] of ads, in their order.
+) -> Iterator[tuple[Probs, Weights, Vectors]]:
+    """Streams what the model gives for ads, in their order.
 
     Args:
       model: says how photos are read.
@@ -36,8 +36,8 @@ def stream_predictions(
     """
     size = -(-batch_size // THREADS)
 
-    def prediction(start: int) -> tuple[Probs, Weights]:
-        """Probabilities and α of a block of ads."""
+    def prediction(start: int) -> tuple[Probs, Weights, Vectors]:
+        """Probabilities, α and vectors of a block of ads."""
         rows = slice(start, start + size)
         batch = np.stack([model.image.read(path) for path in images.paths[rows]])
         return forward(batch, text_vectors[rows])

@@ -40,6 +40,7 @@ from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
 from adcat.workspace.layout import ATTENTION, Workspace
 from adcat.workspace.manifest import ENGINE, TUNED_ON
+from adcat.workspace.models import VECTORS
 from adcat.workspace.photos import reading_photos
 from adcat.workspace.resumable_arrays import fill
 from adcat.workspace.staging import Staging
@@ -100,10 +101,10 @@ class Settings(AttentionTraining):
 def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
     """Train Inception v3 with text-guided attention.
 
-    Starts from the trained image classifier. Writes the model, its probabilities, the attention
-    maps of every validation and test ad, and pictures of where it looks. With --search it first
-    tries the thesis' ten settings on a share of the ads, at rates that are never lowered; the best
-    evaluation of a training is its score. An interrupted run resumes where it stopped. An ad
+    Starts from the trained image classifier. Writes the model, its probabilities, attention maps
+    and vectors of every validation and test ad, and pictures of where it looks. With --search it
+    first tries the thesis' ten settings on a share of the ads, at rates that are never lowered; the
+    best evaluation of a training is its score. An interrupted run resumes where it stopped. An ad
     without text or photo gets the prediction of the one classifier that can read it.
     """
     settings = settings.resolved()
@@ -217,12 +218,17 @@ def _predict(
     staging: Staging,
     progress: Progress,
 ) -> None:
-    """Writes the probabilities of validation and test ads, and the attention of complete ones."""
+    """Writes the probabilities of validation and test ads; attention and vectors of whole ones."""
     forward, (probs, alpha) = attention.compiled(model), model.network.outputs
+    vectors = model.parts.above.output
     for part in PREDICTED:
         batches = functools.partial(stream_predictions, model, forward, *ads[part], batch_size)
         availabilities, folder = read_availabilities(workspace.split, part), staging.folder / part
-        files = {folder / PROBS: probs.shape[1], folder / MAPS: alpha.shape[1]}
+        files = {
+            folder / PROBS: probs.shape[1],
+            folder / MAPS: alpha.shape[1],
+            folder / VECTORS: vectors.shape[1],
+        }
         whole, count = have(availabilities, MODALITIES), staging.checkpoints / f"{part}.rows"
         fill(files, whole, count, batches, progress, f"attention, {part}", "images")
         _predict_incomplete(workspace, part, folder / PROBS)

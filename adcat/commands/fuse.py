@@ -1,7 +1,8 @@
 """Combines both baselines: closed-form policies, networks, and the search for their settings."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -31,10 +32,12 @@ from adcat.prediction.fusion_inputs import read_material, read_part, read_source
 from adcat.progress import Progress, Silent
 from adcat.settings import option
 from adcat.tables import Report, write_records
-from adcat.types import IN_WORDS, Part, Probs
+from adcat.types import IN_WORDS, Part, Probs, Vectors
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import OUT_OF_FOLD, TRAIN_PROBS, TUNED_ON, VALIDATION_PROBS
-from adcat.workspace.resumable_arrays import check_finite
+from adcat.workspace.models import VECTORS
+from adcat.workspace.resumable_arrays import check_finite, fill
+from adcat.workspace.staging import Staging
 
 BLOCK = 8192  # ads at a time
 TUNED_ON_SHARE = 0.1  # of the training ads (thesis, section 4.2)
@@ -108,7 +111,12 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
                 copied = staging.folder / MEMBERS / artifact.path.name / file
                 copied.parent.mkdir(parents=True, exist_ok=True)
                 link_or_copy(artifact / file, copied)
-        _write(staging.folder, "test", model, read_part(workspace, sources, "test"), material)
+        parts: dict[Part, PartArrays] = {
+            **material.parts, "test": read_part(workspace, sources, "test"),
+        }  # fmt: skip
+        _write(staging.folder, "test", model, parts["test"], material)
+        if reads_learned_vectors(policy):
+            _write_vectors(staging, model, parts, progress)
         notes = _write_others(staging.folder, policy, model, material, settings, progress)
         staging.notes.update(notes)
     name = target.path.name
@@ -149,6 +157,23 @@ def _write(
     for start in range(0, len(probs), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(probs)))
         probs[rows] = _predictions(model, ads, rows, material)
+
+
+def _write_vectors(
+    staging: Staging, model: FusedModel, parts: Mapping[Part, PartArrays], progress: Progress
+) -> None:
+    """Writes the fused feature vectors; an ad that the network cannot read has NaN."""
+    for part, ads in parts.items():
+        there, count = ads.having(model.modalities), staging.checkpoints / f"{part}.rows"
+        files = {staging.folder / part / VECTORS: model.dimension}
+        batches = functools.partial(_vectors, model, ads, np.flatnonzero(there))
+        fill(files, there, count, batches, progress, f"{model.policy.name} vectors, {part}", "ads")
+
+
+def _vectors(model: FusedModel, ads: PartArrays, rows: Rows, done: int) -> Iterator[list[Vectors]]:
+    for start in range(done, len(rows), BLOCK):
+        here = rows[start : start + BLOCK]
+        yield [model.vectors([ads.arrays[name][here] for name in model.reads])]
 
 
 def _write_others(

@@ -15,6 +15,7 @@ from adcat.errors import expecting
 from adcat.files import save_array, write_json
 from adcat.fusion import confusion_driven, linear
 from adcat.fusion.closed_forms import Parameters
+from adcat.fusion.networks import up_to_vectors
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy import (
     PROBS,
@@ -28,7 +29,7 @@ from adcat.fusion.policy import (
 from adcat.fusion.stacking import array_of, member_name, pooled, with_members
 from adcat.learning.keras_files import load_network, save_network
 from adcat.learning.regression import Regression
-from adcat.types import Availabilities, Modality, Probs, availabilities_with, read_by
+from adcat.types import Availabilities, Modality, Probs, Vectors, availabilities_with, read_by
 
 NETWORK = "model.keras"
 PARAMETERS = "params.json"
@@ -58,6 +59,19 @@ class FusedModel:
     def probs(self, inputs: Sequence[np.ndarray]) -> Probs:
         """The probabilities of some ads, from the arrays that the model reads: [n, categories]."""
         return np.asarray(self.combine(inputs), np.float32)
+
+    def vectors(self, inputs: Sequence[np.ndarray]) -> Vectors:
+        """The fused feature vectors of an early network, for some ads: [n, dimension]."""
+        return np.asarray(self._up_to_vectors(list(inputs), training=False), np.float32)
+
+    @property
+    def dimension(self) -> int:
+        """The length of such a vector."""
+        return self._up_to_vectors.output.shape[1]
+
+    @functools.cached_property
+    def _up_to_vectors(self) -> Any:
+        return up_to_vectors(self.network)
 
     def single_reads(self, modality: Modality) -> Sequence[str]:
         """The arrays that ads which have this modality only are predicted from."""

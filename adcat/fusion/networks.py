@@ -15,6 +15,7 @@ from adcat.learning.initial_weights import truncated_normal
 
 Tensor: TypeAlias = Any  # a symbolic Keras tensor
 
+FUSED = "fused"  # the name of z in an early network
 FLOOR = 1e-6  # of a probability, lest one ad of an unseen category outweighs the others
 
 
@@ -76,7 +77,7 @@ def top3(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) ->
 
 def single(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) -> Network:
     """One vector, its transformation layer and the hidden layer, without any fusion."""
-    return Network(_classifier(_transform(inputs[0], settings), categories, settings))
+    return Network(_early(_transform(inputs[0], settings), categories, settings))
 
 
 def concat(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) -> Network:
@@ -84,7 +85,7 @@ def concat(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) 
     from keras import ops
 
     z = ops.concatenate(_transform_both(inputs, settings), axis=-1)
-    return Network(_classifier(z, categories, settings))
+    return Network(_early(z, categories, settings))
 
 
 def pool(inputs: Sequence[Tensor], categories: int, settings: PolicySettings) -> Network:
@@ -107,7 +108,7 @@ def pool_aux(inputs: Sequence[Tensor], categories: int, settings: PolicySettings
             "leave both transformations on, or choose another --transformer-size"
         )
     z = (u_img + u_txt) / 2 if settings.pooling == "average" else ops.maximum(u_img, u_txt)
-    return Network(_classifier(z, categories, settings), (u_img, u_txt))
+    return Network(_early(z, categories, settings), (u_img, u_txt))
 
 
 def prepare(
@@ -137,6 +138,20 @@ def prepare(
 def standardising(model: Any, name: str) -> Any:
     """The layer, with mean and variance as its weights, that standardises an input, if any."""
     return next((layer for layer in model.layers if layer.name == f"standard_{name}"), None)
+
+
+def up_to_vectors(model: Any) -> Any:
+    """A trained early network as far as its fused feature vector z."""
+    from keras import Model
+
+    return Model(model.inputs, model.get_layer(FUSED).output)
+
+
+def _early(z: Tensor, categories: int, settings: PolicySettings) -> Tensor:
+    """The classifier of z, which has a name by which it is found again."""
+    from keras import layers
+
+    return _classifier(layers.Identity(name=FUSED)(z), categories, settings)
 
 
 def _classifier(z: Tensor, outputs: int, settings: PolicySettings) -> Tensor:

@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.errors import BadInputError, MissingArtifactError, StaleArtifactError
+from adcat.files import open_array
 from adcat.progress import Progress
-from adcat.types import MODALITIES, Modality, Part, Probs, have
-from adcat.workspace.ads import read_availabilities, read_prior
+from adcat.types import MODALITIES, Modality, Part, Probs, Vectors, have
+from adcat.workspace.ads import count_ads, read_availabilities, read_prior
 from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.features import open_probs
 from adcat.workspace.layout import ATTENTION, Workspace
 from adcat.workspace.manifest import OUT_OF_FOLD, TRAIN_PROBS, TUNED_ON, VALIDATION_PROBS
+
+VECTORS = "vectors.npy"  # of an early network the fused ones, of attention what follows it
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,6 +85,18 @@ class ModelProbs:
             return probs
         unread = ~have(read_availabilities(split, part), [self.modality])
         return cast(Probs, OrPrior(probs, unread, read_prior(split))) if unread.any() else probs
+
+    def vectors_path(self, part: Part) -> Path:
+        """The file that holds the vectors of the ads of a part, where the model makes any."""
+        return self.artifact / f"{part}/{f'{self.modality}_' if self.modality else ''}{VECTORS}"
+
+    def vectors(self, part: Part) -> Vectors:
+        """The model's vectors of the ads of a part, memory-mapped: [n, dimension].
+
+        Of an ad that the model cannot read it is not a number.
+        """
+        split = Workspace(self.artifact.root).split
+        return open_array(self.vectors_path(part), count_ads(split, part))
 
 
 def all_models(workspace: Workspace) -> list[ModelProbs]:

@@ -36,6 +36,8 @@ def fill(
     Raises:
       DivergedError: a batch holds a value that is not finite.
     """
+    if not all(path.exists() for path in files):  # an older adcat made fewer
+        count.unlink(missing_ok=True)
     rows = _Rows(count)
     arrays = [_open(path, there, columns, rows.done) for path, columns in files.items()]
     positions = np.flatnonzero(there)
