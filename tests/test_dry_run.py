@@ -27,6 +27,7 @@ RUNS = [
     ("fuse", "--policy", "nn", "--tune", 10**6, "--fraction", 0.001),
     ("fuse", "--policy", "log-linear", "--name", "new"),
     ("attend", "--stage", "attention"),
+    ("similar", "--k", 60),
     ("evaluate",),
     ("error-groups",),
 ]

@@ -25,12 +25,13 @@ COMMANDS = {
     "fuse": ("fuse", "--policy", "max", "--name", "product-max"),
     "fuse network": ("fuse", "--policy", "nn", "--max-epochs", 1, "--name", "product-max"),
     "attend": ATTEND,
+    "similar": ("similar", "--k", 5),
     "evaluate": ("evaluate",),
     "error-groups": ("error-groups",),
 }
 
 
-SLOW = {"train-text cnn", "fuse network", "attend", "evaluate", "error-groups"}
+SLOW = {"train-text cnn", "fuse network", "attend", "similar", "evaluate", "error-groups"}
 
 
 @contextlib.contextmanager

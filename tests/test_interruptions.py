@@ -129,6 +129,7 @@ def test_at_random_moments(copy, number):
         ("fuse", "--policy", "nn", "--max-epochs", 10**6),
         ("fuse", "--policy", "pool-aux", "--tune", 10**6, "--max-epochs", 2),
         ("evaluate", "--compare", "thesis"),
+        ("similar",),
         ("error-groups", "--ads", 20),
         ("predict", copy.root.parent / "ads.csv"),
     ]

@@ -53,6 +53,7 @@ CASES = {
         "attend/new",
         before=("attend", "--stage", "attention", "--epochs", 1, "--name", "new"),
     ),
+    "similar": Case(("similar",), "similar", before=("similar", "--k", 5)),
     "evaluate": Case(("evaluate",), "evaluate", before=("evaluate", "--compare", "thesis")),
     "error-groups": Case(("error-groups",), "error-groups", before=("error-groups", "--seed", 1)),
 }

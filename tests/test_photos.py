@@ -27,6 +27,7 @@ RUNS = {
     "extract-features": (),
     "fuse": ("--policy", "max"),
     "attend": ("--stage", "attention", "--epochs", 1),
+    "similar": (),
     "evaluate": (),
     "error-groups": (),
     "predict": ("--title", "volvo"),
@@ -108,7 +109,7 @@ def test_whichever_command_opens_a_photo_says_that_it_changed(moved, command, mo
     said = re.findall(CHANGED, " ".join(result.output.split()))
     assert len(said) == has_read
     assert has_read == (command not in READ_NONE)
-    shows = ("evaluate", "error-groups", "status")
+    shows = ("similar", "evaluate", "error-groups", "status")
     assert result.exit_code == (1 if has_read and command not in shows else 0)
 
 

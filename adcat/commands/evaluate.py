@@ -30,6 +30,7 @@ from adcat.report.embedded_images import ReadShown
 from adcat.report.items import items_section
 from adcat.report.page import Section, render, write_files
 from adcat.report.recovery import error_groups_section
+from adcat.report.similar_ads import SUMMARY, read_summary, similarity_section
 from adcat.report.trust import automation_section, reliability_section
 from adcat.report.words import many
 from adcat.settings import models_argument, option, seed_option
@@ -69,8 +70,10 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
     """
     models = models_to_report(workspace, settings.models, settings.part, progress)
     settings = dataclasses.replace(settings, models=[model.name for model in models])
-    search = _current_search(workspace, progress)
-    inputs = [*read_for(workspace, models), *([search] if search else [])]
+    of_attention, similar = "the search over attention's settings", "the similar ads"
+    search = _current(workspace.attention_search, of_attention, progress)
+    nearest = _current(workspace.similar, similar, progress)
+    inputs = [*read_for(workspace, models), *(one for one in (search, nearest) if one)]
     with (
         workspace.evaluation.write(settings, inputs) as staging,
         reading_shown(workspace.split, settings.part, progress) as read,
@@ -78,7 +81,7 @@ def evaluate(workspace: Workspace, settings: Settings, progress: Progress) -> Re
         evaluation = _measure(workspace, models, settings.part, progress)
         write_json(staging.folder / "metrics.json", _document(evaluation, models))
         trainings = {m.name: training_of(m) for m in models} if settings.compare else {}
-        sections = _sections(workspace, evaluation, read, search, settings, trainings)
+        sections = _sections(workspace, evaluation, read, search, nearest, settings, trainings)
         _write_page(staging.folder, evaluation, sections)
         staging.notes["fitted_on"] = "nothing; whatever is chosen is not chosen on test ads"
     return _report(evaluation, workspace)
@@ -91,17 +94,16 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
         return _document(_measure(workspace, models, settings.part, progress), models)
 
 
-def _current_search(workspace: Workspace, progress: Progress) -> Artifact | None:
-    """The search over attention's settings; None without a current one."""
-    search = workspace.attention_search
-    if not search.path.exists():
+def _current(artifact: Artifact, in_words: str, progress: Progress) -> Artifact | None:
+    """An artifact that the page shows if it is there and current."""
+    if not artifact.path.exists():
         return None
     try:
-        search.check()
+        artifact.check()
     except AdcatError as error:
-        progress.say(f"warning: left out the search over attention's settings: {error}")
+        progress.say(f"warning: left out {in_words}: {error}")
         return None
-    return search
+    return artifact
 
 
 def _measure(
@@ -146,6 +148,7 @@ def _sections(
     evaluation: Evaluation,
     read: ReadShown,
     search: Artifact | None,
+    nearest: Artifact | None,
     settings: Settings,
     trainings: Mapping[str, Training],
 ) -> list[Section]:
@@ -172,6 +175,7 @@ def _sections(
         size_section(evaluation),
         data_section(evaluation, workspace.split / DISTRIBUTION),
         *(section for section in approaches if section),
+        *([similarity_section(read_summary(nearest / SUMMARY))] if nearest else []),
     ]
 
 

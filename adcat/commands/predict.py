@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from adcat.choosing import chosen_model
-from adcat.data.image_names import fields_of, images_folder, is_url
+from adcat.data.image_names import fields_of, images_folder
 from adcat.data.table import InputTable, parse_headers
 from adcat.data.thread_map import THREADS
 from adcat.data.vector_files import files_of
@@ -20,10 +20,11 @@ from adcat.files import sha256
 from adcat.image.classifier import ImageModel
 from adcat.image.engines import EngineOptions, choose, drawn_photos
 from adcat.image.inference import Engine
+from adcat.prediction.classifiers import EngineOf
 from adcat.prediction.export_folder import load
 from adcat.prediction.given_vectors import Given
-from adcat.prediction.loading import EngineOf, load_predictor
-from adcat.prediction.new_ads import Ad, Shard, arriving_ads, table_ads
+from adcat.prediction.loading import load_predictor
+from adcat.prediction.new_ads import Ad, Shard, arriving_ads, single_ad, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
 from adcat.prediction.output_files import Record, check_format, is_done, write_predictions
 from adcat.prediction.predictor import ModelFacts, Predictor
@@ -216,7 +217,10 @@ def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source
     if not settings.ads and shard != Shard():
         raise BadInputError(f"--shard {settings.shard} needs a table; give ADS")
     if is_one:
-        return _one_ad(settings)
+        ad, folder = single_ad(
+            settings.title, settings.description, settings.image, settings.images
+        )
+        return Source(lambda *_: [[ad]], folder)
     images = images_folder(table.path, settings.images)
     separator = settings.image_separator or facts.image_separator
     if settings.ads:
@@ -229,14 +233,6 @@ def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source
     if sys.stdin.isatty():
         progress.say("reading ads from the terminal, one JSON object on a line")
     return Source(lambda *_: arriving_ads(sys.stdin.buffer, table), images, separator)
-
-
-def _one_ad(settings: Settings) -> Source:
-    image = settings.image or ""
-    folder = (settings.images or Path()) / Path(image).parent
-    name = image if is_url(image) else Path(image).name
-    ad = Ad(1, "", settings.title or "", settings.description or "", name)
-    return Source(lambda *_: [[ad]], folder.resolve())
 
 
 def _about(predictor: Predictor, settings: Settings) -> Manifest:

@@ -23,6 +23,15 @@ def accuracy_interval(correct: NDArray[np.bool_]) -> Interval:
     return float(low), float(high)
 
 
+def mean_interval(values: NDArray[np.floating]) -> Interval:
+    """The interval of a mean by Student's t; of a single value it is that value."""
+    from scipy.stats import t
+
+    n = len(values)
+    reach = float(t.ppf((1 + LEVEL) / 2, n - 1)) * values.std(ddof=1) / math.sqrt(n) if n > 1 else 0
+    return float(values.mean() - reach), float(values.mean() + reach)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class PairedDifference:
     """How much better a model's top-1 is than a reference's on the same ads."""

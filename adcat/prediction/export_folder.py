@@ -22,15 +22,9 @@ from adcat.image.classifier import ImageModel
 from adcat.image.classifier import load as load_image_model
 from adcat.image.inference import TENSORFLOW, Forward, vectors_of
 from adcat.learning.runtime import import_tensorflow, silenced_stderr
+from adcat.prediction.classifiers import EngineOf, classifier_at, forwards
 from adcat.prediction.given_vectors import classifiers_of_vectors
-from adcat.prediction.loading import (
-    EngineOf,
-    classifier_at,
-    facts_of,
-    forwards,
-    load_rules,
-    stored_rules,
-)
+from adcat.prediction.loading import facts_of, load_rules, stored_rules
 from adcat.prediction.new_ads import Ad
 from adcat.prediction.predictor import ModelFacts, Predictor, once
 from adcat.prediction.rules import Rule, baselines

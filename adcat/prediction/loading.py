@@ -1,28 +1,25 @@
 """Makes a predictor of a workspace's models."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adcat.attention import attention_model as attention
 from adcat.data.table import parse_headers
-from adcat.errors import AGAIN, BadInputError, StaleArtifactError
+from adcat.errors import StaleArtifactError
 from adcat.evaluation.metrics import check_distributions
 from adcat.fusion import fused_model as fusion
 from adcat.fusion.stacking import model_name
-from adcat.image import classifier as images
-from adcat.image.classifier import ImageModel
-from adcat.image.extraction import extractor
-from adcat.image.inference import TENSORFLOW, Engine, Forward
+from adcat.image.inference import TENSORFLOW
+from adcat.prediction.classifiers import EngineOf, classifiers, forwards
 from adcat.prediction.given_vectors import Given, classifiers_of_vectors, read_given
-from adcat.prediction.predictor import PIXELS, ModelFacts, Predictor, once
+from adcat.prediction.predictor import PIXELS, ModelFacts, Predictor
 from adcat.prediction.rules import Promise, Rule, baselines, fused_rules
-from adcat.text import registry as texts
 from adcat.types import (
     AVAILABILITIES,
     MODALITIES,
@@ -31,7 +28,6 @@ from adcat.types import (
     Labels,
     Modality,
     Probs,
-    TextLayer,
     have,
 )
 from adcat.workspace.ads import (
@@ -44,11 +40,9 @@ from adcat.workspace.ads import (
 from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.command_lines import OF_NAME
 from adcat.workspace.features import Features
-from adcat.workspace.layout import Classifier, Workspace
+from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import VALIDATION_PROBS
 from adcat.workspace.models import ModelProbs, all_models
-
-EngineOf: TypeAlias = Callable[[ImageModel], Engine]
 
 
 def load_rules(model: ModelProbs) -> tuple[Rule, dict[Availability, Rule]]:
@@ -167,22 +161,12 @@ def load_predictor(
             rule = rules[modality]
             kept[modality] = promise.keep(rule, *seen.single(modality, rule, main, promise.fewest))
 
-    def of(modality: Modality) -> dict[str, Callable[[], Any]]:
-        named = [c for c in workspace.named_classifiers() if c.modality == modality]
-        there = [c for c in (workspace.classifier(modality), *named) if not c.reads_vectors]
-        return {
-            c.array("probs").removeprefix(f"{modality}_probs"): once(
-                lambda c=c: _fitting(c, check(c.model), workspace)
-            )
-            for c in there
-        }
-
-    images = of("image")
+    images = classifiers(workspace, "image", check)
     return Predictor(
         facts=facts_of(workspace, model),
         model=kept[own],
         rules=kept,
-        text=of("text"),
+        text=classifiers(workspace, "text", check),
         image=images,
         forward=forwards(images, engine_of),
         given=given,
@@ -254,41 +238,3 @@ class _Validation:
         probs = model.probs("validation")
         check_distributions(probs, model.path("validation"))
         return probs[rows], self.labels[rows], self.groups[rows]
-
-
-def forwards(
-    images: Mapping[str, Callable[[], ImageModel]], engine_of: EngineOf
-) -> dict[str, Callable[[], Forward]]:
-    """What runs each image classifier, compiled when it is first needed."""
-
-    def forward(image: ImageModel) -> Forward:
-        return extractor(image, engine_of(image)).forward
-
-    return {of: once(lambda i=image: forward(i())) for of, image in images.items()}
-
-
-def classifier_at(folder: Path, modality: Modality, names: Sequence[str], layer: str) -> Any:
-    """Reads a text or an image classifier of these categories, with the vectors of this layer."""
-    if modality == "text":
-        return texts.load(folder, names, cast(TextLayer, layer))
-    return images.load(folder, len(names)).at(layer)
-
-
-def _fitting(classifier: Classifier, folder: Path, workspace: Workspace) -> Any:
-    """A classifier whose categories and vectors are those that were extracted.
-
-    One of texts comes with what it reads of an ad.
-
-    Raises:
-      BadInputError: they are others.
-    """
-    names, modality = read_categories(workspace.split), classifier.modality
-    features = Features(classifier.features)
-    columns = features.columns() if features.artifact.exists() else {}
-    model = classifier_at(folder, modality, names, features.layer(modality))
-    length = columns.get(f"{modality}_vectors", model.dimension)
-    if model.dimension != length:
-        raise BadInputError(
-            f"{folder} gives vectors of length {model.dimension}, extracted were {length}; {AGAIN}"
-        )
-    return (model, texts.reading_of(folder)) if modality == "text" else model

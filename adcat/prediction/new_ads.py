@@ -3,8 +3,10 @@
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from adcat.data.image_names import is_url
 from adcat.data.parquet import PHOTO
 from adcat.data.records import json_objects
 from adcat.data.table import InputTable
@@ -62,6 +64,16 @@ class Shard:
     def holds(self, row: int) -> bool:
         """Whether a row, counted from 1, is of this share."""
         return (row - self.number) % self.of == 0
+
+
+def single_ad(
+    title: str | None, description: str | None, image: str | None, images: Path | None
+) -> tuple[Ad, Path]:
+    """The one ad that somebody types, and the folder that its photo's name is relative to."""
+    name = image or ""
+    folder = (images or Path()) / Path(name).parent
+    name = name if is_url(name) else Path(name).name
+    return Ad(1, "", title or "", description or "", name), folder.resolve()
 
 
 def table_ads(table: InputTable, shard: Shard, progress: Progress) -> Iterator[Ad]:

@@ -129,6 +129,24 @@ class Predictor:
         for seen, image_arrays in map_ahead(see, batches, ahead):
             yield self._predict(seen, image_arrays, top)
 
+    def arrays(
+        self, ad: Ad, images: Path, separator: str = ""
+    ) -> tuple[Arrays, frozenset[Modality], Sequence[str]]:
+        """What the classifiers make of an ad.
+
+        Args:
+          ad: the ad.
+          images: the folder that image paths are relative to, resolved.
+          separator: stands between the names of its images, where it has several.
+
+        Returns:
+          Arrays by name, such as `text_vectors`: [1, columns]; what of it they are made of; and
+          its problems.
+        """
+        (seen,), arrays = self._see([ad], images, separator)
+        used = self._used(seen)
+        return {**arrays, **self._text_arrays([seen], [used])}, used, seen.problems
+
     def _see(self, batch: Sequence[Ad], folder: Path, separator: str) -> tuple[list[Seen], Arrays]:
         """Decodes the images that are used and runs the image network over them."""
         seen = [self._look(ad, folder, separator) for ad in batch]

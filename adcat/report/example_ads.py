@@ -52,11 +52,12 @@ class Examples:
             predictions = {
                 name: first_predictions(self.probs[name][row], self.names) for name in classifiers
             }
-            made[row] = Example(_pictures(ad.image), ad.title, ad.category, predictions)
+            made[row] = Example(pictures(ad.image), ad.title, ad.category, predictions)
         return made
 
 
-def _pictures(path: str) -> "list[Image]":
+def pictures(path: str) -> "list[Image]":
+    """The photo of an ad as a gallery shows it; none where it cannot be opened."""
     try:
         image = open_image(path, max(IMAGE_PIXELS))
     except BadInputError:

@@ -213,20 +213,34 @@ def reading_shown(
     Rows count the ads of the part that have all modalities of `having`. A photo that changed or is
     gone is not shown; at the end a warning says so.
     """
+    with reading_shown_by_part(split, [part], progress, having) as read:
+        yield read[part]
+
+
+@contextlib.contextmanager
+def reading_shown_by_part(
+    split: Artifact, parts: Sequence[Part], progress: Progress, having: Sequence[Modality] = ()
+) -> Iterator[dict[Part, Callable[[Sequence[int]], list[ShownAd]]]]:
+    """The same for several parts."""
     folder, changes = images_folder(split), dict[str, Change]()
     columns = ["title", "category", "image", DIGEST, AVAILABILITY]
-    with _reading_rows(split, part, columns, having) as read:
 
-        def shown(ad: dict[str, Any]) -> ShownAd:
-            """An ad as it is shown, without a photo that changed."""
-            path = folder / ad["image"]
-            if ad[AVAILABILITY] not in availabilities_with(["image"]):
-                path = ""
-            elif change := photo_change(path, ad[DIGEST])[0]:
-                path, changes[ad["image"]] = "", change
-            return ShownAd(ad["title"], ad["category"], str(path))
+    def shown(ad: dict[str, Any]) -> ShownAd:
+        """An ad as it is shown, without a photo that changed."""
+        path = folder / ad["image"]
+        if ad[AVAILABILITY] not in availabilities_with(["image"]):
+            path = ""
+        elif change := photo_change(path, ad[DIGEST])[0]:
+            path, changes[ad["image"]] = "", change
+        return ShownAd(ad["title"], ad["category"], str(path))
 
-        yield lambda rows: [shown(ad) for ad in read(rows)]
+    with contextlib.ExitStack() as stack:
+
+        def reader(part: Part) -> Callable[[Sequence[int]], list[ShownAd]]:
+            read = stack.enter_context(_reading_rows(split, part, columns, having))
+            return lambda rows: [shown(ad) for ad in read(rows)]
+
+        yield {part: reader(part) for part in parts}
     if changes:
         progress.say(f"warning: not shown: {in_words(split, changes)}")
 

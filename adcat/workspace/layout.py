@@ -13,8 +13,8 @@ from adcat.workspace.artifact import Artifact
 from adcat.workspace.command_lines import OF_NAME
 
 STEPS = (  # the commands that write an artifact, each after those whose artifacts it reads
-    "split", "train-text", "train-image", "extract-features", "fuse", "attend", "evaluate",
-    "error-groups",
+    "split", "train-text", "train-image", "extract-features", "fuse", "attend", "similar",
+    "evaluate", "error-groups",
 )  # fmt: skip
 ATTENTION = "attend-"  # what the names of attention models begin with, and no others
 OWN_NAME = re.compile(rf"(?!{ATTENTION}|(text|image)$)[a-z0-9][a-z0-9-]*")
@@ -119,6 +119,11 @@ class Workspace:
         return [*unnamed, *(c for c in self.named_classifiers() if c.features.exists())]
 
     @property
+    def similar(self) -> Artifact:
+        """The nearest ads of the ads of a part."""
+        return Artifact(self.root, "similar")
+
+    @property
     def evaluation(self) -> Artifact:
         """Metrics, tables and figures."""
         return Artifact(self.root, "evaluate")
@@ -154,8 +159,8 @@ class Workspace:
 
     def artifacts(self) -> list[Artifact]:
         """Every artifact of a pipeline in the order of making; optional ones where they exist."""
-        found = self._of_all_steps(self.variants)
-        return [a for a in found if a != self.attention_search or a.path.exists()]
+        found, optional = self._of_all_steps(self.variants), (self.attention_search, self.similar)
+        return [a for a in found if a not in optional or a.path.exists()]
 
     def begun(self) -> list[Artifact]:
         """The artifacts that may have a staging folder, or whatever else a process leaves."""
