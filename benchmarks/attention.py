@@ -17,10 +17,12 @@ from adcat.image import classifier, inception
 from adcat.image.backbones import BACKBONES
 from adcat.image.stages import training_network as image_network
 from adcat.learning.runtime import seeded_tensorflow
+from adcat.learning.schedule import TrainingOptions
 from adcat.learning.training_loop import learning_step, make_optimizer
 
 CATEGORIES, TEXT, BATCH = 193, 100, 32
 STEPS, ROUNDS = 4, 5
+SCHEDULE = TrainingOptions(batch_size=BATCH).following({}).schedule(BATCH)
 
 
 def main(side: int) -> None:
@@ -41,7 +43,7 @@ def main(side: int) -> None:
     }
     steps = {}
     for name, network in networks.items():
-        optimizer = make_optimizer("rmsprop")
+        optimizer = make_optimizer(SCHEDULE)
         optimizer.build(network.trainable_variables)
         steps[name] = learning_step(network, optimizer)
         steps[name](inputs[name], labels)  # compiles

@@ -15,14 +15,14 @@ SIDES = st.integers(1, 3000)
 SEEDS = st.integers(0, 2**32)
 
 
-@given(SIDES, SIDES, SEEDS)
-def test_a_crop_keeps_to_area_and_aspect_or_is_the_whole_photo(width, height, seed):
-    box = random_crop(width, height, np.random.default_rng(seed))
+@given(SIDES, SIDES, SEEDS, st.sampled_from((0.1, 0.5, 1)))
+def test_a_crop_keeps_to_area_and_aspect_or_is_the_whole_photo(width, height, seed, area):
+    box = random_crop(width, height, np.random.default_rng(seed), area)
     left, top, right, bottom = box
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height
     if box != (0, 0, width, height):
-        assert 0.1 - 1e-9 <= (right - left) * (bottom - top) / (width * height) <= 1
+        assert area - 1e-9 <= (right - left) * (bottom - top) / (width * height) <= 1
         assert 0.75 - 1e-9 <= (right - left) / (bottom - top) <= 1.33 + 1e-9
 
 

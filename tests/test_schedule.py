@@ -70,7 +70,7 @@ def test_patience_counts_steps():
 
 
 def test_a_patience_shorter_than_the_time_between_evaluations_is_refused():
-    options = TrainingOptions(batch_size=4, patience=2)
+    options = TrainingOptions(batch_size=4, patience=2).following({})
     assert options.schedule(8).patience == 2
     with pytest.raises(BadInputError, match=r"--patience 2 counts steps, .* 3 steps apart"):
         options.schedule(9)
@@ -128,7 +128,7 @@ def test_epochs_differ_in_order_and_repeat_with_the_seed():
 
 
 def test_the_schedule_follows_from_the_options_and_the_ads():
-    options = TrainingOptions(batch_size=3, learning_rate=0.5, epochs=7, seed=9)
+    options = TrainingOptions(batch_size=3, learning_rate=0.5, epochs=7, seed=9).following({})
     made = options.schedule(10)
     assert (made.batch_size, made.learning_rate, made.seed, made.decays) == (3, 0.5, 9, 1)
     assert (made.steps, made.evaluate_every, made.patience) == (28, 4, 8)
@@ -138,3 +138,9 @@ def test_the_schedule_follows_from_the_options_and_the_ads():
 def test_of_equal_top1_the_lower_loss_is_better():
     found = history(3, 2, 4, top1=[0.5, 0.5, 0.5])
     assert best(found, "validation_top1").epoch == 2
+
+
+def test_what_is_not_given_follows_the_recipe_and_then_the_thesis():
+    options = TrainingOptions(learning_rate=0.5).following({"optimizer": "adam", "epochs": 3})
+    assert (options.learning_rate, options.optimizer, options.epochs) == (0.5, "adam", 3)
+    assert (options.decay, options.batch_norm, options.crop_area) == ("plateau", "trained", 0.1)

@@ -24,7 +24,7 @@ from adcat.image.classifier import LAST_LAYER
 from adcat.image.extraction import extractor, stream_features
 from adcat.image.inference import TENSORFLOW
 from adcat.image.labelled_images import LabelledImages
-from adcat.image.stages import augmented_vectors
+from adcat.image.stages import augmented_vectors, train_batch_norm
 from adcat.learning.keras_files import load_network
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Silent
@@ -253,6 +253,21 @@ def test_the_preset_trains_the_last_layer_on_another_random_crop_in_every_epoch(
         np.testing.assert_allclose(found, np.reshape(crops, (2, -1)), atol=1e-6)
 
 
+def test_batch_norms_are_frozen_in_every_part_of_a_network():
+    keras = seeded_tensorflow(0).keras
+    vector = keras.Input([2])
+    norms = [keras.layers.BatchNormalization() for _ in range(2)]
+    part = keras.Model(vector, norms[0](vector))
+    network = keras.Model(vector, norms[1](part(keras.layers.Dense(2)(vector))))
+    train_batch_norm(network, "frozen")
+    assert [len(norm.trainable_variables) for norm in norms] == [0, 0]
+    assert len(network.trainable_variables) == 2
+    network(np.full((2, 2), 9.0), training=True)
+    assert not norms[1].moving_mean.numpy().any()  # in inference mode
+    train_batch_norm(network, "trained")
+    assert len(network.trainable_variables) == 6
+
+
 def test_new_crops_in_every_epoch_are_refused_where_the_last_layer_is_fitted(workspace):
     result = run(workspace, *options(**SMALL, stage="head", views=0))
     assert (result.exit_code, result.stdout) == (1, "")
@@ -319,7 +334,8 @@ def test_a_split_without_validation_ads_is_refused(tmp_path):
 def test_a_layer_that_is_fitted_reads_nothing_of_training():
     of_all, of_head = (options_read_by(Settings)[stage] for stage in ("all", "head"))
     assert of_all.keys() - of_head.keys() == {
-        "epochs", "patience", "optimizer", "learning_rate", "evaluate_every",
+        "epochs", "patience", "optimizer", "learning_rate", "evaluate_every", "decay",
+        "batch_norm", "crop_area",
     }  # fmt: skip
 
 

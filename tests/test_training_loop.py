@@ -9,7 +9,7 @@ from adcat.errors import DivergedError
 from adcat.learning.examples import Examples, stored
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.schedule import Schedule
-from adcat.learning.training_loop import Run, train
+from adcat.learning.training_loop import Run, make_optimizer, train
 from adcat.progress import Silent
 
 SCHEDULE = Schedule(  # 6 epochs of 40 ads, each with an evaluation
@@ -69,9 +69,12 @@ def interrupted(training, reads):
     return Examples(training.labels, stream)
 
 
-@pytest.mark.parametrize(("reads", "every"), [(11, 5), pytest.param(25, 7, marks=pytest.mark.soak)])
-def test_an_interrupted_training_ends_like_one_that_was_not(keras, tmp_path, reads, every):
-    schedule = dataclasses.replace(SCHEDULE, evaluate_every=every)
+@pytest.mark.parametrize(
+    ("reads", "every", "decay"),
+    [(11, 5, "plateau"), (11, 5, "cosine"), pytest.param(25, 7, "plateau", marks=pytest.mark.soak)],
+)
+def test_an_interrupted_training_ends_like_one_that_was_not(keras, tmp_path, reads, every, decay):
+    schedule = dataclasses.replace(SCHEDULE, evaluate_every=every, decay=decay)
     whole, parted = network(keras), network(keras)
     expected = fit(whole, tmp_path / "whole.npz", schedule)
     with pytest.raises(KeyboardInterrupt):
@@ -132,6 +135,23 @@ def test_frozen_batch_norm_stays_as_it_is(keras, tmp_path):
     norm.trainable = False
     fit(model, tmp_path / "state.npz", dataclasses.replace(SCHEDULE, steps=1))
     np.testing.assert_array_equal(norm.moving_mean.numpy(), np.zeros(6))
+
+
+def test_a_cosine_rises_over_a_tenth_of_the_steps_and_falls_to_nothing(keras):
+    schedule = dataclasses.replace(SCHEDULE, learning_rate=0.8, steps=40, decay="cosine")
+    optimizer, rates = make_optimizer(schedule), []
+    for step in (0, 1, 3, 4, 22, 40):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    assert rates == pytest.approx([0.2, 0.35, 0.65, 0.8, 0.4, 0], abs=1e-6)
+
+
+def test_a_cosine_takes_all_its_steps_whatever_validation_says(keras, tmp_path):
+    schedule = dataclasses.replace(SCHEDULE, decay="cosine", patience=5)
+    wrong = Examples((examples().labels + 1) % 3, examples().stream)
+    history = fit(last_layer(keras), tmp_path / "state.npz", schedule, wrong)
+    assert history[-1].epoch == 6
+    assert history[-1].learning_rate < history[2].learning_rate
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "sgd", "adagrad"])

@@ -57,7 +57,6 @@ class AttentionTraining(EngineOptions, TrainingOptions, AttentionConfig):
         "Train all layers (all), as in the thesis, or only the attention and the last layer "
         "(attention), on feature maps that the frozen network computes once.",
     )
-    epochs: int = option(50, "Maximum number of epochs.", low=1, dry_run=1)
     cache_limit: float = option(
         8.0, "Gigabytes of feature maps to store rather than compute for every batch.", low=0
     )

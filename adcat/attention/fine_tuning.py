@@ -19,7 +19,7 @@ from adcat.image.engines import CHECKED
 from adcat.image.frozen import Crops, run_once
 from adcat.image.inference import TENSORFLOW, Engine, Forward, compiled, fold_batch_norm
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
-from adcat.image.stages import DROPOUT, fresh_auxiliary
+from adcat.image.stages import DROPOUT, fresh_auxiliary, train_batch_norm
 from adcat.learning import training_loop
 from adcat.learning.examples import Examples, Inputs, Rows, stored
 from adcat.learning.keras_files import load_network
@@ -73,7 +73,8 @@ def train(
     if settings.stage == "attention":
         return model, _train_attention(model, settings, training, validation, run, engine_of)
     network = training_network(model, settings.insert_at, _auxiliary(image_model, image))
-    augmented = augmented_images(training[0], image.side, settings.seed)
+    train_batch_norm(network, schedule.batch_norm)
+    augmented = augmented_images(training[0], image.side, settings.seed, schedule.crop_area)
     return model, training_loop.train(
         network,
         with_text(augmented, training[1]),

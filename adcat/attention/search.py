@@ -66,7 +66,7 @@ def share(ads: Ads, fraction: float, seed: int) -> Ads:
 def first_round(schedule: Schedule, steps: int) -> Schedule:
     """How a setting is tried: at one rate to the end, at most so many steps (section 5.3)."""
     steps = min(steps, schedule.steps)
-    return dataclasses.replace(schedule, steps=steps, patience=steps, decays=0)
+    return dataclasses.replace(schedule, steps=steps, patience=steps, decays=0, decay="plateau")
 
 
 def search(

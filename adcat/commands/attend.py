@@ -21,6 +21,7 @@ from adcat.errors import AdcatError, BadInputError
 from adcat.evaluation.error_groups import assign
 from adcat.evaluation.metrics import ad_results
 from adcat.files import open_array
+from adcat.image.classifier import read_definition
 from adcat.image.engines import choose
 from adcat.image.inference import Engine
 from adcat.image.labelled_images import LabelledImages
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     import keras
 
 PROBS, MAPS = "probs.npy", "maps.npy"
+ALL_ONLY = ("batch_norm", "crop_area")
 MAPS_ONLY = ("views", "cache_limit", "engine", "precision")
 PREDICTED: Sequence[Part] = ("validation", "test")
 UNSEARCHED = ("search", "patience", "blur", "name")  # what a search does not read
@@ -95,7 +97,7 @@ class Settings(AttentionTraining):
     @staticmethod
     def reads(stage: str, field: str) -> bool:
         """Whether a stage reads an option; where all layers are trained nothing is frozen."""
-        return stage == "attention" or field not in MAPS_ONLY
+        return field not in (ALL_ONLY if stage == "attention" else MAPS_ONLY)
 
 
 def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -116,6 +118,7 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
             f"attention is inserted into a network, and {workspace.image_model.path} is a last "
             "layer on vectors made elsewhere; type: adcat train-image"
         )
+    settings = settings.following(_recipe(workspace, settings))
     ads: dict[Part, Ads] = {part: _ads(workspace, part) for part in PARTS}
     learned, scored = ads["train"], ads["validation"]
     settings.schedule(len(learned[0]))  # fails before anything is tried
@@ -136,6 +139,12 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         tables += _show(workspace, model, staging.folder, settings, progress)
         staging.notes.update({"fitted_on": "train", TUNED_ON: "validation"})
     return Report(tables=[_summary(ATTENTION + target.path.name, history), *tables])
+
+
+def _recipe(workspace: Workspace, settings: Settings) -> Mapping[str, Any]:
+    """How all layers of the image classifier's network are best trained; else the thesis' way."""
+    backbone, *_ = read_definition(workspace.image_model.path)
+    return backbone.recipe if settings.stage == "all" else {}
 
 
 def _start(

@@ -27,7 +27,7 @@ from adcat.image.stages import Stored
 from adcat.learning.examples import Examples, stored
 from adcat.learning.keras_files import save_network
 from adcat.learning.runtime import import_tensorflow, seeded_tensorflow
-from adcat.learning.schedule import Evaluation, TrainingOptions
+from adcat.learning.schedule import PUBLISHED, Evaluation, TrainingOptions
 from adcat.learning.training_loop import Run
 from adcat.progress import Progress
 from adcat.settings import classifier_name, folds_option, option
@@ -48,7 +48,7 @@ from adcat.workspace.staging import Staging
 
 NOTHING = "no ad has a photo, so there is nothing to train, and no other command needs it"
 RANDOM = "none"
-TRAINING = ("optimizer", "learning_rate", "evaluate_every", "epochs", "patience")
+TRAINING = (*PUBLISHED, "evaluate_every", "patience")
 HAVING: Sequence[Modality] = ("image",)
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing
 HEAD_EPOCHS = 1000  # at most: training stops when the validation loss converges
@@ -123,7 +123,9 @@ def train_image(workspace: Workspace, settings: Settings, progress: Progress) ->
         raise BadInputError("--views is for training the last layer; --weights none leaves it out")
     if settings.stage == "head" and not settings.views:
         raise BadInputError("--views 0 is for --stage all; to fit the last layer type: --views 1")
-    side, split = settings.image_size or BACKBONES[settings.backbone].side, workspace.split
+    backbone, split = BACKBONES[settings.backbone], workspace.split
+    settings = settings.following(backbone.recipe) if settings.stage == "all" else settings
+    side = settings.image_size or backbone.side
     settings = dataclasses.replace(settings.resolved(), image_size=side)
     split.check()
     target = workspace.classifier("image", settings.name).model
@@ -247,7 +249,7 @@ def _train(work: Work, groups: NDArray[np.int64]) -> Table:
     settings, staging, histories = work.settings, work.staging, dict[str, list[Evaluation]]()
     ads = len(work.images["train"])
     if settings.weights != RANDOM:
-        head = dataclasses.replace(settings, epochs=HEAD_EPOCHS).schedule(ads)
+        head = dataclasses.replace(settings, **{**PUBLISHED, "epochs": HEAD_EPOCHS}).schedule(ads)
         patience = HEAD_PATIENCE * head.evaluate_every
         head = dataclasses.replace(head, patience=patience, decays=0)
         run = Run(head, staging.checkpoints / "last_layer.npz", work.progress)

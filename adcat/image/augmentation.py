@@ -11,8 +11,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from adcat.data.images import Box, Images, open_image, resized
+from adcat.learning.schedule import CROP_AREA
 
-CROP_AREA = (0.1, 1.0)  # share of the photo that the crop covers
 CROP_ASPECT = (0.75, 1.33)  # width / height
 FLIP_PROBABILITY = 0.5
 BRIGHTNESS = 0.13  # |δ| at most, of pixels in [0, 1]
@@ -20,7 +20,9 @@ SATURATION = (0.5, 1.5)  # factor; the thesis prints "offset", TensorFlow multip
 CROP_ATTEMPTS = 100
 
 
-def augmented_crop(path: Path | str, side: int, seed: tuple[int, ...]) -> Images:
+def augmented_crop(
+    path: Path | str, side: int, seed: tuple[int, ...], area: float = CROP_AREA
+) -> Images:
     """Reads one random crop of a photo for training: [side, side, 3] in [-1, 1].
 
     Args:
@@ -28,10 +30,11 @@ def augmented_crop(path: Path | str, side: int, seed: tuple[int, ...]) -> Images
       side: height and width of the result in pixels.
       seed: decides every random choice, so that an interrupted training goes on with the same
         crops; such as the run's seed, the epoch and the ad's row.
+      area: share of the photo that the crop covers at least; with 1 it is the photo.
     """
     random = np.random.default_rng(seed)
     image = open_image(path, side)
-    pixels = resized(image, side, random_crop(image.width, image.height, random))
+    pixels = resized(image, side, random_crop(image.width, image.height, random, area))
     pixels = pixels.astype(np.float32) / np.float32(255)
     if random.random() < FLIP_PROBABILITY:
         pixels = pixels[:, ::-1]
@@ -40,7 +43,7 @@ def augmented_crop(path: Path | str, side: int, seed: tuple[int, ...]) -> Images
     return pixels.clip(0, 1) * 2 - 1
 
 
-def random_crop(width: int, height: int, random: Generator) -> Box:
+def random_crop(width: int, height: int, random: Generator, area: float = CROP_AREA) -> Box:
     """Draws a crop as TensorFlow's `sample_distorted_bounding_box` does.
 
     An aspect ratio, then a height among those that respect the area and fit into the photo, then
@@ -48,7 +51,7 @@ def random_crop(width: int, height: int, random: Generator) -> Box:
     """
     for _ in range(CROP_ATTEMPTS):
         aspect = random.uniform(*CROP_ASPECT)
-        low, high = (math.sqrt(share * width * height / aspect) for share in CROP_AREA)
+        low, high = (math.sqrt(share * width * height / aspect) for share in (area, 1))
         high = min(high, height, width / aspect)
         if low <= high:
             crop_height = random.uniform(low, high)

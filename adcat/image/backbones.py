@@ -8,7 +8,7 @@ import dataclasses
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from adcat.errors import BadInputError
 from adcat.image import inception, lite0
@@ -34,6 +34,7 @@ class Backbone:
     smallest_side: int = 32
     points: Mapping[str, str] = dataclasses.field(default_factory=dict)  # layer before each
     auxiliary_input: str = ""  # the layer that an auxiliary head reads, if it has one
+    recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # unlike the thesis'
 
 
 def _of_keras(name: str, side: int) -> Backbone:
@@ -67,6 +68,7 @@ _ALL = (
         lite0.build,
         side=224,
         points=lite0.POINTS,
+        recipe=lite0.RECIPE,
     ),
     *(
         dataclasses.replace(_of_keras(of_keras, side), name=name)

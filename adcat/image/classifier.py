@@ -123,6 +123,21 @@ def save(model: ImageModel, folder: Path) -> None:
     save_network(model.network, folder / NETWORK)
 
 
+def read_definition(folder: Path) -> tuple[Backbone, int, float]:
+    """The backbone of an image classifier, the side of its photos, and their central fraction.
+
+    Raises:
+      BadInputError: the folder does not hold an image classifier.
+    """
+    path = folder / DEFINITION
+    with expecting(path, "image model of adcat"):
+        definition = json.loads(path.read_text(encoding="utf-8"))
+        fraction = float(definition["central_fraction"])
+        if not 0 < fraction <= 1:
+            raise ValueError(f"a central part of {fraction}")
+        return BACKBONES[definition["backbone"]], int(definition["image_size"]), fraction
+
+
 def load(
     folder: Path,
     categories: int | None = None,
@@ -138,19 +153,13 @@ def load(
     Raises:
       BadInputError: the folder does not hold an image classifier.
     """
-    path = folder / DEFINITION
-    with expecting(path, "image model of adcat"):
-        definition = json.loads(path.read_text(encoding="utf-8"))
-        backbone = BACKBONES[definition["backbone"]]
-        side, fraction = int(definition["image_size"]), float(definition["central_fraction"])
-        if not 0 < fraction <= 1:
-            raise ValueError(f"a central part of {fraction}")
+    backbone, side, fraction = read_definition(folder)
     network = load_network(folder / NETWORK)
     images = network.inputs[0].shape[1:]
     if images != (side, side, 3):
         raise BadInputError(
             f"{folder / NETWORK} reads photos of shape {images}, "
-            f"{path.name} says {(side, side, 3)}; {AGAIN}"
+            f"{DEFINITION} says {(side, side, 3)}; {AGAIN}"
         )
     with expecting(folder / NETWORK, "image model of adcat"):
         own = VECTORS, LAST_LAYER, PROBABILITIES, *backbone.points.values()

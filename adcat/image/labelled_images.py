@@ -10,6 +10,7 @@ from adcat.data.thread_map import map_ahead
 from adcat.image.augmentation import augmented_crop
 from adcat.image.classifier import ImageModel
 from adcat.learning.examples import Examples, Inputs, Rows
+from adcat.learning.schedule import CROP_AREA
 from adcat.types import Labels
 
 
@@ -24,10 +25,15 @@ class LabelledImages:
         return len(self.labels)
 
 
-def augmented_images(images: LabelledImages, side: int, seed: int) -> Examples:
-    """Photos in another random crop each epoch, for training."""
-    paths = images.paths
-    return _read(images, lambda row, epoch: augmented_crop(paths[row], side, (seed, epoch, row)))
+def augmented_images(
+    images: LabelledImages, side: int, seed: int, area: float = CROP_AREA
+) -> Examples:
+    """Photos in another random crop each epoch, of this share at least, for training."""
+
+    def read(row: int, epoch: int) -> Images:
+        return augmented_crop(images.paths[row], side, (seed, epoch, row), area)
+
+    return _read(images, read)
 
 
 def central_images(images: LabelledImages, model: ImageModel) -> Examples:

@@ -45,6 +45,15 @@ STAGES = (
 # positions a side at 224 pixels, as Inception's are 35, 35, 17, 17 and 8.
 POINTS = {point: f"block{k}_add" for point, k in zip("abcde", (2, 4, 7, 10, 14), strict=True)}
 STEM, HEAD = 32, 1280  # channels
+# How all layers are trained on some thousand photos.
+RECIPE = {
+    "optimizer": "adam",
+    "learning_rate": 0.0003,
+    "decay": "cosine",
+    "epochs": 8,
+    "batch_norm": "frozen",
+    "crop_area": 0.5,
+}
 
 
 def build(side: int, is_pretrained: bool) -> "keras.Model":

@@ -15,7 +15,7 @@ from adcat.image.inference import Engine, compiled
 from adcat.image.labelled_images import LabelledImages, augmented_images, central_images
 from adcat.learning.examples import Examples, Inputs, Rows
 from adcat.learning.runtime import import_tensorflow
-from adcat.learning.schedule import Evaluation, best
+from adcat.learning.schedule import BatchNorm, Evaluation, best
 from adcat.learning.training_loop import Run, train
 from adcat.tables import Column, Table, percent
 from adcat.types import Labels, Vectors
@@ -77,10 +77,12 @@ def train_all_layers(
     Returns:
       The history, and the auxiliary head, if the backbone has one: maps -> logits.
     """
-    auxiliary = fresh_auxiliary(model)
+    auxiliary, schedule = fresh_auxiliary(model), run.schedule
+    network = training_network(model, auxiliary)
+    train_batch_norm(network, schedule.batch_norm)
     history = train(
-        training_network(model, auxiliary),
-        augmented_images(training, model.side, run.schedule.seed),
+        network,
+        augmented_images(training, model.side, schedule.seed, schedule.crop_area),
         central_images(validation, model),
         run,
         "all layers",
@@ -102,6 +104,15 @@ def training_network(model: ImageModel, auxiliary: "keras.Model | None") -> "ker
     if auxiliary:
         logits.append(auxiliary(body.get_layer(model.backbone.auxiliary_input).output))
     return keras.Model(body.input, logits)
+
+
+def train_batch_norm(network: "keras.Model", how: BatchNorm) -> None:
+    """Has the batch norms in a network trained, or left as they are, in inference mode."""
+    for layer in network.layers:
+        if hasattr(layer, "layers"):
+            train_batch_norm(layer, how)
+        elif isinstance(layer, import_tensorflow().keras.layers.BatchNormalization):
+            layer.trainable = how == "trained"
 
 
 def history_table(histories: Mapping[str, Sequence[Evaluation]]) -> Table:

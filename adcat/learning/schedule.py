@@ -6,8 +6,8 @@ interrupted training resumes as if nothing had happened.
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import ClassVar, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,8 +17,12 @@ from adcat.settings import option, seed_option
 
 OptimizerName: TypeAlias = Literal["rmsprop", "adam", "sgd", "adagrad"]
 Watched: TypeAlias = Literal["validation_loss", "validation_top1"]
+Decay: TypeAlias = Literal["plateau", "cosine"]
+BatchNorm: TypeAlias = Literal["trained", "frozen"]
 
 LONGEST = 5000  # steps between evaluations (thesis, section 4.7)
+CROP_AREA = 0.1  # the share of a photo that a random crop covers at least (section 4.3.2)
+WARM_UP = 0.1  # share of the steps of a cosine schedule in which the rate rises
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,20 +37,57 @@ class Schedule:
     patience: int  # steps that bring nothing until the rate is lowered
     decays: int = 1  # how often it is lowered before the end
     factor: float = 0.1  # by which it is lowered
+    decay: Decay = "plateau"
+    batch_norm: BatchNorm = "trained"
+    crop_area: float = CROP_AREA  # of training photos, at least
     watched: Watched = "validation_loss"
     seed: int = 0  # of the order of the ads
 
 
+PUBLISHED: Mapping[str, Any] = {
+    "optimizer": "rmsprop",
+    "learning_rate": 0.001,
+    "decay": "plateau",
+    "epochs": 100,
+    "batch_norm": "trained",
+    "crop_area": CROP_AREA,
+}
+FOLLOWS = "; by default as suits the network."
+Options = TypeVar("Options", bound="TrainingOptions")
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
-    """The options that the commands that train image networks share."""
+    """The options that the commands that train image networks share.
+
+    None stands for what the network's recipe says, or the thesis.
+    """
 
     panel: ClassVar = "Training"
 
     batch_size: int = option(32, "Photos per step, at most.", low=1, high=1024)
-    optimizer: OptimizerName = option("rmsprop", "Optimizer for training.")
-    learning_rate: float = option(0.001, "Initial learning rate.", low=0)
-    epochs: int = option(100, "Maximum number of epochs.", low=1, dry_run=1)
+    optimizer: OptimizerName = option(None, "Optimizer for training" + FOLLOWS)
+    learning_rate: float = option(
+        None, "Initial learning rate, with cosine the highest" + FOLLOWS, low=0
+    )
+    decay: Decay = option(
+        None,
+        "Lower the learning rate to a tenth when validation stalls (plateau), as in the thesis, or "
+        "raise it over a tenth of the steps and then lower it to 0 (cosine)" + FOLLOWS,
+    )
+    epochs: int = option(None, "Epochs, with plateau at most so many" + FOLLOWS, low=1, dry_run=1)
+    batch_norm: BatchNorm = option(
+        None,
+        "Normalise with the moments of each batch, and learn scale and offset (trained), as in the "
+        "thesis, or leave all as it is (frozen)" + FOLLOWS,
+    )
+    crop_area: float = option(
+        None,
+        "Share of a training photo that a random crop covers at least; 1 for whole photos"
+        + FOLLOWS,
+        low=0.01,
+        high=1,
+    )
     patience: int | None = option(
         None,
         "Steps without improvement before the learning rate drops to a tenth, and after that "
@@ -63,6 +104,14 @@ class TrainingOptions:
         low=1,
     )
     seed: int = seed_option()
+
+    def following(self: Options, recipe: Mapping[str, Any]) -> Options:
+        """The options, where none was given those of a recipe, else the published ones."""
+        found = {**PUBLISHED, **recipe}
+        given = {name: getattr(self, name) for name in found}
+        return dataclasses.replace(
+            self, **{name: value for name, value in found.items() if given[name] is None}
+        )
 
     def schedule(self, ads: int) -> Schedule:
         """The schedule that follows from the options and the number of ads to learn from.
@@ -84,6 +133,9 @@ class TrainingOptions:
             steps=self.epochs * epoch,
             evaluate_every=every,
             patience=self.patience or 2 * every,
+            decay=self.decay,
+            batch_norm=self.batch_norm,
+            crop_area=self.crop_area,
             seed=self.seed,
         )
 
@@ -102,10 +154,9 @@ class Evaluation:
 
 def is_over(history: Sequence[Evaluation], schedule: Schedule) -> bool:
     """Whether the steps are used up, or validation stalls once more after the last decay."""
-    return (
-        steps_taken(history, schedule) >= schedule.steps
-        or decays(history, schedule) > schedule.decays
-    )
+    if steps_taken(history, schedule) >= schedule.steps:
+        return True
+    return schedule.decay == "plateau" and decays(history, schedule) > schedule.decays
 
 
 def steps_taken(history: Sequence[Evaluation], schedule: Schedule) -> int:
@@ -119,7 +170,7 @@ def steps_per_epoch(ads: int, batch_size: int) -> int:
 
 
 def learning_rate(history: Sequence[Evaluation], schedule: Schedule) -> float:
-    """The learning rate until the next evaluation."""
+    """The learning rate until the next evaluation, of a schedule that lowers it at a plateau."""
     return schedule.learning_rate * schedule.factor ** decays(history, schedule)
 
 

@@ -6,6 +6,7 @@ first output are logits [n, categories] and whose second, if it has one, an auxi
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,8 +19,8 @@ from adcat.files import replacing
 from adcat.learning.examples import Examples, Inputs, Rows
 from adcat.learning.runtime import import_tensorflow
 from adcat.learning.schedule import (
+    WARM_UP,
     Evaluation,
-    OptimizerName,
     Schedule,
     best,
     is_over,
@@ -69,7 +70,7 @@ def train(
       DivergedError: the loss is not finite.
     """
     schedule = run.schedule
-    optimizer = make_optimizer(schedule.optimizer)
+    optimizer = make_optimizer(schedule)
     optimizer.build(network.trainable_variables)
     state = _State(run.checkpoint, changing(network), optimizer.variables)
     history = state.restore()
@@ -82,8 +83,9 @@ def train(
     done = steps_taken(history, schedule)
     with run.progress.task(title, schedule.steps, "steps", done) as task:
         while not is_over(history, schedule):
-            rate = learning_rate(history, schedule)
-            optimizer.learning_rate.assign(rate)
+            if schedule.decay == "plateau":
+                optimizer.learning_rate.assign(learning_rate(history, schedule))
+            rate = float(optimizer.learning_rate)
             batches, passed = next_batches(len(history) - 1, len(training), schedule)
             learned = _pass(learn, training, batches, task.advance)
             _check_finite(learned[0], passed, rate)
@@ -104,15 +106,21 @@ def changing(layer: "keras.Layer") -> list[Any]:
     return list({id(variable): variable for variable in found}.values())  # each once
 
 
-def make_optimizer(name: OptimizerName) -> "keras.Optimizer":
+def make_optimizer(schedule: Schedule) -> "keras.Optimizer":
     """An optimizer, with the decay, momentum and epsilon of A.3.2 where it has any."""
     optimizers = import_tensorflow().keras.optimizers
+    rate: Any = schedule.learning_rate
+    if schedule.decay == "cosine":
+        rising = math.ceil(WARM_UP * schedule.steps)
+        rate = optimizers.schedules.CosineDecay(
+            rate / rising, schedule.steps - rising, warmup_target=rate, warmup_steps=rising
+        )
     return {
-        "rmsprop": lambda: optimizers.RMSprop(rho=0.9, momentum=0.9, epsilon=0.1),
-        "adam": optimizers.Adam,
-        "sgd": lambda: optimizers.SGD(momentum=0.9),
-        "adagrad": optimizers.Adagrad,
-    }[name]()
+        "rmsprop": lambda: optimizers.RMSprop(rate, rho=0.9, momentum=0.9, epsilon=0.1),
+        "adam": lambda: optimizers.Adam(rate),
+        "sgd": lambda: optimizers.SGD(rate, momentum=0.9),
+        "adagrad": lambda: optimizers.Adagrad(rate),
+    }[schedule.optimizer]()
 
 
 def _in_order(examples: Examples, batch_size: int) -> list[tuple[int, list[Rows]]]:
