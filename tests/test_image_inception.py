@@ -9,7 +9,7 @@ from PIL import Image
 from adcat.errors import BadInputError, MissingArtifactError
 from adcat.image import backbones, classifier, inception
 from adcat.image.backbones import BACKBONES, VECTORS
-from adcat.image.extraction import append_rows, extractor, stream_features
+from adcat.image.extraction import append_rows, appended_rows, extractor, stream_features
 from adcat.image.inference import compiled
 from adcat.learning.runtime import seeded_tensorflow
 
@@ -195,6 +195,9 @@ def test_features_come_in_order_and_do_not_depend_on_the_batch(model, tmp_path):
         assert vectors.dtype == probs.dtype == np.float32
         np.testing.assert_allclose(vectors, expected[0], atol=1e-5)
         np.testing.assert_allclose(probs, expected[1], atol=1e-6)
+        for done in range(len(paths)):  # rounded as beside the photos before them
+            found = [v for v, _ in stream_features(extracted, paths, batch_size, done)]
+            np.testing.assert_array_equal(np.concatenate(found), vectors[done:])
 
 
 def test_a_photo_that_cannot_be_read_is_named(model, tmp_path):
@@ -224,3 +227,7 @@ def test_rows_are_appended_where_an_interrupted_run_stopped(tmp_path):
     assert asked == [0, 4]
     np.testing.assert_array_equal(append_rows(path, 3, lambda done: batches(done, 7)), rows)
     assert asked == [0, 4, 7]
+    with path.open("ab") as file:
+        file.write(b"half")
+    np.testing.assert_array_equal(appended_rows(path, 3), rows)
+    assert appended_rows(tmp_path / "nothing", 3).shape == (0, 3)

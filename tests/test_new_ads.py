@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adcat.data.table import InputTable
 from adcat.errors import BadInputError
-from adcat.prediction.new_ads import ARRIVING, Shard, arriving_ads, in_batches
+from adcat.prediction.new_ads import ARRIVING, arriving_ads, in_batches
 
 TABLE = InputTable(Path("stdin"), {"title": "rubrik"})
 
@@ -73,15 +73,3 @@ def test_batches():
     assert list(in_batches(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(in_batches([], 3)) == []
     assert list(in_batches([1, 1, 3, 2, 2, 1], 3, int)) == [[1, 1, 3], [2, 2], [1]]
-
-
-def test_shards_deal_out_every_row_once():
-    for of in (1, 2, 5):
-        shards = [Shard(i + 1, of) for i in range(of)]
-        assert all(sum(shard.holds(row) for shard in shards) == 1 for row in range(1, 50))
-
-
-@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "a/b", "1/2/3", "-1/2"])
-def test_what_is_no_shard(text):
-    with pytest.raises(BadInputError, match="expected a share"):
-        Shard.parse(text)

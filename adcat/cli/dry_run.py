@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.errors import AdcatError
+from adcat.errors import AdcatError, BadInputError
 from adcat.files import save_array, write_json
 from adcat.progress import Progress
 from adcat.tables import Report
@@ -44,6 +44,8 @@ def dry_run(
     Raises:
       AdcatError: what the command raises, with the workspace's path instead of the copy's.
     """
+    if getattr(settings, "merge", False):
+        raise BadInputError("--merge only reads what shards hold; leave --dry-run out")
     started, ads = time.monotonic(), _ads(settings)
     with tempfile.TemporaryDirectory(prefix="adcat-dry-run-") as folder:
         copy = Workspace(Path(folder).resolve() / "copy")

@@ -2,43 +2,44 @@
 
 import contextlib
 import dataclasses
-import functools
 import itertools
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
 from adcat import heads, thesis
 from adcat.errors import AdcatError, BadInputError
-from adcat.files import link_or_copy, open_array
 from adcat.image.engines import EngineOptions
+from adcat.prediction import feature_shards
+from adcat.prediction.feature_arrays import files, keep, write
+from adcat.prediction.feature_shards import Shards
 from adcat.prediction.streams import open_stream
 from adcat.progress import Progress
 from adcat.settings import classifier_name, folds_option, option, seed_option
 from adcat.tables import Cell, Column, Report, Table
 from adcat.types import MODALITIES, PARTS, VECTORS, Modality, TextLayer, have
-from adcat.workspace.ads import read_availabilities, read_categories, read_modalities
+from adcat.workspace.ads import read_availabilities, read_modalities
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Classifier, Workspace
-from adcat.workspace.manifest import ENGINE, OUT_OF_FOLD_TRAIN_PROBS, TRAIN_PROBS, TUNED_ON
+from adcat.workspace.manifest import ENGINE
 from adcat.workspace.photos import reading_photos
-from adcat.workspace.resumable_arrays import fill
+from adcat.workspace.shards import Shard
 from adcat.workspace.staging import Staging
 
-OWN = "Vectors of your own"
-KINDS = ("vectors", "probs")
-UNITS = {"text": "ads", "image": "images"}
+OWN, SHARED = "Vectors of your own", "Several processes or machines"
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings(EngineOptions):
     """Which modalities, how many photos at a time, and vectors that were made elsewhere."""
 
-    panels: ClassVar = ("Options", OWN)
+    panels: ClassVar = ("Options", OWN, SHARED)
     published: ClassVar = thesis.settings("extract-features")
-    needs: ClassVar = dict.fromkeys(("name", "folds", "seed"), "image_vectors|text_vectors")
+    needs: ClassVar = {
+        **dict.fromkeys(("name", "folds", "seed"), "image_vectors|text_vectors"),
+        "shard": "!image_vectors|text_vectors|merge",
+    }
 
     modality: Literal["text", "image", "both"] = option("both", "Classifiers to run.")
     batch_size: int = option(32, "Photos in memory at a time.", low=1, high=1024)
@@ -66,6 +67,18 @@ class Settings(EngineOptions):
     name: str = classifier_name()
     folds: int | None = folds_option()
     seed: int = seed_option()
+    shard: str = option(
+        "",
+        "Run the image network over one of several equal shares of the photos, such as 2/8, and "
+        "nothing else; the shares may be made at once.",
+        panel=SHARED,
+    )
+    merge: bool = option(
+        False,
+        "Take what the image network makes of the photos from the shares, once all are there; "
+        "with the same options.",
+        panel=SHARED,
+    )
 
 
 def extract_features(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -77,6 +90,10 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
     kept, so a new text model does not cost another pass over the photos. Run an interrupted command
     again to resume it.
 
+    With --shard 2/8, once for each share and on as many machines as share the workspace, the image
+    network runs over that share of the photos; then --merge does everything else, and writes what
+    a single process would.
+
     With --image-vectors or --text-vectors a last layer is fitted on the vectors of the training
     ads, the strength of its prior chosen out of fold, and takes the place of the image or the text
     classifier; with --name it stands beside it.
@@ -84,6 +101,8 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
     settings.resolved()  # refuses what is not installed
     workspace.split.check()
     _check_layers(workspace, settings)
+    if settings.shard:
+        return Report(_write_shards(workspace, settings, progress))
     fitted = _fit_heads(workspace, settings, progress)
     wanted: list[Modality] = [m for m in MODALITIES if settings.modality in (m, "both")]
     lines, tables = _unnamed(workspace, wanted, settings, progress)
@@ -91,6 +110,41 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
         if classifier.modality in wanted:
             lines += _named(workspace, classifier, settings, progress)
     return Report(lines, [*fitted, *tables])
+
+
+def _write_shards(workspace: Workspace, settings: Settings, progress: Progress) -> list[str]:
+    """Runs every image network over a share of the photos, unless its features are current."""
+    shard, lines = Shard.parse(settings.shard), list[str]()
+    there = "image" in read_modalities(workspace.split) and settings.modality != "text"
+    for classifier in [workspace.classifier("image"), *workspace.named_classifiers()] * there:
+        if classifier.reads_photos and _is_current(workspace, classifier, settings):
+            lines.append(_kept(classifier))
+        elif classifier.reads_photos:
+            of_photos = _of_photos(classifier, settings)
+            made = (classifier, workspace.split, of_photos, settings, shard, progress)
+            lines.append(feature_shards.write(*made))
+    if not lines:
+        raise BadInputError(
+            f"--shard {settings.shard}: no classifier that is asked for runs a network over "
+            "photos; leave the option out"
+        )
+    return lines
+
+
+def _of_photos(classifier: Classifier, settings: Settings) -> Mapping[str, Any]:
+    """The settings that a shard depends on."""
+    recorded = {**_recorded(settings, "image"), "image_layer": _layer(classifier, settings)}
+    return {name: value for name, value in recorded.items() if name != "modality"}
+
+
+def _merging(
+    classifiers: Sequence[Classifier], settings: Settings
+) -> contextlib.AbstractContextManager[Shards | None]:
+    """The shards of the classifier among these that reads photos, if they are to be merged."""
+    for classifier in classifiers:
+        if settings.merge and classifier.reads_photos:
+            return feature_shards.merging(classifier, _of_photos(classifier, settings), settings)
+    return contextlib.nullcontext()
 
 
 def _check_layers(workspace: Workspace, settings: Settings) -> None:
@@ -147,15 +201,17 @@ def _unnamed(
     layers = {f"{c.modality}_layer": _layer(c, settings) for c in made}
     recorded = {**_recorded(settings, "both" if len(made) == 2 else made[0].modality), **layers}
     inputs = [workspace.split, *(classifier.model for classifier in made)]
-    with workspace.features.write(recorded, inputs, resume=True) as staging:
-        for classifier in made:
-            if classifier in kept:
-                _keep(classifier, staging)
-            else:
-                _extract(workspace, classifier, staging, settings, progress)
-            _note(classifier, staging)
-    lines = [f"{c.name}: kept from an earlier run with the same classifier" for c in kept]
-    return lines, [_table(workspace, made)]
+    with _merging([c for c in made if c not in kept], settings) as shards:
+        recorded |= shards.engine if shards else {}
+        with workspace.features.write(recorded, inputs, resume=True) as staging:
+            for classifier in made:
+                if classifier in kept:
+                    keep(classifier, staging)
+                else:
+                    _extract(workspace, classifier, staging, settings, progress, shards)
+    for classifier in made:
+        shutil.rmtree(classifier.shards, ignore_errors=True)
+    return list(map(_kept, kept)), [_table(workspace, made)]
 
 
 def _named(
@@ -163,31 +219,26 @@ def _named(
 ) -> list[str]:
     """Runs a classifier with a name of its own, unless its features are current."""
     if _is_current(workspace, classifier, settings):
-        return [f"{classifier.name}: kept from an earlier run with the same classifier"]
+        return [_kept(classifier)]
     recorded = _recorded(settings, classifier.modality)
     inputs = [workspace.split, classifier.model]
-    with classifier.features.write(recorded, inputs, resume=True) as staging:
-        _extract(workspace, classifier, staging, settings, progress)
-        _note(classifier, staging)
+    with _merging([classifier], settings) as shards:
+        recorded |= shards.engine if shards else {}
+        with classifier.features.write(recorded, inputs, resume=True) as staging:
+            _extract(workspace, classifier, staging, settings, progress, shards)
+    shutil.rmtree(classifier.shards, ignore_errors=True)
     return [f"{classifier.name}: {classifier.features.path}"]
 
 
-def _recorded(settings: Settings, modality: Modality | Literal["both"]) -> Mapping[str, Any]:
+def _kept(classifier: Classifier) -> str:
+    return f"{classifier.name}: kept from an earlier run with the same classifier"
+
+
+def _recorded(settings: Settings, modality: Modality | Literal["both"]) -> dict[str, Any]:
     """The settings that features depend on."""
     names = ("batch_size", *(field.name for field in dataclasses.fields(EngineOptions)))
     resolved = settings.resolved()
     return {"modality": modality, **{name: getattr(resolved, name) for name in names}}
-
-
-def _note(classifier: Classifier, staging: Staging) -> None:
-    notes, modality = classifier.model.manifest().notes, classifier.modality
-    staging.notes.update({"fitted_on": "nothing", f"{modality}_steered_by": notes.get(TUNED_ON)})
-    if TRAIN_PROBS in notes:
-        staging.notes[f"{modality}_{TRAIN_PROBS}"] = notes[TRAIN_PROBS]
-
-
-def _files(classifier: Classifier) -> list[str]:
-    return [f"{part}/{classifier.modality}_{kind}.npy" for part in PARTS for kind in KINDS]
 
 
 def _is_current(workspace: Workspace, classifier: Classifier, settings: Settings) -> bool:
@@ -202,17 +253,7 @@ def _is_current(workspace: Workspace, classifier: Classifier, settings: Settings
     if modality == "image" and not settings.takes(manifest.notes.get(ENGINE, "")):
         return False
     same &= features.layer(modality) == _layer(classifier, settings)
-    return same and classifier.features.is_intact(manifest, _files(classifier))
-
-
-def _keep(classifier: Classifier, staging: Staging) -> None:
-    for file in _files(classifier):
-        target = staging.folder / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        link_or_copy(classifier.features / file, target)
-    notes = classifier.features.manifest().notes
-    if classifier.modality == "image" and ENGINE in notes:
-        staging.notes[ENGINE] = notes[ENGINE]
+    return same and classifier.features.is_intact(manifest, files(classifier))
 
 
 def _extract(
@@ -221,28 +262,17 @@ def _extract(
     staging: Staging,
     settings: Settings,
     progress: Progress,
+    shards: Shards | None,
 ) -> None:
-    """Fills a classifier's arrays of every part, resuming an earlier run."""
-    split, modality = workspace.split, classifier.modality
-    layer, size = _layer(classifier, settings), settings.batch_size
-    stream = open_stream(classifier, split, layer, settings, size, staging, progress)
-    columns = {"vectors": stream.dimension, "probs": len(read_categories(split))}
-    reads_photos = modality == "image" and not classifier.reads_vectors
-    with reading_photos(split, staging) if reads_photos else contextlib.nullcontext():
-        for part in PARTS:
-            there = have(read_availabilities(split, part), [modality])
-            folder, count = staging.folder / part, staging.checkpoints / f"{part}-{modality}.rows"
-            files = {folder / f"{modality}_{kind}.npy": columns[kind] for kind in KINDS}
-            title = f"{classifier.name} features, {part}"
-            batches = functools.partial(stream.batches, part)
-            fill(files, there, count, batches, progress, title, UNITS[modality])
-    out_of_fold = classifier.model / OUT_OF_FOLD_TRAIN_PROBS
-    if out_of_fold.exists():
-        there = have(read_availabilities(split, "train"), [modality])
-        probs = np.load(
-            staging.folder / f"train/{modality}_probs.npy", mmap_mode="r+", allow_pickle=False
-        )
-        probs[there] = open_array(out_of_fold, int(there.sum()), columns["probs"])
+    """Fills a classifier's arrays: from its shards, or else from what it makes of the ads."""
+    split, size = workspace.split, settings.batch_size
+    if shards and shards.classifier == classifier:
+        write(classifier, split, shards.open_stream(split, staging), staging, progress)
+        return
+    with reading_photos(split, staging) if classifier.reads_photos else contextlib.nullcontext():
+        layer = _layer(classifier, settings)
+        stream = open_stream(classifier, split, layer, settings, size, staging, progress)
+        write(classifier, split, stream, staging, progress)
 
 
 def _table(workspace: Workspace, made: Sequence[Classifier]) -> Table:

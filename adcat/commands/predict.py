@@ -24,7 +24,7 @@ from adcat.prediction.classifiers import EngineOf
 from adcat.prediction.export_folder import load
 from adcat.prediction.given_vectors import Given
 from adcat.prediction.loading import load_predictor
-from adcat.prediction.new_ads import Ad, Shard, arriving_ads, single_ad, table_ads
+from adcat.prediction.new_ads import Ad, arriving_ads, single_ad, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
 from adcat.prediction.output_files import Record, check_format, is_done, write_predictions
 from adcat.prediction.predictor import ModelFacts, Predictor
@@ -34,6 +34,7 @@ from adcat.settings import argument, model_option, option, seed_option
 from adcat.tables import Report
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import Manifest
+from adcat.workspace.shards import Shard
 
 READ = {"text": ("title", "description"), "image": ("image",)}  # columns of a table
 TABLE, ONE_AD, SUGGESTIONS = "The table", "A single ad", "Suggestions"  # headings in the help

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,9 +21,11 @@ from adcat.workspace.artifact import Artifact, Finding
 from adcat.workspace.digests import Look
 from adcat.workspace.layout import Workspace
 from adcat.workspace.photos import in_words, photo_changes
+from adcat.workspace.shards import Shard
 from adcat.workspace.staging import Unfinished
 
 FIRST_POLICY = "stack"  # suggested where nothing is fused yet
+SHOWN = 5  # missing shards
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +53,7 @@ def status(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
     ]
     columns = [Column(heading) for heading in ("artifact", "state", "size", "age", "why")]
     lines = [_in_words(staging) for staging in found["unfinished"]]
+    lines += map(_shards_in_words, found["shards"])
     lines.append(f"next: {found['next']}" if found["next"] else "everything is current")
     return Report(lines, [Table("Artifacts", columns, rows)])
 
@@ -73,12 +77,15 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
         for artifact in workspace.begun()
         for staging in artifact.staging_area.unfinished()
     ]
+    shards = _shards(workspace, known, look)
     return {
         "workspace": str(workspace.root),
         "artifacts": [_described_state(finding) for finding in findings],
         "unfinished": staging_areas,
+        "shards": shards,
         "next": _next(
-            [f for f in findings if f.artifact != workspace.attention_search], staging_areas
+            [f for f in findings if f.artifact != workspace.attention_search],
+            [*staging_areas, *shards],
         ),
     }
 
@@ -134,6 +141,36 @@ def _described(
         "seconds_old": _seconds_since(staging.manifest.record),
         "command": command_lines.like(staging.manifest.record, artifact.root, artifact.name),
     }
+
+
+def _shards(workspace: Workspace, known: dict[str, Finding], look: Look) -> list[dict[str, Any]]:
+    """Describes the shards that wait for others of their features, or to be merged."""
+    described: list[dict[str, Any]] = []
+    for classifier in [workspace.classifier("image"), *workspace.named_classifiers()]:
+        if classifier.features.examine(known, look).state == "current":
+            continue
+        for of in sorted({shard.of for shard in classifier.found_shards()}):
+            shards = [Shard(number, of) for number in range(1, of + 1)]
+            found = {shard: classifier.shard(shard).examine(known, look) for shard in shards}
+            lacking = [shard for shard in shards if found[shard].state != "current"]
+            like = next((f for f in found.values() if f.manifest), found[shards[0]]).command
+            left = f"--shard {lacking[0]}" if lacking else "--merge"
+            described.append({
+                "artifact": classifier.features.name,
+                "state": "waiting",
+                "of": of,
+                "missing": [str(shard) for shard in lacking],
+                "command": re.sub(r"--shard[ =]\S+", left, like),
+            })  # fmt: skip
+    return described
+
+
+def _shards_in_words(shards: dict[str, Any]) -> str:
+    missing, of = shards["missing"], shards["of"]
+    listed = ", ".join(missing[:SHOWN]) + ", ..." * (len(missing) > SHOWN)
+    lacking = f"; missing, edited or stale: {listed}" if missing else ""
+    there = f"{of - len(missing)} of {of} are there{lacking}"
+    return f"shards of {shards['artifact']}: {there}; type: {shards['command']}"
 
 
 def _next(findings: Sequence[Finding], staging_areas: Sequence[dict[str, Any]]) -> str | None:

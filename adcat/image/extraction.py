@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.data.images import Images
-from adcat.data.thread_map import THREADS, Item, map_ahead
+from adcat.data.thread_map import THREADS, map_ahead
 from adcat.files import lock
 from adcat.image.classifier import ImageModel
 from adcat.image.inference import TENSORFLOW, Engine, Forward, compiled
@@ -36,7 +36,7 @@ def extractor(model: ImageModel, engine: Engine = TENSORFLOW) -> Extractor:
 
 
 def stream_features(
-    extractor: Extractor, paths: Sequence[str], batch_size: int
+    extractor: Extractor, paths: Sequence[str], batch_size: int, done: int = 0
 ) -> Iterator[tuple[Vectors, Probs]]:
     """Streams vectors [b, dimension] and probabilities [b, categories] of photos, in their order.
 
@@ -44,30 +44,39 @@ def stream_features(
       extractor: the classifier.
       paths: the photos.
       batch_size: photos that are in work at a time.
+      done: photos to pass by.
 
     Raises:
       BadInputError: a photo is missing or cannot be decoded.
     """
-    return run(extractor.forward, extractor.model.read, paths, batch_size)  # pyright: ignore[reportReturnType]
+    read, rows = extractor.model.read, range(done, len(paths))
+    return run(extractor.forward, lambda k: read(paths[k]), rows, len(paths), batch_size)  # pyright: ignore[reportReturnType]
 
 
 def run(
-    forward: Forward, read: Callable[[Item], Images], items: Sequence[Item], batch_size: int
+    forward: Forward, read: Callable[[int], Images], rows: range, count: int, batch_size: int
 ) -> Iterator[list[NDArray[np.float32]]]:
     """Streams what a network makes of photos, in their order: [b, ...] each.
 
     Several small batches are in work at once: while one waits, for a photo or for the end of a
-    small layer, the others keep all cores busy.
+    small layer, the others keep all cores busy. What a photo's outputs are rounded to depends on
+    its batch; so that is the same whatever rows are asked for.
 
     Args:
       forward: the network.
-      read: reads one photo.
-      items: what it is called with, once per photo.
+      read: reads photo k.
+      rows: the photos to be run over.
+      count: how many photos there are.
       batch_size: photos that are in work at a time.
     """
     size = -(-batch_size // THREADS)
-    batches = (items[start : start + size] for start in range(0, len(items), size))
-    return map_ahead(lambda batch: forward(np.stack([read(item) for item in batch])), batches)
+    starts = range(rows.start - rows.start % size, rows.stop if rows else 0, size)
+
+    def batch(start: int) -> list[NDArray[np.float32]]:
+        return forward(np.stack([read(k) for k in range(start, min(start + size, count))]))
+
+    for start, outputs in zip(starts, map_ahead(batch, starts), strict=True):
+        yield [values[max(rows.start - start, 0) : rows.stop - start] for values in outputs]
 
 
 def append_rows(path: Path, columns: int, batches: Callable[[int], Iterator[Vectors]]) -> Vectors:
@@ -90,3 +99,11 @@ def append_rows(path: Path, columns: int, batches: Callable[[int], Iterator[Vect
         for batch in batches(done):
             file.write(np.ascontiguousarray(batch, np.float32).data)
     return np.memmap(path, np.float32, "r").reshape(-1, columns)
+
+
+def appended_rows(path: Path, columns: int) -> Vectors:
+    """The rows that `append_rows` has written so far: [rows, columns]."""
+    done = path.stat().st_size // (4 * columns) if path.exists() else 0
+    if not done:
+        return np.empty((0, columns), np.float32)
+    return np.memmap(path, np.float32, "r", shape=(done, columns))

@@ -66,7 +66,7 @@ def run_once(
         left, title = range(done, len(crops)), f"{path.suffix[1:]}, {path.stem}"
         if left:
             with progress.task(title, len(crops), "images", done) as task:
-                for (outputs,) in run(forward(), crops.read, left, batch_size):
+                for (outputs,) in run(forward(), crops.read, left, len(crops), batch_size):
                     yield outputs
                     task.advance(len(outputs))
 

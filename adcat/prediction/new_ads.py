@@ -13,6 +13,7 @@ from adcat.data.table import InputTable
 from adcat.data.text_cleaning import Reading
 from adcat.errors import BadInputError
 from adcat.progress import Progress
+from adcat.workspace.shards import Shard
 
 Item = TypeVar("Item")
 
@@ -40,30 +41,6 @@ class Ad:
         """The text as a classifier reads it."""
         is_default = reading == Reading()
         return self.text if is_default else reading.text(self.title, self.description)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Shard:
-    """One of several equal shares of the rows: `number`, `number + of`, `number + 2 of`, ..."""
-
-    number: int = 1
-    of: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """Reads `2/8`.
-
-        Raises:
-          BadInputError: it has another form.
-        """
-        number, _, of = text.partition("/")
-        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-            raise BadInputError(f"--shard {text}: expected a share such as 2/8, from 1/8 to 8/8")
-        return cls(int(number), int(of))
-
-    def holds(self, row: int) -> bool:
-        """Whether a row, counted from 1, is of this share."""
-        return (row - self.number) % self.of == 0
 
 
 def single_ad(

@@ -1,14 +1,20 @@
 """What a classifier of any kind makes of the ads of a part, as a stream."""
 
+import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeAlias, cast
 
 from adcat import heads
 from adcat.image import classifier as images
 from adcat.image import extraction
 from adcat.image.backbones import VECTORS
+from adcat.image.classifier import ImageModel
 from adcat.image.engines import CHECKED, EngineOptions, choose
+from adcat.image.extraction import Extractor
 from adcat.image.frozen import stream_stored
+from adcat.image.inference import Engine
 from adcat.progress import Progress
 from adcat.text import registry
 from adcat.types import Part, Probs, TextLayer, Vectors
@@ -58,11 +64,43 @@ def open_stream(
         head = heads.load(classifier, len(names))
         return Stream(head.dimension, lambda part, done: head.stream(split, part, done))
     if classifier.modality == "image":
-        return _images(classifier, split, layer, options, batch_size, staging, progress)
+        network = open_network(classifier, split, layer, options, batch_size, staging, progress)
+        return Stream(network.model.dimension, network.stream)
     return _texts(classifier, split, names, cast(TextLayer, layer))
 
 
-def _images(
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """An image classifier that reads photos."""
+
+    model: ImageModel
+    engine: Engine  # runs it
+    frozen: str  # NETWORK/FILE: where what it makes of the training photos is kept, if it is
+    split: Artifact
+    batch_size: int
+    progress: Progress
+
+    def stream(self, part: Part, done: int) -> Batches:
+        """Vectors and probabilities of the photos of a part but the first `done`."""
+        paths, size = image_paths(self.split, part, ["image"]), self.batch_size
+        if not self.frozen:
+            return extraction.stream_features(self._extractor, paths, size, done)
+        file = self.kept(part)
+        return stream_stored(self.model, self.engine, paths, file, size, self.progress, done)
+
+    @functools.cached_property
+    def _extractor(self) -> Extractor:
+        return extraction.extractor(self.model, self.engine)
+
+    def kept(self, part: Part) -> Path:
+        """Where the vectors are kept that a network that was left as it is makes of a part."""
+        network, _, of_training = self.frozen.partition("/")
+        folder = vectors_folder(self.split, f"{network}-{self.engine}")
+        is_there = part == "train" and (folder / of_training).exists()
+        return folder / (of_training if is_there else f"{part}.{VECTORS}")
+
+
+def open_network(
     classifier: Classifier,
     split: Artifact,
     layer: str,
@@ -70,31 +108,15 @@ def _images(
     batch_size: int,
     staging: Staging,
     progress: Progress,
-) -> Stream:
+) -> Network:
+    """Reads a classifier that `reads_photos`; the arguments are those of `open_stream`."""
     model = images.load(classifier.model.path, len(read_categories(split))).at(layer)
-    frozen = classifier.model.manifest().notes.get(FROZEN)
+    frozen = classifier.model.manifest().notes.get(FROZEN, "")
     layers = [VECTORS] if frozen and layer == VECTORS else model.outputs
     photos = lambda: model.read_all(image_paths(split, "train", ["image"])[:CHECKED])  # noqa: E731
     engine = choose(options, model.network, layers, photos, split.root, progress)
     staging.notes[ENGINE] = str(engine)
-    if not frozen:
-        extractor = extraction.extractor(model, engine)
-        return Stream(
-            model.dimension,
-            lambda part, done: extraction.stream_features(
-                extractor, image_paths(split, part, ["image"])[done:], batch_size
-            ),
-        )
-    network, _, of_training = frozen.partition("/")
-
-    def stored(part: Part, done: int) -> Batches:
-        kept = vectors_folder(split, f"{network}-{engine}")
-        is_there = part == "train" and (kept / of_training).exists()
-        path = kept / (of_training if is_there else f"{part}.{VECTORS}")
-        paths = image_paths(split, part, ["image"])
-        return stream_stored(model, engine, paths, path, batch_size, progress, done)
-
-    return Stream(model.dimension, stored)
+    return Network(model, engine, frozen, split, batch_size, progress)
 
 
 def _texts(

@@ -10,6 +10,7 @@ from typing import Any
 DEFAULT_WORKSPACE = "artifacts"
 SEARCH = "attend-search"
 OF_NAME = "@"  # between a step and the name of the classifier that it is of
+SHARDS = "shards"  # the folder of what several processes make of a share each
 VECTORS = ("--image-vectors", "--text-vectors")
 _OTHER_WORDS = {SEARCH: ["attend", "--search"]}  # where the artifact's name is not the command's
 
@@ -26,6 +27,8 @@ def shortest(root: Path, name: str) -> str:
         words += ["--policy", variant]
     if step in ("train-text", "train-image") and variant:
         words += ["--name", variant]
+    if name.startswith(SHARDS):
+        words += ["--shard", Path(name).name.replace("-of-", "/")]
     if step == "attend":
         point, _, over = variant.partition("-")
         own_name = ["--name", variant]
@@ -49,7 +52,7 @@ def like(record: Mapping[str, Any], root: Path, name: str) -> str:
 
 def _step_and_variant(name: str) -> list[str]:
     """What `fuse/pool` and `train-text@words` consist of; the variant is empty without one."""
-    return [*re.split(f"[/{OF_NAME}]", name, maxsplit=1), ""][:2]
+    return [*re.split(f"[/{OF_NAME}]", name.removeprefix(f"{SHARDS}/"), maxsplit=1), ""][:2]
 
 
 def _typed(root: Path, words: Sequence[str]) -> str:

@@ -10,7 +10,8 @@ from adcat.errors import BadInputError
 from adcat.types import Modality
 from adcat.workspace import command_lines
 from adcat.workspace.artifact import Artifact
-from adcat.workspace.command_lines import OF_NAME
+from adcat.workspace.command_lines import OF_NAME, SHARDS
+from adcat.workspace.shards import Shard, shards_in
 
 STEPS = (  # the commands that write an artifact, each after those whose artifacts it reads
     "split", "train-text", "train-image", "extract-features", "fuse", "attend", "similar",
@@ -44,10 +45,29 @@ class Classifier:
         """What it makes of every ad."""
         return self._artifact("extract-features")
 
+    def shard(self, shard: Shard) -> Artifact:
+        """What its network makes of a share of the photos."""
+        return Artifact(self.root, f"{SHARDS}/{self.features.name}/{shard.name}")
+
+    @property
+    def shards(self) -> Path:
+        """The folder of all shares."""
+        return self.root / SHARDS / self.features.name
+
+    def found_shards(self) -> list[Shard]:
+        """The shares that are there or were begun."""
+        folders = self.root, self.root / ".partial"
+        return sorted({s for f in folders for s in shards_in(f / SHARDS / self.features.name)})
+
     @property
     def reads_vectors(self) -> bool:
         """Whether it is a last layer on vectors that were made elsewhere."""
         return (self.model / LAST_LAYER).exists()
+
+    @property
+    def reads_photos(self) -> bool:
+        """Whether it runs a network over photos."""
+        return self.modality == "image" and not self.reads_vectors
 
     def array(self, kind: Literal["probs", "vectors", "terms"]) -> str:
         """What its arrays are called, such as `text_probs`, or `text_probs@words`."""
@@ -164,7 +184,10 @@ class Workspace:
 
     def begun(self) -> list[Artifact]:
         """The artifacts that may have a staging folder, or whatever else a process leaves."""
-        return self._of_all_steps(lambda step: self._listed(step, self.root / ".partial"))
+        folder = self.root / ".partial"
+        images = [self.classifier("image"), *self.named_classifiers()]
+        shards = [c.shard(shard) for c in images for shard in c.found_shards()]
+        return [*self._of_all_steps(lambda step: self._listed(step, folder)), *shards]
 
     def repair(self) -> None:
         """Ends what killed processes left."""

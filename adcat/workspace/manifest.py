@@ -95,7 +95,8 @@ class Manifest:
 
 
 @functools.cache
-def _versions() -> Mapping[str, str]:
+def versions() -> Mapping[str, str]:
+    """Those of the packages that a result may depend on."""
     return {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
 
 
@@ -106,5 +107,5 @@ def record(started: float) -> dict[str, Any]:
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seconds": round(time.time() - started, 3),
         "python": platform.python_version(),
-        "packages": _versions(),
+        "packages": versions(),
     }

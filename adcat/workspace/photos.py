@@ -52,7 +52,7 @@ def vectors_folder(split: Artifact, network: str) -> Path:
     """
     folder = split.root / VECTORS / split.check().digest[:NAME]
     for other in set(folder.parent.glob("*")) - {folder}:
-        shutil.rmtree(other)
+        shutil.rmtree(other, ignore_errors=True)  # another process may drop it as well
     (folder / network).mkdir(parents=True, exist_ok=True)
     return folder / network
 
