@@ -311,18 +311,24 @@ def test_what_is_done_is_not_done_again(made, folder, tmp_path):
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 60
 
 
-def test_shards_make_up_the_whole(made, folder, tmp_path):
-    words = (folder / "ads.csv", "--model", "text")
-    whole = predict(made, *words)
-    for i in (1, 2, 3):
-        shard = ("--shard", f"{i}/3", "--output", tmp_path / "a.jsonl")
-        adcat(made, "predict", *words, *shard)
-    lines = [
-        json.loads(line)
-        for i in (1, 2, 3)
-        for line in (tmp_path / f"a-{i}-of-3.jsonl").read_text().splitlines()
-    ]
-    assert sorted(lines, key=lambda prediction: prediction["row"]) == whole
+@pytest.mark.parametrize(("model", "rounding"), [("text", 0), ("product-max", 1e-6)])
+def test_shards_make_up_the_whole(made, folder, tmp_path, model, rounding):
+    words = (folder / "ads.csv", "--model", model)
+    whole, output = predict(made, *words), ("--output", tmp_path / "a.jsonl")
+    for i in (3, 1, 2):
+        adcat(made, "predict", *words, *output, "--shard", f"{i}/3")
+    assert "predictions: " in adcat(made, "predict", *words, *output, "--merge").stdout
+    merged = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [ad["id"] for ad in merged] == [ad["id"] for ad in whole]
+    for found, expected in zip(merged, whole, strict=True):
+        p, q = ([c["probability"] for c in ad["categories"]] for ad in (found, expected))
+        assert p == pytest.approx(q, abs=rounding)
+    assert "is up to date" in adcat(made, "predict", *words, *output, "--merge").stdout
+    assert "is up to date" in adcat(made, "predict", *words, *output).stdout
+    adcat(made, "predict", *words, *output, "--shard", "2/3", "--top", 1)
+    (tmp_path / "a.jsonl").unlink()
+    told = refused(made, *words, *output, "--merge")
+    assert f"{tmp_path}/a-2-of-3.jsonl was made with top 1, not 5; type the same" in told
 
 
 def test_a_promise_is_kept_for_every_kind_of_ad(made, folder, tmp_path):
@@ -381,6 +387,10 @@ def test_a_changed_classifier_is_noticed(made, tmp_path):
         (("--output", "a.jsonl"), "--output needs a table"),
         (("ads.csv", "--output", "a.xls"), "expected a file in one of .jsonl, .csv, .parquet"),
         (("ads.csv", "--shard", "3/2"), "expected a share such as 2/8"),
+        (
+            ("ads.csv", "--output", "a.csv", "--merge", "--shard", "1/2"),
+            "--merge puts all shards together; leave --shard out",
+        ),
         (("ads.csv", "--title", "x"), "a table or a single ad"),
         (("ads.csv", "--images", "nowhere"), "nowhere is not a folder"),
         (("nowhere.csv",), "nowhere.csv does not exist"),

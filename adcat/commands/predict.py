@@ -26,7 +26,14 @@ from adcat.prediction.given_vectors import Given
 from adcat.prediction.loading import load_predictor
 from adcat.prediction.new_ads import Ad, arriving_ads, single_ad, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
-from adcat.prediction.output_files import Record, check_format, is_done, write_predictions
+from adcat.prediction.output_files import (
+    Record,
+    check_format,
+    is_done,
+    merge_predictions,
+    shard_file,
+    write_predictions,
+)
 from adcat.prediction.predictor import ModelFacts, Predictor
 from adcat.prediction.rules import Promise
 from adcat.progress import Progress
@@ -48,6 +55,7 @@ class Settings(EngineOptions):
     needs: ClassVar = {
         "top": "!coverage",
         "seed": "calibrate coverage",  # which halves the ads
+        "merge": "output",
         **dict.fromkeys(
             ("model", "calibrate", "coverage", "image_vectors", "text_vectors"), "!exported"
         ),
@@ -119,6 +127,9 @@ class Settings(EngineOptions):
     shard: str = option(
         "1/1", "Process one of several equal shares of the rows, such as 2/8.", panel=TABLE
     )
+    merge: bool = option(
+        False, "Put the shares together, once all are there; with the same options.", panel=TABLE
+    )
     batch_size: int = option(
         32, "Ads with a photo processed at a time; of those without, up to 4,096.", low=1, high=4096
     )
@@ -161,7 +172,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
 
     if settings.output is None:
         return (json.dumps(record, ensure_ascii=False) for record in records())
-    return _save(_shard_file(settings), _about(predictor, settings), records)
+    return _save(settings, _about(predictor, settings), records)
 
 
 def _from_workspace(workspace: Workspace, settings: Settings, progress: Progress) -> Predictor:
@@ -217,6 +228,8 @@ def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source
         raise BadInputError("give a table or a single ad: ADS, or --title, --description, --image")
     if not settings.ads and shard != Shard():
         raise BadInputError(f"--shard {settings.shard} needs a table; give ADS")
+    if settings.merge and shard != Shard():
+        raise BadInputError("--merge puts all shards together; leave --shard out")
     if is_one:
         ad, folder = single_ad(
             settings.title, settings.description, settings.image, settings.images
@@ -246,8 +259,10 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
         ads=Path(settings.ads.name),
         model=predictor.facts.model,
     )
+    recorded = dataclasses.asdict(portable)
+    del recorded["merge"]  # its result is that of one process
     return Manifest(
-        settings=dataclasses.asdict(portable),
+        settings=recorded,
         inputs=predictor.facts.made_from,
         notes={
             "table_sha256": sha256(settings.ads),
@@ -264,20 +279,18 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
     )
 
 
-def _shard_file(settings: Settings) -> Path:
-    """The file of this shard, such as `predictions-2-of-8.jsonl`."""
-    path, shard = settings.output or Path(), Shard.parse(settings.shard)
-    if shard == Shard():
-        return path
-    return path.with_name(f"{path.stem}-{shard.number}-of-{shard.of}{path.suffix}")
-
-
 def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.most_common()) or "none"
 
 
-def _save(path: Path, about: Manifest, records: Callable[[int], Iterator[Record]]) -> Report:
+def _save(
+    settings: Settings, about: Manifest, records: Callable[[int], Iterator[Record]]
+) -> Report:
+    path = shard_file(settings.output or Path(), Shard.parse(settings.shard))
     if is_done(path, about):
         return Report([f"{path} is up to date: same ads, model and settings"])
-    write_predictions(path, about, records)
+    if settings.merge:
+        merge_predictions(path, about)
+    else:
+        write_predictions(path, about, records)
     return Report([f"predictions: {path}"])

@@ -5,21 +5,26 @@ the file itself is written at the end.
 """
 
 import contextlib
+import csv
 import dataclasses
 import fcntl
+import itertools
 import json
 import os
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 
-from adcat.errors import BadInputError, BusyError
+from adcat.errors import BadInputError, BusyError, MissingArtifactError, StaleArtifactError
 from adcat.files import link_or_copy, lock, repair_json_lines, replacing, sha256, write_json
-from adcat.prediction.new_ads import in_batches
+from adcat.prediction.new_ads import Item, in_batches
 from adcat.tables import csv_writer
 from adcat.workspace import manifest
 from adcat.workspace.manifest import Manifest
+from adcat.workspace.shards import Shard, all_of, difference, shards_in
 
 Record: TypeAlias = dict[str, Any]  # as `Prediction.record` returns it
 
@@ -70,10 +75,51 @@ def write_predictions(
             file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
             file.flush()
         with replacing(path) as whole:
-            FORMATS[path.suffix.lower()](partial, whole)
-        made = dataclasses.replace(_with_file(about, path), record=manifest.record(started))
-        write_json(_manifest(path), dataclasses.asdict(made))
+            FORMATS[path.suffix.lower()].write(partial, whole)
+        _state(path, about, started)
         partial.unlink(missing_ok=True)
+
+
+def shard_file(path: Path, shard: Shard) -> Path:
+    """The file of a share of the predictions, such as `predictions-2-of-8.jsonl`."""
+    return path if shard == Shard() else path.with_stem(f"{path.stem}-{shard.name}")
+
+
+def merge_predictions(path: Path, about: Manifest) -> None:
+    """Puts the predictions of all shards together, in the order of the table.
+
+    Args:
+      path: the file to write; the shards lie beside it.
+      about: settings, inputs and notes of a run over the whole table.
+
+    Raises:
+      MissingArtifactError: a shard is missing.
+      StaleArtifactError: one was edited, or was not made with these settings and inputs.
+      BusyError: another process is writing the same file.
+    """
+    started, again = time.time(), "type the same command with --shard {} instead of --merge"
+    found = shards_in(path.parent, f"{path.stem}-", path.suffix)
+    shards = all_of(found, path, f"{again.format('1/N')}, and so on to N/N")
+    parts, first = [shard_file(path, shard) for shard in shards], about
+    for part, shard in zip(parts, shards, strict=True):
+        try:
+            made, files = Manifest.read(_manifest(part)), {part.name: sha256(part)}
+        except FileNotFoundError:
+            lacking = f"{part} is missing or not finished"
+            raise MissingArtifactError(f"{lacking}; {again.format(shard)}") from None
+        first = made if part == parts[0] else first
+        other = difference(made, dataclasses.replace(about, record=first.record))
+        if other or made.settings.get("shard") != str(shard) or made.files != files:
+            wrong = f"made with {other}" if other else "edited"
+            raise StaleArtifactError(f"{part} was {wrong}; {again.format(shard)}")
+    with _only_writer(path), replacing(path) as whole:
+        FORMATS[path.suffix.lower()].merge(parts, whole)
+    _state(path, about, started)
+
+
+def _state(path: Path, about: Manifest, started: float) -> None:
+    made = dataclasses.replace(_with_file(about, path), record=manifest.record(started))
+    write_json(_manifest(path), dataclasses.asdict(made))
 
 
 def _manifest(path: Path) -> Path:
@@ -125,6 +171,10 @@ def _write_csv(lines: Path, path: Path) -> None:
 
 
 def _write_parquet(lines: Path, path: Path) -> None:
+    _write_table(_records(lines), path)
+
+
+def _write_table(records: Iterable[Record], path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -140,12 +190,47 @@ def _write_parquet(lines: Path, path: Path) -> None:
         "accepted": pa.bool_(),
     })  # fmt: skip
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in in_batches(_records(lines), ROWS_PER_BATCH):
+        for batch in in_batches(records, ROWS_PER_BATCH):
             writer.write_batch(pa.RecordBatch.from_pylist(batch, schema))
 
 
-FORMATS: Mapping[str, Callable[[Path, Path], None]] = {
-    ".jsonl": link_or_copy,
-    ".csv": _write_csv,
-    ".parquet": _write_parquet,
+def _in_turn(parts: Iterable[Iterable[Item]]) -> Iterator[Item]:
+    """One item of each in turn: of shards that are dealt out like cards the order before."""
+    for items in itertools.zip_longest(*parts):
+        yield from (item for item in items if item is not None)
+
+
+def _merge_lines(parts: Sequence[Path], path: Path) -> None:
+    with contextlib.ExitStack() as stack, path.open("wb") as file:
+        file.writelines(_in_turn([stack.enter_context(part.open("rb")) for part in parts]))
+
+
+def _merge_csv(parts: Sequence[Path], path: Path) -> None:
+    csv.field_size_limit(sys.maxsize)
+    with contextlib.ExitStack() as stack, csv_writer(path, CSV_COLUMNS) as writer:
+        files = [stack.enter_context(p.open(newline="", encoding="utf-8")) for p in parts]
+        writer.writerows(_in_turn([islice(csv.reader(file), 1, None) for file in files]))
+
+
+def _merge_parquet(parts: Sequence[Path], path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    size = -(-ROWS_PER_BATCH // len(parts))
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(pq.ParquetFile(part)) for part in parts]
+        batches = [file.iter_batches(batch_size=size) for file in files]
+        _write_table(_in_turn((ad for b in of for ad in b.to_pylist()) for of in batches), path)
+
+
+class Format(NamedTuple):
+    """How predictions are written to a file of a kind."""
+
+    write: Callable[[Path, Path], None]  # from their JSON lines
+    merge: Callable[[Sequence[Path], Path], None]  # from files that each have a share of the rows
+
+
+FORMATS: Mapping[str, Format] = {
+    ".jsonl": Format(link_or_copy, _merge_lines),
+    ".csv": Format(_write_csv, _merge_csv),
+    ".parquet": Format(_write_parquet, _merge_parquet),
 }
