@@ -13,6 +13,7 @@ import pytest
 
 from adcat.cli.app import COMMANDS
 from adcat.fusion.policies import POLICIES
+from adcat.workspace.layout import Workspace
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -55,6 +56,20 @@ def test_stderr_has_no_noise_of_libraries_and_no_control_codes(chain):
     _, done = chain
     for noise in ("tensorflow", "cuda", "oneDNN", "absl", "Warning", "\x1b"):
         assert noise.lower() not in done.stderr.lower(), done.stderr
+
+
+@pytest.mark.soak
+def test_the_line_for_xargs_ends_like_one_process(chain, tmp_path):
+    folder = shutil.copytree(chain[0], tmp_path / "copy")
+    features = Workspace(folder / "artifacts").features
+    before = features.check().digest
+    shutil.rmtree(features.path)
+    (line,) = re.findall(r"^seq .*extract-features.*$", README, re.MULTILINE)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {key: os.environ[key] for key in os.environ if key != "ADCAT_ENGINE"}
+    words = ["bash", "-euc", line]
+    subprocess.run(words, cwd=folder, env={**environment, "PATH": path}, check=True)
+    assert features.check().digest == before
 
 
 def test_one_range_of_python_is_said_everywhere():

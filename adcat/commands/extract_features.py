@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import itertools
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -210,7 +209,7 @@ def _unnamed(
                 else:
                     _extract(workspace, classifier, staging, settings, progress, shards)
     for classifier in made:
-        shutil.rmtree(classifier.shards, ignore_errors=True)
+        feature_shards.remove(classifier)
     return list(map(_kept, kept)), [_table(workspace, made)]
 
 
@@ -226,7 +225,7 @@ def _named(
         recorded |= shards.engine if shards else {}
         with classifier.features.write(recorded, inputs, resume=True) as staging:
             _extract(workspace, classifier, staging, settings, progress, shards)
-    shutil.rmtree(classifier.shards, ignore_errors=True)
+    feature_shards.remove(classifier)
     return [f"{classifier.name}: {classifier.features.path}"]
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,8 @@ def document(workspace: Workspace, settings: Settings, progress: Progress) -> di
         for artifact in workspace.begun()
         for staging in artifact.staging_area.unfinished()
     ]
-    shards = _shards(workspace, known, look)
+    at_work = {area["artifact"] for area in staging_areas if area["state"] == "being written"}
+    shards = _shards(workspace, at_work, known, look)
     return {
         "workspace": str(workspace.root),
         "artifacts": [_described_state(finding) for finding in findings],
@@ -143,8 +144,13 @@ def _described(
     }
 
 
-def _shards(workspace: Workspace, known: dict[str, Finding], look: Look) -> list[dict[str, Any]]:
-    """Describes the shards that wait for others of their features, or to be merged."""
+def _shards(
+    workspace: Workspace, at_work: Collection[str], known: dict[str, Finding], look: Look
+) -> list[dict[str, Any]]:
+    """Describes the shards that wait for others of their features, or to be merged.
+
+    The command is for the first one that is missing and not being written by those at work.
+    """
     described: list[dict[str, Any]] = []
     for classifier in [workspace.classifier("image"), *workspace.named_classifiers()]:
         if classifier.features.examine(known, look).state == "current":
@@ -154,13 +160,13 @@ def _shards(workspace: Workspace, known: dict[str, Finding], look: Look) -> list
             found = {shard: classifier.shard(shard).examine(known, look) for shard in shards}
             lacking = [shard for shard in shards if found[shard].state != "current"]
             like = next((f for f in found.values() if f.manifest), found[shards[0]]).command
-            left = f"--shard {lacking[0]}" if lacking else "--merge"
+            left = [f"--shard {s}" for s in lacking if classifier.shard(s).name not in at_work]
             described.append({
                 "artifact": classifier.features.name,
                 "state": "waiting",
                 "of": of,
                 "missing": [str(shard) for shard in lacking],
-                "command": re.sub(r"--shard[ =]\S+", left, like),
+                "command": re.sub(r"--shard[ =]\S+", [*left, "--merge"][0], like),
             })  # fmt: skip
     return described
 

@@ -8,6 +8,7 @@ ads, is run where the shards are merged.
 import contextlib
 import dataclasses
 import functools
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -202,6 +203,15 @@ def merging(
                 )
         _check_settings(where, first, settings, options)
         yield Shards(classifier, folders, first)
+
+
+def remove(classifier: Classifier) -> None:
+    """Removes the shards of a classifier, finished or not, once its features are there."""
+    for shard in classifier.found_shards():
+        classifier.shard(shard).staging_area.discard()
+    shutil.rmtree(classifier.shards, ignore_errors=True)
+    with contextlib.suppress(OSError):  # those of another classifier may be there
+        classifier.shards.parent.rmdir()
 
 
 def _check_settings(

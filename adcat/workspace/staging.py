@@ -127,6 +127,11 @@ class StagingArea:
                 shutil.rmtree(temporary, ignore_errors=True)
                 self._sweep()
 
+    def discard(self) -> None:
+        """Removes unfinished work, unless another process is at it."""
+        with contextlib.suppress(BusyError, OSError), self._locked("writing"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def unfinished(self) -> list[Unfinished]:
         """Lists the staging folders, without changing anything."""
         by_time: dict[tuple[int, Path], Unfinished] = {}
