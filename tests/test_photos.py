@@ -16,9 +16,11 @@ from typer.testing import CliRunner
 from adcat.cli.app import COMMANDS, app
 from adcat.errors import StaleArtifactError
 from adcat.files import write_json
+from adcat.workspace.ads import image_paths, photos_of
 from adcat.workspace.digests import Look
 from adcat.workspace.layout import Workspace
 from adcat.workspace.photos import check_photos, photo_changes
+from adcat.workspace.shards import Shard
 
 RUNS = {
     "split": None,  # looks at the photos afresh
@@ -133,6 +135,21 @@ def test_a_photo_that_changes_while_photos_are_read_is_noticed_at_the_end(moved,
     assert result.exit_code == 1
     assert re.findall(CHANGED, " ".join(result.output.split()))
     assert sorted(moved.root.rglob("manifest.json")) == before  # and nothing to be resumed
+
+
+def test_a_shard_looks_at_its_own_photos_only(moved):
+    shutil.rmtree(moved.features.path)
+    gone = Path(image_paths(moved.split, "test")[-1])
+    gone.unlink()
+    assert run(moved, "extract-features", "--shard", "1/2").exit_code == 0
+    result = run(moved, "extract-features", "--shard", "2/2")
+    assert result.exit_code == 1
+    assert f"1 is gone since the split, such as photos/{gone.name}" in result.stderr
+    found = [photos_of(moved.split, Shard(number, 2).rows) for number in (1, 2)]
+    assert (found[0] ^ found[1]).all()
+    assert [photo_changes(moved.split, among=of_shard) for of_shard in found] == [
+        {}, {f"photos/{gone.name}": "gone"}
+    ]  # fmt: skip
 
 
 def test_an_untouched_photo_is_not_read_again(split):

@@ -30,7 +30,7 @@ from adcat.progress import Progress
 from adcat.settings import flag
 from adcat.types import PARTS, VECTORS, Part, have
 from adcat.workspace import command_lines
-from adcat.workspace.ads import image_paths, read_availabilities, read_categories
+from adcat.workspace.ads import image_paths, photos_of, read_availabilities, read_categories
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Classifier
 from adcat.workspace.manifest import ENGINE, FROZEN, Manifest, versions
@@ -67,7 +67,7 @@ def write(
     with target.write(recorded, [split, classifier.model], resume=True) as staging:
         network = open_network(classifier, split, layer, options, size, staging, progress)
         of_frozen = [[name] for name in dict.fromkeys((layer, VECTORS))]
-        with reading_photos(split, staging):
+        with reading_photos(split, staging, photos_of(split, shard.rows)):
             for layers in of_frozen if network.frozen else [[layer, PROBABILITIES]]:
                 _Pass(network, layers).fill(shard, staging, f"{classifier.name} {shard}")
     return f"{classifier.name} {shard}: {target.path}"
@@ -98,8 +98,9 @@ class _Pass:
 
     def fill(self, shard: Shard, staging: Staging, title: str) -> None:
         """Fills the arrays of a shard, from where an interrupted run stopped."""
+        split = self.network.split
         for part in PARTS:
-            paths = image_paths(self.network.split, part, ["image"])
+            paths = image_paths(split, part, ["image"], photos_of(split, shard.rows))
             rows = shard.rows(len(paths))
             names = (staging.folder / part / f"{layer}.npy" for layer in self.layers)
             fill(

@@ -40,7 +40,14 @@ from adcat.workspace.ads_table import (
     stream_ads,
 )
 from adcat.workspace.artifact import Artifact
-from adcat.workspace.photos import Change, check_photos, images_folder, in_words, photo_change
+from adcat.workspace.photos import (
+    Among,
+    Change,
+    check_photos,
+    images_folder,
+    in_words,
+    photo_change,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,6 +117,15 @@ def read_prior(split: Artifact) -> NDArray[np.float32]:
     """Reads the prior, the prediction for an ad of which nothing is known: [categories]."""
     ads = read_split(split)
     return prior(ads.labels["train"], len(ads.categories)).astype(np.float32)
+
+
+def photos_of(split: Artifact, share: Callable[[int], range]) -> NDArray[np.bool_]:
+    """Which photos are of a share of those of each part, in the table's order: [photos]."""
+    index = _index(split)
+    parts = index.parts[have(index.availabilities, ["image"])]
+    rows = [np.flatnonzero(parts == part) for part in PARTS]
+    of_share = np.concatenate([of_part[share(len(of_part))] for of_part in rows])
+    return np.isin(np.arange(len(parts)), of_share)
 
 
 def count_ads(split: Artifact, part: Part) -> int:
@@ -278,15 +294,17 @@ def _reading_rows(
         yield read
 
 
-def image_paths(split: Artifact, part: Part, having: Sequence[Modality] = ()) -> list[str]:
+def image_paths(
+    split: Artifact, part: Part, having: Sequence[Modality] = (), among: Among = None
+) -> list[str]:
     """Reads where images lie, as absolute paths; an ad without a photo has an empty one: [n].
 
     Of every ad of a part that has all modalities of `having`.
 
     Raises:
-      StaleArtifactError: photos of the split, of whatever part, changed or are gone.
+      StaleArtifactError: photos of the split, of whatever part, changed or are gone, `among` those.
     """
-    check_photos(split)
+    check_photos(split, among)
     folder = images_folder(split)
     chunks = iterate_ads(split, part, ["image"], having=having)
     images = (image for chunk in chunks for image in chunk["image"].to_pylist())

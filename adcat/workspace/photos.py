@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from adcat.errors import StaleArtifactError, expecting
 from adcat.files import file_stamp, image_digest, write_cache
 from adcat.types import availabilities_with
@@ -27,6 +30,7 @@ NAME = 16  # characters of a digest that name a folder
 PHOTOS = ".photos"  # those of the table itself; hidden, since `ads.parquet` has their digests
 
 Change: TypeAlias = Literal["changed", "gone"]
+Among: TypeAlias = NDArray[np.bool_] | None
 Changes: TypeAlias = Mapping[str, Change]  # by the images' names in the table
 
 
@@ -57,18 +61,18 @@ def vectors_folder(split: Artifact, network: str) -> Path:
     return folder / network
 
 
-def check_photos(split: Artifact) -> None:
-    """Checks that every photo is still what `split` found.
+def check_photos(split: Artifact, among: Among = None) -> None:
+    """Checks that photos are still what `split` found.
 
     Raises:
       StaleArtifactError: some changed or are gone.
     """
-    if found := photo_changes(split):
+    if found := photo_changes(split, among=among):
         raise StaleArtifactError(in_words(split, found))
 
 
 @contextlib.contextmanager
-def reading_photos(split: Artifact, staging: Staging) -> Iterator[None]:
+def reading_photos(split: Artifact, staging: Staging, among: Among = None) -> Iterator[None]:
     """Looks after the block whether the photos that it read are still what `split` found.
 
     Raises:
@@ -77,15 +81,21 @@ def reading_photos(split: Artifact, staging: Staging) -> Iterator[None]:
     try:
         yield
     finally:
-        if found := photo_changes(split):
+        if found := photo_changes(split, among=among):
             if "changed" in found.values():
                 shutil.rmtree(staging.folder)
                 shutil.rmtree(split.root / VECTORS, ignore_errors=True)
             raise StaleArtifactError(in_words(split, found))
 
 
-def photo_changes(split: Artifact, look: Look = USUAL) -> Changes:
-    """Looks at every photo."""
+def photo_changes(split: Artifact, look: Look = USUAL, among: Among = None) -> Changes:
+    """Looks at photos.
+
+    Args:
+      split: whose.
+      look: how closely.
+      among: which of those of the table, in its order; by default all: [photos].
+    """
     import pyarrow.compute as pc
 
     folder, known = images_folder(split), _known_stamps(split)
@@ -96,7 +106,9 @@ def photo_changes(split: Artifact, look: Look = USUAL) -> Changes:
     for chunk in stream_ads(split / ADS, ["image", DIGEST, AVAILABILITY], 8192):
         ads = chunk.filter(has_image)
         for image, digest in zip(ads["image"].to_pylist(), ads[DIGEST].to_pylist(), strict=True):
-            change, stamp = photo_change(folder / image, digest, next(last, ""))
+            stamp, change = next(last, ""), None
+            if among is None or among[len(stamps)]:
+                change, stamp = photo_change(folder / image, digest, stamp)
             stamps.append("" if change else stamp)
             if change:
                 found[image] = change
