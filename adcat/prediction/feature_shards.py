@@ -28,13 +28,13 @@ from adcat.image.last_layer import LastLayer
 from adcat.prediction.streams import Batches, Network, Stream, open_network
 from adcat.progress import Progress
 from adcat.settings import flag
-from adcat.types import PARTS, VECTORS, Part, have
+from adcat.types import PARTS, VECTORS, Part, Vectors, have
 from adcat.workspace import command_lines
 from adcat.workspace.ads import image_paths, photos_of, read_availabilities, read_categories
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Classifier
 from adcat.workspace.manifest import ENGINE, FROZEN, Manifest, versions
-from adcat.workspace.photos import reading_photos
+from adcat.workspace.photos import Among, reading_photos
 from adcat.workspace.resumable_arrays import Batch, fill
 from adcat.workspace.shards import Shard, all_of, difference, shards_in
 from adcat.workspace.staging import Staging
@@ -67,9 +67,10 @@ def write(
     with target.write(recorded, [split, classifier.model], resume=True) as staging:
         network = open_network(classifier, split, layer, options, size, staging, progress)
         of_frozen = [[name] for name in dict.fromkeys((layer, VECTORS))]
-        with reading_photos(split, staging, photos_of(split, shard.rows)):
+        among = photos_of(split, shard.rows)
+        with reading_photos(split, staging, among):
             for layers in of_frozen if network.frozen else [[layer, PROBABILITIES]]:
-                _Pass(network, layers).fill(shard, staging, f"{classifier.name} {shard}")
+                _Pass(network, layers).fill(shard, among, staging, f"{classifier.name} {shard}")
     return f"{classifier.name} {shard}: {target.path}"
 
 
@@ -96,11 +97,10 @@ class _Pass:
     def _forward(self) -> Forward:
         return compiled(self.network.model.network, *self.layers, engine=self.network.engine)
 
-    def fill(self, shard: Shard, staging: Staging, title: str) -> None:
+    def fill(self, shard: Shard, among: Among, staging: Staging, title: str) -> None:
         """Fills the arrays of a shard, from where an interrupted run stopped."""
-        split = self.network.split
         for part in PARTS:
-            paths = image_paths(split, part, ["image"], photos_of(split, shard.rows))
+            paths = image_paths(self.network.split, part, ["image"], among)
             rows = shard.rows(len(paths))
             names = (staging.folder / part / f"{layer}.npy" for layer in self.layers)
             fill(
@@ -147,28 +147,28 @@ class Shards:
         last_layer = LastLayer(*model.last_layer.get_weights())
         is_frozen = FROZEN in self.classifier.model.manifest().notes
 
+        def read(part: Part, layer: str, rows: range, count: int) -> NDArray[np.float32]:
+            """Reads rows of all photos of a part from the shards that hold them."""
+            columns, found = model.network.get_layer(layer).output.shape[-1], list[Vectors]()
+            for number, folder in enumerate(self.folders, 1):
+                held = Shard(number, len(self.folders)).rows(count)
+                if held.start < rows.stop and rows.start < held.stop:
+                    array = open_array(folder / f"{part}/{layer}.npy", len(held), columns)
+                    found.append(array[max(rows.start - held.start, 0) : rows.stop - held.start])
+            return np.concatenate(found)
+
         def batches(part: Part, done: int) -> Batches:
-            """The rows of all shards, in blocks."""
+            """The rows of all shards, in the blocks of a single process."""
             count = int(have(read_availabilities(split, part), ["image"]).sum())
             for start in range(done, count, BLOCK):
                 rows = range(start, min(start + BLOCK, count))
-                vectors = self._read(part, layer, rows, count)
+                vectors = read(part, layer, rows, count)
                 if is_frozen:
-                    yield vectors, last_layer.probs(self._read(part, VECTORS, rows, count))
+                    yield vectors, last_layer.probs(read(part, VECTORS, rows, count))
                 else:
-                    yield vectors, self._read(part, PROBABILITIES, rows, count)
+                    yield vectors, read(part, PROBABILITIES, rows, count)
 
         return Stream(model.dimension, batches)
-
-    def _read(self, part: Part, layer: str, rows: range, count: int) -> NDArray[np.float32]:
-        """Reads rows of all photos of a part from the shards that hold them: [rows, columns]."""
-        found: list[NDArray[np.float32]] = []
-        for number, folder in enumerate(self.folders, 1):
-            held = Shard(number, len(self.folders)).rows(count)
-            here = slice(max(rows.start - held.start, 0), max(rows.stop - held.start, 0))
-            if held.stop > rows.start and held.start < rows.stop:
-                found.append(open_array(folder / f"{part}/{layer}.npy", len(held))[here])
-        return np.concatenate(found)
 
 
 @contextlib.contextmanager
