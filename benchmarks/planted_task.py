@@ -46,10 +46,10 @@ from adcat.workspace.ads import (
     iterate_ads,
     read_categories,
     read_labels,
-    reading_shown,
 )
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Workspace
+from adcat.workspace.shown_ads import reading_shown
 
 MAKE = Path(__file__).parent.parent / "sample_data" / "make_planted.py"
 LATE = ("max", "sum-max", "product-max", "product-prior", "log-linear", "stack", "nn")

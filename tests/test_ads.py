@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from memory import allocated
 
 from adcat.progress import Silent
-from adcat.workspace.ads import read_ads, read_groups, read_split, reading_shown
+from adcat.workspace.ads import read_ads, read_groups, read_split
 from adcat.workspace.layout import Workspace
+from adcat.workspace.shown_ads import reading_shown
 
 LABELS = {"train": [0] * 5000, "test": [0] * 9000}  # more than one batch
 

@@ -35,7 +35,6 @@ from adcat.workspace.ads import (
     read_availabilities,
     read_categories,
     read_labels,
-    reading_shown,
 )
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.features import Features
@@ -44,6 +43,7 @@ from adcat.workspace.manifest import ENGINE, TUNED_ON
 from adcat.workspace.models import VECTORS
 from adcat.workspace.photos import reading_photos
 from adcat.workspace.resumable_arrays import fill
+from adcat.workspace.shown_ads import reading_shown
 from adcat.workspace.staging import Staging
 
 if TYPE_CHECKING:

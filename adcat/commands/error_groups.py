@@ -55,11 +55,11 @@ from adcat.workspace.ads import (
     read_categories,
     read_labels,
     read_modalities,
-    reading_shown,
 )
 from adcat.workspace.artifact import reading
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs, all_models, models_to_report, read_for
+from adcat.workspace.shown_ads import reading_shown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,10 +36,11 @@ from adcat.report.words import many
 from adcat.settings import models_argument, option, seed_option
 from adcat.tables import Cell, Column, Report, Table, percent, write_table
 from adcat.types import Part
-from adcat.workspace.ads import read_split, reading_shown
+from adcat.workspace.ads import read_split
 from adcat.workspace.artifact import Artifact, reading
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs, models_to_report, read_for, with_baselines
+from adcat.workspace.shown_ads import reading_shown
 
 PAGE = "report.html"
 DISTRIBUTION = "figure-4.1.svg"  # that `split` draws

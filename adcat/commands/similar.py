@@ -32,11 +32,11 @@ from adcat.workspace.ads import (
     read_ads,
     read_groups,
     read_labels,
-    reading_shown_by_part,
 )
 from adcat.workspace.artifact import reading
 from adcat.workspace.layout import Workspace
 from adcat.workspace.models import ModelProbs, read_for
+from adcat.workspace.shown_ads import reading_shown_by_part
 
 ONE_AD = "A single ad"  # heading in the help
 IS_ONE = "title|description|image"

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from adcat.errors import AGAIN, BadInputError, expecting
 from adcat.files import signature
 from adcat.probabilities import prior
-from adcat.progress import Progress
 from adcat.types import (
     MODALITIES,
     PARTS,
@@ -25,7 +24,6 @@ from adcat.types import (
     Labels,
     Modality,
     Part,
-    ShownAd,
     SplitAds,
     availabilities_with,
     have,
@@ -33,7 +31,6 @@ from adcat.types import (
 from adcat.workspace.ads_table import (
     ADS,
     AVAILABILITY,
-    DIGEST,
     GROUP,
     promised,
     stored_columns,
@@ -42,11 +39,8 @@ from adcat.workspace.ads_table import (
 from adcat.workspace.artifact import Artifact
 from adcat.workspace.photos import (
     Among,
-    Change,
     check_photos,
     images_folder,
-    in_words,
-    photo_change,
 )
 
 if TYPE_CHECKING:
@@ -206,7 +200,7 @@ def read_ads(
     if rows is None:
         chunks = iterate_ads(split, part, columns, having=having)
         return [ad for chunk in chunks for ad in chunk.to_pylist()]
-    with _reading_rows(split, part, columns, having) as read:
+    with reading_rows(split, part, columns, having) as read:
         return read(rows)
 
 
@@ -221,48 +215,7 @@ def rows_of(split: Artifact, part: Part, ids: Collection[str]) -> dict[str, int]
 
 
 @contextlib.contextmanager
-def reading_shown(
-    split: Artifact, part: Part, progress: Progress, having: Sequence[Modality] = ()
-) -> Iterator[Callable[[Sequence[int]], list[ShownAd]]]:
-    """Opens the table; yields what reads the ads of a part that are to be shown, by their rows.
-
-    Rows count the ads of the part that have all modalities of `having`. A photo that changed or is
-    gone is not shown; at the end a warning says so.
-    """
-    with reading_shown_by_part(split, [part], progress, having) as read:
-        yield read[part]
-
-
-@contextlib.contextmanager
-def reading_shown_by_part(
-    split: Artifact, parts: Sequence[Part], progress: Progress, having: Sequence[Modality] = ()
-) -> Iterator[dict[Part, Callable[[Sequence[int]], list[ShownAd]]]]:
-    """The same for several parts."""
-    folder, changes = images_folder(split), dict[str, Change]()
-    columns = ["title", "category", "image", DIGEST, AVAILABILITY]
-
-    def shown(ad: dict[str, Any]) -> ShownAd:
-        """An ad as it is shown, without a photo that changed."""
-        path = folder / ad["image"]
-        if ad[AVAILABILITY] not in availabilities_with(["image"]):
-            path = ""
-        elif change := photo_change(path, ad[DIGEST])[0]:
-            path, changes[ad["image"]] = "", change
-        return ShownAd(ad["title"], ad["category"], str(path))
-
-    with contextlib.ExitStack() as stack:
-
-        def reader(part: Part) -> Callable[[Sequence[int]], list[ShownAd]]:
-            read = stack.enter_context(_reading_rows(split, part, columns, having))
-            return lambda rows: [shown(ad) for ad in read(rows)]
-
-        yield {part: reader(part) for part in parts}
-    if changes:
-        progress.say(f"warning: not shown: {in_words(split, changes)}")
-
-
-@contextlib.contextmanager
-def _reading_rows(
+def reading_rows(
     split: Artifact, part: Part, columns: Sequence[str], having: Sequence[Modality] = ()
 ) -> Iterator[Callable[[Sequence[int]], list[dict[str, Any]]]]:
     """Opens the table; yields what reads ads by their rows, from the row groups that hold them."""
