@@ -19,7 +19,7 @@ FEW_ADS := nn nn-validation image-boost image-boost-prop temperature \
   image-only text-only concat pool pool-aux
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock pipeline thesis check format test soak test-browser bench clean
+.PHONY: help install lock pipeline thesis attention check format test soak test-browser bench clean
 
 help:      ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ thesis: pipeline  ## Then the tables and figures of the thesis that need more: 1
 	$(ADCAT) evaluate --compare thesis
 	$(ADCAT) error-groups --annotate $(CAUSES)
 
+attention: install  ## Show what attention can do that joining text and photo at the end cannot
+	$(BIN)/python benchmarks/planted_task.py planted
+
 check: install  ## Format, lint, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -79,7 +82,8 @@ test-browser: install  ## Look at the report in Chromium (chromium and chromium-
 	$(BIN)/pytest tests_browser
 
 bench: install  ## Measure speed against the plain tools, as ratios
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out %/planted_task.py,$(wildcard benchmarks/*.py)); do \
+	  $(BIN)/python $$file || exit 1; done
 
 clean:     ## Remove what was made, the virtual environment included
-	rm -rf $(VENV) artifacts
+	rm -rf $(VENV) artifacts planted

@@ -349,7 +349,9 @@ def test_the_thesis_settings_are_those_of_a_3_2():
 def test_folds_give_the_training_ads_probabilities_out_of_fold(workspace, stage):
     """One row for each of the 12 training photos; the model itself is what it is without."""
     made = [*options(**SMALL, stage=stage), *(["--epochs", 1] if stage == "all" else [])]
-    assert run(workspace, *made).exit_code == 0
+    result = run(workspace, *made)
+    assert result.exit_code == 0
+    assert ("all layers on 12 photos; with fewer than 5,000" in result.stderr) == (stage == "all")
     kept = load_network(workspace.image_model / "model.keras").get_weights()
     assert not (workspace.image_model / "train_probs.npy").exists()
     assert run(workspace, *made, "--folds", 2).exit_code == 0

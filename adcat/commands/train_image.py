@@ -51,6 +51,7 @@ RANDOM = "none"
 TRAINING = (*PUBLISHED, "evaluate_every", "patience")
 HAVING: Sequence[Modality] = ("image",)
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing
+FEW = 5000  # photos; 2,489 were too few to learn more than the frozen network knows
 HEAD_EPOCHS = 1000  # at most: training stops when the validation loss converges
 
 if TYPE_CHECKING:
@@ -249,6 +250,11 @@ def _train(work: Work, groups: NDArray[np.int64]) -> Table:
     settings, staging, histories = work.settings, work.staging, dict[str, list[Evaluation]]()
     ads = len(work.images["train"])
     if settings.weights != RANDOM:
+        if ads < FEW:
+            work.progress.say(
+                f"training all layers on {ads:,} photos; with fewer than {FEW:,} it is seldom better "
+                "than --stage head, which takes minutes"
+            )
         head = dataclasses.replace(settings, **{**PUBLISHED, "epochs": HEAD_EPOCHS}).schedule(ads)
         patience = HEAD_PATIENCE * head.evaluate_every
         head = dataclasses.replace(head, patience=patience, decays=0)
