@@ -12,7 +12,7 @@ from adcat.data.vector_files import BLOCK, check_finite, files_of, vector_batche
 from adcat.errors import BadInputError, expecting
 from adcat.files import create_array, open_array, save_array, sha256
 from adcat.image import last_layer
-from adcat.image.last_layer import LastLayer, Photos
+from adcat.image.last_layer import LabelledVectors, LastLayer
 from adcat.progress import Progress
 from adcat.tables import Column, Table, percent, write_table
 from adcat.types import PARTS, Labels, Modality, Part, Probs, Vectors, have
@@ -44,7 +44,9 @@ class Fitting:
     staging: Staging
     progress: Progress
 
-    def fit(self, photos: Photos, validation: tuple[Vectors, Labels]) -> tuple[LastLayer, Table]:
+    def fit(
+        self, photos: LabelledVectors, validation: tuple[Vectors, Labels]
+    ) -> tuple[LastLayer, Table]:
         """Fits a head with the best strength of its prior; returns it, and what came of it."""
         losses = last_layer.search(photos, self.seed, self.progress)
         strength = min(losses, key=losses.__getitem__)
@@ -60,7 +62,7 @@ class Fitting:
         columns = [*columns, percent("validation top-1")]
         return fitted, Table("Last layer", columns, [[strength, losses[strength], top1]])
 
-    def write_out_of_fold(self, photos: Photos, strength: float) -> None:
+    def write_out_of_fold(self, photos: LabelledVectors, strength: float) -> None:
         """Writes the training ads' probabilities by heads that did not see them, if asked."""
         if count := folds_for(self.folds, photos.groups):
             cuts = folds(photos.groups, count, self.seed)
@@ -144,7 +146,9 @@ def fit_on_file(
         if not len(labels):
             raise BadInputError(f"no training ad has a {WORDS[modality]}; split again")
         groups = read_groups(split, "train", [modality])
-        photos = Photos(vectors, labels, groups, last_layer.scaling(vectors, is_random=False))
+        photos = LabelledVectors(
+            vectors, labels, groups, last_layer.scaling(vectors, is_random=False)
+        )
         fitting = Fitting(categories, count, seed, staging, progress)
         fitted, table = fitting.fit(photos, read("validation"))
         save_array(staging.folder / LAST_LAYER, np.vstack([fitted.kernel, fitted.bias]))

@@ -98,7 +98,7 @@ def test_its_history_starts_from_the_image_classifier(made):
 
 
 def test_over_channels_it_draws_a_heat_map(made):
-    found = files(made[0].attention("e-c"))
+    found = files(made[0].attention("e-c-late"))
     assert "figures/channels.png" in found
     assert not any("mean-maps" in name for name in found)
     assert not any(name.startswith("galleries/") for name in found)
@@ -108,7 +108,7 @@ def test_evaluate_and_error_groups_treat_it_like_any_other(made):
     workspace, _ = made
     document = json.loads(adcat(workspace, "evaluate", "--json").stdout)
     names = [model["model"] for model in document["models"]]
-    assert names == ["text", "image", "attend-c-wh", "attend-e-c"]
+    assert names == ["text", "image", "attend-c-wh", "attend-e-c-late"]
     groups = json.loads(adcat(workspace, "error-groups", "attend-c-wh", "--json").stdout)
     assert groups["models"][0]["model"] == "attend-c-wh"
 

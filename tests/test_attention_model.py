@@ -11,12 +11,14 @@ from adcat.attention.attention_model import build, compiled
 from adcat.attention.config import AttentionConfig
 from adcat.attention.fine_tuning import frozen_network, training_network
 from adcat.attention.insertion import cut
+from adcat.attention.late_text import start_late_text
 from adcat.attention.step import QUERY
 from adcat.image import classifier, inception
 from adcat.image.backbones import BACKBONES, VECTORS
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.learning.training_loop import changing
 from adcat.probabilities import softmax
+from adcat.progress import Silent
 
 SIDE, CATEGORIES, TEXT = 75, 4, 6
 POINTS = "abcde"
@@ -55,11 +57,11 @@ def text():
     return np.random.default_rng(2).normal(3, 2, (3, TEXT)).astype(np.float32)
 
 
-def test_new_layers_start_from_the_deviation_asked_for(image, text):
+def test_the_attention_matrix_starts_from_the_deviation_asked_for(image, text):
     for choices, deviation in (({}, 0.01), ({"initial_deviation": 0.1}, 0.1)):
-        model = build(image, text, AttentionConfig(late_text=True, **choices))
-        for layer in (model.step.get_layer(QUERY), model.network.get_layer(attention.LATE_TEXT)):
-            assert 1.2 * deviation < abs(layer.kernel.numpy()).max() <= 2 * deviation
+        model = build(image, text, AttentionConfig(**choices))
+        kernel = model.step.get_layer(QUERY).kernel.numpy()
+        assert 1.2 * deviation < abs(kernel).max() <= 2 * deviation
 
 
 def with_flat_attention(image, text, **choices):
@@ -119,10 +121,28 @@ def test_text_is_standardised_with_what_it_was_made_from(image, text):
         np.testing.assert_allclose(model.standardised(text), expected, atol=1e-5)
 
 
+def test_late_text_starts_as_the_regression_on_the_text(image):
+    """On text vectors that tell the category; the same whether they are standardised or not."""
+    categories = image.last_layer.units
+    labels = np.arange(10 * categories) % categories
+    text = np.random.default_rng(0).normal(3, 0.1, (len(labels), TEXT)).astype(np.float32)
+    text[np.arange(len(labels)), labels % TEXT] += 2
+    scores = []
+    for standardise in (True, False):
+        how = dataclasses.replace(CONFIG, late_text=True, standardise=standardise)
+        model = build(image, text, how)
+        start_late_text(model, text, labels, 0, Silent())
+        late = np.asarray(model.network.get_layer(attention.LATE_TEXT)(model.standardised(text)))
+        scores.append(late - late.mean(axis=0))
+    assert (scores[0].argmax(axis=1) == labels).all()
+    np.testing.assert_allclose(*scores, atol=1e-4)
+
+
 def test_late_text_is_added_to_the_logits(image, text):
     model = build(image, text, dataclasses.replace(CONFIG, standardise=False, late_text=True))
-    vectors = np.ones((3, 2048), np.float32)
-    late = model.network.get_layer(attention.LATE_TEXT).kernel.numpy()
+    vectors, layer = np.ones((3, 2048), np.float32), model.network.get_layer(attention.LATE_TEXT)
+    late = np.random.default_rng(3).normal(size=layer.kernel.shape).astype(np.float32)
+    layer.set_weights([late])
     expected = image.last_layer(vectors) + text @ late
     np.testing.assert_allclose(model.logits(vectors, text), expected, rtol=1e-4)
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from adcat.image import last_layer
-from adcat.image.last_layer import Photos
+from adcat.image.last_layer import LabelledVectors
 from adcat.progress import Silent
 
 DIMENSION, CATEGORIES, ADS = 6, 3, 50
@@ -20,13 +20,13 @@ def vectors():
 
 
 def drawn(crops=1, ads=60, seed=3):
-    """Photos of three categories, `crops` of each."""
+    """LabelledVectors of three categories, `crops` of each."""
     random = np.random.default_rng(seed)
     labels = np.arange(ads) % CATEGORIES
     shape = (ads * crops, DIMENSION)
     found = (random.normal(size=shape) + np.tile(labels, crops)[:, None]).astype(np.float32)
     scaling = last_layer.scaling(found, is_random=False)
-    return Photos(found, labels, np.arange(ads), scaling)
+    return LabelledVectors(found, labels, np.arange(ads), scaling)
 
 
 def test_moments_are_those_of_all_rows_at_once(vectors, monkeypatch):

@@ -17,7 +17,6 @@ from adcat.image import classifier
 from adcat.image.classifier import ImageModel
 from adcat.image.inference import fold_batch_norm
 from adcat.image.last_layer import moments
-from adcat.learning.initial_weights import truncated_normal
 from adcat.learning.runtime import import_tensorflow
 from adcat.types import Probs, Vectors
 
@@ -93,8 +92,7 @@ def build(image: ImageModel, text_vectors: Vectors, config: AttentionConfig) -> 
     maps, alpha = step([below(images), t])
     logits = image.last_layer(above(maps))
     if config.late_text:
-        initializer = truncated_normal(config.initial_deviation)
-        late = {"use_bias": False, "kernel_initializer": initializer, "name": LATE_TEXT}
+        late = {"use_bias": False, "kernel_initializer": "zeros", "name": LATE_TEXT}
         logits = logits + keras.layers.Dense(logits.shape[-1], **late)(t)
     probs = keras.layers.Softmax(name=classifier.PROBABILITIES)(logits)
     return AttentionModel(keras.Model([images, text], [probs, alpha], name="attend"), image)

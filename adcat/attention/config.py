@@ -37,13 +37,20 @@ class AttentionConfig(InitialWeights):
     )
     standardise: bool = option(True, "Standardise the text vectors with training statistics.")
     late_text: bool = option(
-        False, "Also feed the text to the last layer, so that attention need not carry it."
+        False,
+        "Also feed the text to the last layer, so that attention need not carry it; starts as a "
+        "regression on the text vectors.",
     )
 
     @property
     def variant(self) -> str:
         """The thesis' name of the insertion point and what is attended to, such as `c-wh`."""
         return f"{self.insert_at}-{self.over}"
+
+    @property
+    def default_name(self) -> str:
+        """The variant, and whether the last layer reads the text, such as `c-wh-late`."""
+        return f"{self.variant}-late" if self.late_text else self.variant
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from adcat.attention.attention_model import AttentionModel, build
 from adcat.attention.config import AttentionTraining
 from adcat.attention.insertion import Point, cut
+from adcat.attention.late_text import start_late_text
 from adcat.data.images import Images
 from adcat.data.thread_map import map_ahead
 from adcat.image import classifier
@@ -68,6 +69,8 @@ def train(
     seeded_tensorflow(settings.seed)
     image = classifier.load(image_model, categories)
     model = build(image, training[1], settings)
+    if settings.late_text:
+        start_late_text(model, training[1], training[0].labels, settings.seed, progress)
     state = checkpoints / f"{settings.variant}-{settings.learning_rate:g}.npz"
     run = Run(schedule, state, progress)
     if settings.stage == "attention":

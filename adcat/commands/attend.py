@@ -90,7 +90,8 @@ class Settings(AttentionTraining):
     )
     name: str = option(
         "",
-        "Name of the model, after attend-; by default the setting, as in attend-c-wh.",
+        "Name of the model, after attend-; by default the setting, as in attend-c-wh and "
+        "attend-c-wh-late.",
         completes="attend",
     )
 
@@ -127,7 +128,7 @@ def attend(workspace: Workspace, settings: Settings, progress: Progress) -> Repo
         trials = _trials(workspace, inputs, ads, settings, progress)
         tables.append(search.settings_table(trials))
         settings = dataclasses.replace(settings, **search.best_of(trials).setting)
-    target = workspace.attention(settings.name or settings.variant)
+    target = workspace.attention(settings.name or settings.default_name)
     with target.write(settings, inputs, resume=True) as staging:
         start = _start(workspace, staging, settings, progress)
         with reading_photos(workspace.split, staging):

@@ -22,7 +22,7 @@ from adcat.image.engines import CHECKED, EngineOptions, choose
 from adcat.image.frozen import Crops, frozen_vectors
 from adcat.image.inference import Engine
 from adcat.image.labelled_images import LabelledImages
-from adcat.image.last_layer import Photos
+from adcat.image.last_layer import LabelledVectors
 from adcat.image.stages import Stored
 from adcat.learning.examples import Examples, stored
 from adcat.learning.keras_files import save_network
@@ -202,12 +202,12 @@ class Work:
 
     def photos(
         self, groups: NDArray[np.int64], crops: int = 1, *, is_trained: bool = False
-    ) -> Photos:
+    ) -> LabelledVectors:
         """The training photos as the last layer is fitted on them."""
         vectors, labels = self.vectors("train", crops, is_trained=is_trained)
         is_random = self.settings.weights == RANDOM and self.settings.stage == "head"
         scaling = last_layer.scaling(vectors, is_random=is_random)
-        return Photos(vectors, labels, groups, scaling)
+        return LabelledVectors(vectors, labels, groups, scaling)
 
 
 def _images(split: Artifact, part: Part) -> LabelledImages:
@@ -252,8 +252,8 @@ def _train(work: Work, groups: NDArray[np.int64]) -> Table:
     if settings.weights != RANDOM:
         if ads < FEW:
             work.progress.say(
-                f"training all layers on {ads:,} photos; with fewer than {FEW:,} it is seldom better "
-                "than --stage head, which takes minutes"
+                f"training all layers on {ads:,} photos; with fewer than {FEW:,} it is seldom "
+                "better than --stage head, which takes minutes"
             )
         head = dataclasses.replace(settings, **{**PUBLISHED, "epochs": HEAD_EPOCHS}).schedule(ads)
         patience = HEAD_PATIENCE * head.evaluate_every

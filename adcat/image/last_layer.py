@@ -47,8 +47,8 @@ class LastLayer(NamedTuple):
         return softmax(vectors @ self.kernel + self.bias)
 
 
-class Photos(NamedTuple):
-    """Training photos, of which the central crops come first."""
+class LabelledVectors(NamedTuple):
+    """Vectors of training ads; of photos the central crops come first."""
 
     vectors: Vectors  # [crops × n, dimension]
     labels: Labels  # [n]
@@ -71,7 +71,7 @@ def scaling(vectors: Vectors, *, is_random: bool) -> Scaling:
     return Scaling(mean, np.sqrt(len(mean) * np.maximum(variance, floor)))
 
 
-def search(photos: Photos, seed: int, progress: Progress) -> Mapping[float, float]:
+def search(photos: LabelledVectors, seed: int, progress: Progress) -> Mapping[float, float]:
     """The out-of-fold loss by strength of the prior, from strong priors to weak until it rises.
 
     With fewer than five photos there is nothing to choose by, and the strongest prior is taken.
@@ -97,7 +97,7 @@ def search(photos: Photos, seed: int, progress: Progress) -> Mapping[float, floa
     return losses
 
 
-def fit(photos: Photos, rows: Rows, categories: int, strength: float) -> LastLayer:
+def fit(photos: LabelledVectors, rows: Rows, categories: int, strength: float) -> LastLayer:
     """Fits the layer on all crops of some photos.
 
     Args:
@@ -123,7 +123,7 @@ def fit(photos: Photos, rows: Rows, categories: int, strength: float) -> LastLay
 
 
 def out_of_fold_probs(
-    photos: Photos, cuts: regression.Cuts, categories: int, strength: float
+    photos: LabelledVectors, cuts: regression.Cuts, categories: int, strength: float
 ) -> Probs:
     """Probabilities of the photos by layers that did not see them: [n, categories].
 
