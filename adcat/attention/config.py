@@ -22,7 +22,8 @@ class AttentionConfig(InitialWeights):
     insert_at: Point = option(
         "c",
         "Insertion point: before the 1st (a), 4th (b), 6th (c), 9th (d) or 11th (e) module of "
-        "Inception v3; in EfficientNet-Lite0 before its blocks of 40, 80, 112, 192, 320 channels.",
+        "Inception v3; in EfficientNet-Lite0 before its blocks of 40, 80, 112, 192, 320 channels, "
+        "where d and e point best at what the text names.",
     )
     over: Over = option(
         "wh", "Attend to positions (wh: width and height) or to feature maps (c: channels)."
