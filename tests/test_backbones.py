@@ -114,7 +114,7 @@ def test_attention_that_is_uniform_leaves_lite0_as_it_is(point):
     model = build_attention(image, text, AttentionConfig(insert_at=point))
     for variable in model.step.trainable_variables:
         variable.assign(np.zeros(variable.shape))
-    probs, _ = compiled_attention(model)(photos(64), text[:2])
+    probs, *_ = compiled_attention(model)(photos(64), text[:2])
     np.testing.assert_allclose(probs, image.network(photos(64), training=False), atol=1e-5)
 
 

@@ -20,6 +20,9 @@ CONCAT, LOG_LINEAR, ATTEND = (
     for model in ("concat", "log-linear", "attend-c-wh")
 )
 TABLE, PAGE = ("evaluate", "--json"), ("evaluate",)
+SIMILAR, SIMILAR_ATTEND = (
+    ("similar", "--by", model, "--k", "1", "--json") for model in ("concat", "attend-c-wh")
+)
 FUSE = ("fuse", "--policy", "concat", "--max-epochs", "1", "--name", "again")
 
 
@@ -84,6 +87,7 @@ def of_other_words(dim=8, labels=3, **options):
 
 
 ARRAY, PROBS = (column_less, row_less, one_dimension_more), (column_less, row_less)
+ROWS = (row_less, one_dimension_more)
 # What is read, by the text model that the workspace has: file, the changes, the command.
 READ = {
     "fasttext": {
@@ -110,6 +114,14 @@ READ = {
         **{
             f"{model}/{part}/probs.npy": (PROBS, TABLE)
             for model in ("fuse/log-linear", "fuse/concat", "attend/c-wh")
+            for part in ("validation", "test")
+        },
+        **{
+            f"fuse/concat/{part}/vectors.npy": (ARRAY, SIMILAR)
+            for part in ("train", "validation", "test")
+        },
+        **{
+            f"attend/c-wh/{part}/vectors.npy": (ROWS, (*SIMILAR_ATTEND, "--among", part))
             for part in ("validation", "test")
         },
         "fuse/log-linear/params.json": (

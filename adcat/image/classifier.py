@@ -132,10 +132,11 @@ def read_definition(folder: Path) -> tuple[Backbone, int, float]:
     path = folder / DEFINITION
     with expecting(path, "image model of adcat"):
         definition = json.loads(path.read_text(encoding="utf-8"))
+        backbone, side = BACKBONES[definition["backbone"]], int(definition["image_size"])
         fraction = float(definition["central_fraction"])
         if not 0 < fraction <= 1:
             raise ValueError(f"a central part of {fraction}")
-        return BACKBONES[definition["backbone"]], int(definition["image_size"]), fraction
+    return backbone, side, fraction
 
 
 def load(

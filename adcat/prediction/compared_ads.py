@@ -105,7 +105,8 @@ class ComparedAds:
                 f"--k {self.k}: {candidates} ads with {' and '.join(self.having)} are there to "
                 "compare with; choose a smaller one, or --among all"
             )
-        found = (block for part in self.parts for block in self._directions(model, part))
+        dimension = queries.shape[1]
+        found = (block for part in self.parts for block in self._directions(model, part, dimension))
         return nearest(queries, found, self.k, own)
 
     def places(self, positions: Positions) -> list[tuple[Part, int]]:
@@ -114,8 +115,10 @@ class ComparedAds:
         rows = positions - np.array(self.starts)[parts]
         return [(self.parts[p], row) for p, row in zip(parts.tolist(), rows.tolist(), strict=True)]
 
-    def _directions(self, model: ModelProbs, part: Part) -> Iterator[Vectors]:
-        vectors = model.vectors(part)
+    def _directions(
+        self, model: ModelProbs, part: Part, dimension: int | None = None
+    ) -> Iterator[Vectors]:
+        vectors = model.vectors(part, dimension)
         for rows in blocks(self.rows[part]):
             with expecting(model.vectors_path(part), "array of vectors"):
                 found = directions(vectors[rows])

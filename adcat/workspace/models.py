@@ -90,13 +90,16 @@ class ModelProbs:
         """The file that holds the vectors of the ads of a part, where the model makes any."""
         return self.artifact / f"{part}/{f'{self.modality}_' if self.modality else ''}{VECTORS}"
 
-    def vectors(self, part: Part) -> Vectors:
+    def vectors(self, part: Part, dimension: int | None = None) -> Vectors:
         """The model's vectors of the ads of a part, memory-mapped: [n, dimension].
 
         Of an ad that the model cannot read it is not a number.
+
+        Raises:
+          BadInputError: the file holds something else, or vectors of another dimension.
         """
         split = Workspace(self.artifact.root).split
-        return open_array(self.vectors_path(part), count_ads(split, part))
+        return open_array(self.vectors_path(part), count_ads(split, part), dimension)
 
 
 def all_models(workspace: Workspace) -> list[ModelProbs]:
