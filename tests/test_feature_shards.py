@@ -101,14 +101,9 @@ def frozen(tmp_path_factory):
     return workspace
 
 
-@pytest.mark.parametrize(
-    ("layer", "is_kept"),
-    [
-        ("block10_add", True),
-        *(pytest.param(*case, marks=pytest.mark.soak)
-          for case in (("vectors", True), ("vectors", False), ("block10_add", False))),
-    ],
-)  # fmt: skip
+@pytest.mark.soak
+@pytest.mark.parametrize("layer", ["vectors", "block10_add"])
+@pytest.mark.parametrize("is_kept", [True, False])
 def test_so_are_those_of_networks_that_were_left_as_they_are(frozen, tmp_path, layer, is_kept):
     """Whether what the network makes of the photos was kept where it was trained or not."""
     options, found = (*SMALL, "--image-layer", layer), []
@@ -127,6 +122,7 @@ def test_so_are_those_of_networks_that_were_left_as_they_are(frozen, tmp_path, l
     np.testing.assert_array_equal(probs[np.isfinite(probs[:, 0])], out_of_fold)
 
 
+@pytest.mark.soak
 def test_two_at_once_of_which_one_is_killed_and_resumed(without):
     small = ("--batch-size", 1, "--shard")
     with start(without, "extract-features", *small, "2/2") as other:

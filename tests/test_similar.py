@@ -193,6 +193,7 @@ def test_equal_runs_write_equal_artifacts(workspace):
     assert len(digests) == 1
 
 
+@pytest.mark.soak
 def test_a_new_ad_has_the_vectors_that_were_stored(with_models):
     names = ["text", "image", "concat", "text-only", "image-only", "attend-c-wh"]
     models, row = find_models(with_models, names), 3
