@@ -242,7 +242,7 @@ def test_shards_of_two_numbers_are_not_mixed(sharded):
 def test_what_does_not_go_together(without):
     where = without.classifier("image").shards
     assert refused(without, "extract-features", "--merge") == (
-        f"{where}: there are no shards to merge; make them: adcat -w {without.root} "
+        f"{where}: no shards to merge were found; make them: adcat -w {without.root} "
         "extract-features --shard 1/N, and so on to N/N"
     )
     told = refused(without, "extract-features", "--shard", "1/2", "--modality", "text")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 Array: TypeAlias = "NDArray[np.float32] | csr_matrix"  # [n, columns]
+Block: TypeAlias = tuple[Sequence[Array], Labels]  # of some ads
 Prepare: TypeAlias = Callable[[Sequence[Array]], Sequence[Array]]
 Rows: TypeAlias = NDArray[np.int64]
 Cuts: TypeAlias = Iterable[tuple[Rows, Rows]]  # the ads outside and inside of each fold
@@ -75,13 +76,13 @@ def fit(
     ends = np.cumsum([x.shape[1] for x in inputs])
     size = (ends[-1] + 1, len(known))
 
-    def block(start: int) -> tuple[Sequence[Array], Labels]:
+    def block(start: int) -> Block:
         here = rows[start : start + BLOCK]
         return prepare([x[here] for x in inputs]), targets[start : start + BLOCK]
 
     first = block(0)  # is kept, since most often it is all
 
-    def blocks() -> Iterator[tuple[Sequence[Array], Labels]]:
+    def blocks() -> Iterator[Block]:
         yield first
         yield from map(block, range(BLOCK, len(rows), BLOCK))
 
@@ -96,17 +97,7 @@ def fit(
         return [_times(L.T, U) for L, U in zip(roots, parts, strict=True)], U_b[0] / root_b
 
     def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        W, b = weights(theta)  # noqa: N806
-        single = [W_i.astype(np.float32) for W_i in W]
-        value = sum(float(np.vdot(W_i, W_i)) for W_i in W) / (2 * strength)
-        of_W, of_b = [W_i / strength for W_i in W], np.zeros(len(known))  # noqa: N806
-        for x, y in blocks():
-            p = softmax(sum(x_i @ W_i for x_i, W_i in zip(x, single, strict=True)) + b)
-            value -= float(log(p[np.arange(len(y)), y]).sum())
-            p[np.arange(len(y)), y] -= 1
-            of_b += p.sum(axis=0)
-            for part, x_i in zip(of_W, x, strict=True):
-                part += x_i.T @ p.astype(np.float32)
+        value, of_W, of_b = _loss(blocks(), *weights(theta), strength)  # noqa: N806
         of_U = [_times(L, part) for L, part in zip(roots, of_W, strict=True)]  # noqa: N806
         gradient = np.concatenate([*of_U, of_b[None] / root_b])
         return value / len(rows), gradient.ravel() / len(rows)
@@ -121,6 +112,26 @@ def fit(
     theta[:, known] = np.concatenate([*W, b[None]])
     *W, b = np.split(theta, ends)  # noqa: N806
     return Regression(W, b[0])
+
+
+def _loss(
+    blocks: Iterable[Block],
+    W: Sequence[NDArray[np.float64]],  # noqa: N803
+    b: NDArray[np.float64],
+    strength: float,
+) -> tuple[float, Sequence[NDArray[np.float64]], NDArray[np.float64]]:
+    """Σ -log p(y) + |W|² / (2 strength), and its derivatives by each W and by b."""
+    single = [W_i.astype(np.float32) for W_i in W]
+    value = sum(float(np.vdot(W_i, W_i)) for W_i in W) / (2 * strength)
+    of_W, of_b = [W_i / strength for W_i in W], np.zeros(len(b))  # noqa: N806
+    for x, y in blocks:
+        p = softmax(sum(x_i @ W_i for x_i, W_i in zip(x, single, strict=True)) + b)
+        value -= float(log(p[np.arange(len(y)), y]).sum())
+        p[np.arange(len(y)), y] -= 1
+        of_b += p.sum(axis=0)
+        for part, x_i in zip(of_W, x, strict=True):
+            part += x_i.T @ p.astype(np.float32)
+    return value, of_W, of_b
 
 
 def _curvatures(blocks: Iterable[Sequence[Array]]) -> Sequence[NDArray[np.float64]]:

@@ -60,7 +60,7 @@ class ComparedAds:
         """Where each ad that is looked at is among the candidates, or -1 [n].
 
         Raises:
-          BadInputError: there is no ad to look at.
+          BadInputError: the part has none.
         """
         ads = len(self.rows[self.part])
         if not ads:

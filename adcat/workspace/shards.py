@@ -72,7 +72,7 @@ def all_of(found: Sequence[Shard], where: Path, how: str) -> list[Shard]:
     """
     numbers = sorted({shard.of for shard in found})
     if not numbers:
-        raise BadInputError(f"{where}: there are no shards to merge; make them: {how}")
+        raise BadInputError(f"{where}: no shards to merge were found; make them: {how}")
     if len(numbers) > 1:
         listed = " and ".join(map(str, numbers))
         raise BadInputError(f"{where}: there are shards of {listed}; remove those of one number")
