@@ -4,7 +4,7 @@ Each photo shows two drawn things; the text names the colour of the one for sale
 to be told (`sample_data/make_planted.py`). Prints the top-1 of every model on the test ads, and how
 much of a model's attention lies on the thing for sale; draws them as planted-task.png.
 
-    python benchmarks/planted_task.py FOLDER [--ads 3500] [--points a b c d e] [--over wh c]
+    python benchmarks/planted_task.py FOLDER [--ads 3400] [--points a b c d e] [--over wh c]
 """
 
 import argparse
@@ -55,6 +55,7 @@ MAKE = Path(__file__).parent.parent / "sample_data" / "make_planted.py"
 LATE = ("max", "sum-max", "product-max", "product-prior", "log-linear", "stack", "nn")
 EARLY = ("concat", "pool")
 RATE = 0.001
+ONCE = "--evaluate-every", 5000  # steps: at the end
 PIXELS = 256  # of a photo in a picture
 JOINED = "joined at the end, all layers"
 HIDDEN = 200  # units of what reads both vectors where they are joined
@@ -64,7 +65,7 @@ def main() -> None:
     """Makes the ads and the models, prints a table and draws two pictures."""
     words = argparse.ArgumentParser(description="Attention against other ways to combine.")
     words.add_argument("folder", type=Path)
-    words.add_argument("--ads", type=int, default=3500)
+    words.add_argument("--ads", type=int, default=3400)
     words.add_argument("--side", type=int, default=96, help="of a photo in pixels")
     words.add_argument("--points", nargs="*", default=list("abcde"))
     words.add_argument("--over", nargs="*", default=["wh", "c"])
@@ -89,7 +90,7 @@ def main() -> None:
     for policy in (*LATE, *EARLY):
         adcat("fuse", "--policy", policy)
     for point, over in itertools.product(given.points, given.over):
-        how = "--learning-rate", RATE, "--epochs", given.epochs, "--crop-area", 1
+        how = "--learning-rate", RATE, "--epochs", given.epochs, "--crop-area", 1, *ONCE
         adcat("attend", "--insert-at", point, "--over", over, *how)
     correct = {**of_models(workspace), JOINED: joined(workspace, given.epochs)}
     estimates = sorted(starmap(estimated, correct.items()), key=lambda each: -each.value)

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from places import PLACES
 from scenes import CLUTTER, FINENESS, PRODUCTS, develop
 
-SEED, ADS, SIDE = 2018, 3500, 128  # of a photo in pixels
+SEED, ADS, SIDE = 2018, 3400, 128  # of a photo in pixels
 THINGS = ("car", "sofa", "bed", "stroller", "boat", "lamp", "phone", "guitar")
 COLOURS: dict[str, tuple[Colour, tuple[str, ...]]] = {  # and how sellers call them
     "red": (Ink.RED, ("röd", "röda", "rött")),

@@ -23,7 +23,7 @@ class AttentionConfig(InitialWeights):
         "c",
         "Insertion point: before the 1st (a), 4th (b), 6th (c), 9th (d) or 11th (e) module of "
         "Inception v3; in EfficientNet-Lite0 before its blocks of 40, 80, 112, 192, 320 channels, "
-        "where d and e point best at what the text names.",
+        "where c to e point well at what the text names (make attention).",
     )
     over: Over = option(
         "wh", "Attend to positions (wh: width and height) or to feature maps (c: channels)."
