@@ -50,7 +50,7 @@ def write(
     shard: Shard,
     progress: Progress,
 ) -> str:
-    """Runs a network over a share of the photos, unless that is done; returns a line for the terminal.
+    """Runs a network over a share of the photos, unless that is done; returns what to tell.
 
     Args:
       classifier: one that `reads_photos`.
