@@ -152,7 +152,9 @@ def test_a_shard_that_does_not_fit_is_named(tmp_path, spoil, said):
 
 def test_there_must_be_shards_of_one_number(tmp_path):
     path = tmp_path / "a.jsonl"
-    with pytest.raises(AdcatError, match="no shards to merge; make them: type the same command"):
+    with pytest.raises(
+        AdcatError, match="no shards to merge were found; make them: type the same command"
+    ):
         merge_predictions(path, ABOUT)
     make_shard(path, 1, 3)
     make_shard(path, 1, 2)
