@@ -51,7 +51,7 @@ RANDOM = "none"
 TRAINING = (*PUBLISHED, "evaluate_every", "patience")
 HAVING: Sequence[Modality] = ("image",)
 HEAD_PATIENCE = 10  # evaluations; one costs next to nothing
-FEW = 5000  # photos; 2,489 were too few to learn more than the frozen network knows
+FEW = 5000  # photos; on 2,489 the first epochs lost what the frozen network knows
 HEAD_EPOCHS = 1000  # at most: training stops when the validation loss converges
 
 if TYPE_CHECKING:
@@ -252,8 +252,8 @@ def _train(work: Work, groups: NDArray[np.int64]) -> Table:
     if settings.weights != RANDOM:
         if ads < FEW:
             work.progress.say(
-                f"training all layers on {ads:,} photos; with fewer than {FEW:,} it is seldom "
-                "better than --stage head, which takes minutes"
+                f"training all layers on {ads:,} photos; with fewer than {FEW:,} compare it "
+                "with --stage head, which takes minutes and may be as good"
             )
         head = dataclasses.replace(settings, **{**PUBLISHED, "epochs": HEAD_EPOCHS}).schedule(ads)
         patience = HEAD_PATIENCE * head.evaluate_every
