@@ -11,6 +11,7 @@ from adcat.data.splitting import cut
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.types import Labels, Probs
 
+Statistics: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]  # mean, variance
 Block: TypeAlias = tuple[list[NDArray[np.float32]], NDArray[np.int32], NDArray[np.float32]]
 
 RUN = 256  # ads that are read in one go: long enough for a disk, short enough to mix well
@@ -80,7 +81,7 @@ class Sample:
         return [array[back] for array in inputs], labels[back], weights[back]
 
 
-def statistics(sample: Sample) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+def statistics(sample: Sample) -> list[Statistics]:
     """Mean and variance [dimensions] of every input over the sample's ads, in one pass."""
     sums = [np.zeros((2, array.shape[1])) for array in sample.inputs]
     for inputs, _, _ in sample.blocks():

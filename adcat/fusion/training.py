@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from adcat.data.thread_map import map_ahead
-from adcat.errors import DivergedError
+from adcat.errors import BadInputError, DivergedError
 from adcat.fusion.algorithm1 import course
 from adcat.fusion.networks import Network, prepare, standardising
 from adcat.fusion.optimizers import OPTIMIZERS
 from adcat.fusion.policy import NetworkPolicy
 from adcat.fusion.policy_settings import PolicySettings
-from adcat.fusion.samples import Block, Sample, statistics
+from adcat.fusion.samples import Block, Sample, Statistics, statistics
 from adcat.learning.runtime import seeded_tensorflow
 from adcat.progress import Task
 
@@ -64,13 +64,14 @@ def train(
     measured between them is for the curves only.
 
     Raises:
+      BadInputError: inputs are not finite.
       DivergedError: the loss is not finite.
     """
     tf = seeded_tensorflow(settings.seed, policy.threads)
     widths = tuple(array.shape[1] for array in sample.inputs)
     shared = dataclasses.replace(settings, curve_every=1)  # which no machine reads
     machine = _machine(tf, policy, widths, categories, shared)
-    machine.start(statistics(sample))
+    machine.start(_finite(policy, statistics(sample)))
     rng = np.random.default_rng(settings.seed)
     history: list[Point] = []
     best: tuple[float, int, list[np.ndarray]] = (-1.0, 0, [])
@@ -99,6 +100,17 @@ def train(
     validation_top1, _ = machine.measure(validation)
     last = history[-1].epoch
     return Trained(machine.copy(), history, best[1], last, train_top1, validation_top1)
+
+
+def _finite(policy: NetworkPolicy, found: Sequence[Statistics]) -> Sequence[Statistics]:
+    """The mean and variance of each input; ReLU may make 0 of what is not a number."""
+    for name, of_input in zip(policy.reads, found, strict=True):
+        if not np.isfinite(of_input).all():
+            raise BadInputError(
+                f"{policy.name}: {name} of ads to learn from have NaN or infinity; run adcat "
+                "extract-features again"
+            )
+    return found
 
 
 def watched_score(point: Point, settings: PolicySettings) -> float:
