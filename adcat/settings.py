@@ -101,6 +101,16 @@ def folds_option() -> Any:
     )
 
 
+def spark_option(panel: str) -> Any:
+    """The `--spark` of a command whose work Spark can do."""
+    return option(
+        "",
+        "Let Spark do the work (adcat[spark]; its machines share all folders): the master, such "
+        "as spark://HOST:7077, yarn or local[4], or a session that there is.",
+        panel=panel,
+    )
+
+
 def _field(default: Any, **metadata: Any) -> Any:
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)

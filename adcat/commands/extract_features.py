@@ -2,57 +2,48 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 from adcat import heads, thesis
-from adcat.errors import AdcatError, BadInputError
-from adcat.image.engines import EngineOptions
+from adcat.errors import BadInputError
+from adcat.parallel.spark_session import spark_session
+from adcat.parallel.spark_tasks import in_spark
 from adcat.prediction import feature_shards
-from adcat.prediction.feature_arrays import files, keep, write
+from adcat.prediction.feature_arrays import keep, write
+from adcat.prediction.feature_settings import FeatureSettings
 from adcat.prediction.feature_shards import Shards
 from adcat.prediction.streams import open_stream
-from adcat.progress import Progress
-from adcat.settings import classifier_name, folds_option, option, seed_option
+from adcat.progress import Progress, Silent
+from adcat.settings import classifier_name, folds_option, option, seed_option, spark_option
 from adcat.tables import Cell, Column, Report, Table
-from adcat.types import MODALITIES, PARTS, VECTORS, Modality, TextLayer, have
+from adcat.types import MODALITIES, PARTS, VECTORS, Modality, have
 from adcat.workspace.ads import read_availabilities, read_modalities
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Classifier, Workspace
-from adcat.workspace.manifest import ENGINE
 from adcat.workspace.photos import reading_photos
-from adcat.workspace.shards import Shard
+from adcat.workspace.shards import Shard, all_of
 from adcat.workspace.staging import Staging
 
+SHARDS_PER_CORE = 4  # so that one that is lost, or slow, costs little
 OWN, SHARED = "Vectors of your own", "Several processes or machines"
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings(EngineOptions):
-    """Which modalities, how many photos at a time, and vectors that were made elsewhere."""
+class Settings(FeatureSettings):
+    """What to extract, from which vectors that were made elsewhere, and where."""
 
     panels: ClassVar = ("Options", OWN, SHARED)
     published: ClassVar = thesis.settings("extract-features")
     needs: ClassVar = {
         **dict.fromkeys(("name", "folds", "seed"), "image_vectors|text_vectors"),
         "shard": "!image_vectors|text_vectors|merge",
+        "spark": "!image_vectors|text_vectors|merge|shard",
     }
 
-    modality: Literal["text", "image", "both"] = option("both", "Classifiers to run.")
-    batch_size: int = option(32, "Photos in memory at a time.", low=1, high=1024)
-    image_layer: str = option(
-        VECTORS,
-        "Layer of the image network whose outputs are an ad's image vector, maps as their mean "
-        "over all positions: such as mixed7 of inception-v3 or block10_add of efficientnet-lite0; "
-        "by default the last one, which the classifier reads. For the classifier without a name.",
-    )
-    text_layer: TextLayer = option(
-        VECTORS,
-        "What an ad's text vector is: what the last layer of the text model reads (vectors), or "
-        "what it makes of that before the softmax (logits). For the classifier without a name.",
-    )
     image_vectors: Path | None = option(
         None,
         "Vectors of the photos, by CLIP for example: a .parquet file with a column id and one of "
@@ -78,6 +69,7 @@ class Settings(EngineOptions):
         "with the same options.",
         panel=SHARED,
     )
+    spark: str = spark_option(SHARED)
 
 
 def extract_features(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -91,7 +83,7 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
 
     With --shard 2/8, once for each share and on as many machines as share the workspace, the image
     network runs over that share of the photos; then --merge does everything else, and writes what
-    a single process would.
+    a single process would. With --spark the tasks of a Spark cluster make the shares.
 
     With --image-vectors or --text-vectors a last layer is fitted on the vectors of the training
     ads, the strength of its prior chosen out of fold, and takes the place of the image or the text
@@ -102,6 +94,8 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
     _check_layers(workspace, settings)
     if settings.shard:
         return Report(_write_shards(workspace, settings, progress))
+    if settings.spark:
+        settings = _have_shards_made(workspace, settings, progress)
     fitted = _fit_heads(workspace, settings, progress)
     wanted: list[Modality] = [m for m in MODALITIES if settings.modality in (m, "both")]
     lines, tables = _unnamed(workspace, wanted, settings, progress)
@@ -114,12 +108,11 @@ def extract_features(workspace: Workspace, settings: Settings, progress: Progres
 def _write_shards(workspace: Workspace, settings: Settings, progress: Progress) -> list[str]:
     """Runs every image network over a share of the photos, unless its features are current."""
     shard, lines = Shard.parse(settings.shard), list[str]()
-    there = "image" in read_modalities(workspace.split) and settings.modality != "text"
-    for classifier in [workspace.classifier("image"), *workspace.named_classifiers()] * there:
-        if classifier.reads_photos and _is_current(workspace, classifier, settings):
+    for classifier in _networks(workspace, settings):
+        if settings.is_current(classifier):
             lines.append(_kept(classifier))
-        elif classifier.reads_photos:
-            of_photos = _of_photos(classifier, settings)
+        else:
+            of_photos = settings.of_photos(classifier)
             made = (classifier, workspace.split, of_photos, settings, shard, progress)
             lines.append(feature_shards.write(*made))
     if not lines:
@@ -130,10 +123,31 @@ def _write_shards(workspace: Workspace, settings: Settings, progress: Progress) 
     return lines
 
 
-def _of_photos(classifier: Classifier, settings: Settings) -> Mapping[str, Any]:
-    """The settings that a shard depends on."""
-    recorded = {**_recorded(settings, "image"), "image_layer": _layer(classifier, settings)}
-    return {name: value for name, value in recorded.items() if name != "modality"}
+def _networks(workspace: Workspace, settings: Settings) -> list[Classifier]:
+    """The classifiers asked for that run a network over photos."""
+    there = "image" in read_modalities(workspace.split) and settings.modality != "text"
+    images = [workspace.classifier("image"), *workspace.named_classifiers()] * there
+    return [classifier for classifier in images if classifier.reads_photos]
+
+
+def _have_shards_made(workspace: Workspace, settings: Settings, progress: Progress) -> Settings:
+    """Lets Spark make every share of what is not current; returns the settings that merge them."""
+    made = [c for c in _networks(workspace, settings) if not settings.is_current(c)]
+    if not made:
+        return settings
+    with spark_session(settings.spark) as session:
+        count = SHARDS_PER_CORE * session.sparkContext.defaultParallelism
+        found = [shard for classifier in made for shard in classifier.found_shards()]
+        shards = all_of(found or [Shard(1, count)], made[0].shards, "remove the folder")
+        work = functools.partial(_make_shard, workspace.root.resolve(), settings)
+        with progress.task("running the image network", len(shards), "shards") as task:
+            for _ in in_spark(session)(work, shards):
+                task.advance(1)
+    return dataclasses.replace(settings, merge=True)
+
+
+def _make_shard(root: Path, settings: Settings, shard: Shard) -> None:
+    _write_shards(Workspace(root), dataclasses.replace(settings, shard=str(shard)), Silent())
 
 
 def _merging(
@@ -142,7 +156,7 @@ def _merging(
     """The shards of the classifier among these that reads photos, if they are to be merged."""
     for classifier in classifiers:
         if settings.merge and classifier.reads_photos:
-            return feature_shards.merging(classifier, _of_photos(classifier, settings), settings)
+            return feature_shards.merging(classifier, settings.of_photos(classifier), settings)
     return contextlib.nullcontext()
 
 
@@ -150,19 +164,13 @@ def _check_layers(workspace: Workspace, settings: Settings) -> None:
     """Refuses a layer of a classifier that consists of its last layer only."""
     given = {"text": settings.text_vectors, "image": settings.image_vectors}
     for classifier in map(workspace.classifier, MODALITIES):
-        layer, modality = _layer(classifier, settings), classifier.modality
+        layer, modality = settings.layer(classifier), classifier.modality
         takes_place = given[modality] and not settings.name
         if layer != VECTORS and (takes_place or classifier.reads_vectors):
             raise BadInputError(
                 f"the {modality} classifier is a last layer on vectors made elsewhere, and has no "
                 f"layer {layer}; leave --{modality}-layer out"
             )
-
-
-def _layer(classifier: Classifier, settings: Settings) -> str:
-    """The layer of a classifier that is asked for; fusion reads no vectors of a named one."""
-    has_name = classifier.name != classifier.modality
-    return VECTORS if has_name else getattr(settings, f"{classifier.modality}_layer")
 
 
 def _fit_heads(workspace: Workspace, settings: Settings, progress: Progress) -> list[Table]:
@@ -191,14 +199,14 @@ def _unnamed(
 ) -> tuple[list[str], list[Table]]:
     """Runs the classifiers without a name of their own; what is current is kept."""
     there = [workspace.classifier(modality) for modality in read_modalities(workspace.split)]
-    kept = [classifier for classifier in there if _is_current(workspace, classifier, settings)]
+    kept = [classifier for classifier in there if settings.is_current(classifier)]
     made = [c for c in there if c in kept or c.modality in wanted]
     if not made:
         raise BadInputError(
             f"no ad has what --modality {settings.modality} needs; leave the option out"
         )
-    layers = {f"{c.modality}_layer": _layer(c, settings) for c in made}
-    recorded = {**_recorded(settings, "both" if len(made) == 2 else made[0].modality), **layers}
+    layers = {f"{c.modality}_layer": settings.layer(c) for c in made}
+    recorded = {**settings.recorded("both" if len(made) == 2 else made[0].modality), **layers}
     inputs = [workspace.split, *(classifier.model for classifier in made)]
     with _merging([c for c in made if c not in kept], settings) as shards:
         recorded |= shards.engine if shards else {}
@@ -217,9 +225,9 @@ def _named(
     workspace: Workspace, classifier: Classifier, settings: Settings, progress: Progress
 ) -> list[str]:
     """Runs a classifier with a name of its own, unless its features are current."""
-    if _is_current(workspace, classifier, settings):
+    if settings.is_current(classifier):
         return [_kept(classifier)]
-    recorded = _recorded(settings, classifier.modality)
+    recorded = settings.recorded(classifier.modality)
     inputs = [workspace.split, classifier.model]
     with _merging([classifier], settings) as shards:
         recorded |= shards.engine if shards else {}
@@ -231,28 +239,6 @@ def _named(
 
 def _kept(classifier: Classifier) -> str:
     return f"{classifier.name}: kept from an earlier run with the same classifier"
-
-
-def _recorded(settings: Settings, modality: Modality | Literal["both"]) -> dict[str, Any]:
-    """The settings that features depend on."""
-    names = ("batch_size", *(field.name for field in dataclasses.fields(EngineOptions)))
-    resolved = settings.resolved()
-    return {"modality": modality, **{name: getattr(resolved, name) for name in names}}
-
-
-def _is_current(workspace: Workspace, classifier: Classifier, settings: Settings) -> bool:
-    """Whether its arrays are there, current and of the layer and the engine asked for."""
-    features, modality = Features(classifier.features), classifier.modality
-    try:
-        manifest = features.artifact.manifest()
-        sources = [workspace.split, classifier.model]
-        same = all(manifest.inputs.get(s.name) == s.check().digest for s in sources)
-    except AdcatError:
-        return False
-    if modality == "image" and not settings.takes(manifest.notes.get(ENGINE, "")):
-        return False
-    same &= features.layer(modality) == _layer(classifier, settings)
-    return same and classifier.features.is_intact(manifest, files(classifier))
 
 
 def _extract(
@@ -269,7 +255,7 @@ def _extract(
         write(classifier, split, shards.open_stream(split, staging), staging, progress)
         return
     with reading_photos(split, staging) if classifier.reads_photos else contextlib.nullcontext():
-        layer = _layer(classifier, settings)
+        layer = settings.layer(classifier)
         stream = open_stream(classifier, split, layer, settings, size, staging, progress)
         write(classifier, split, stream, staging, progress)
 
