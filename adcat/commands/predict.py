@@ -3,28 +3,27 @@
 import dataclasses
 import functools
 import json
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from adcat.choosing import chosen_model
-from adcat.data.image_names import fields_of, images_folder
-from adcat.data.table import InputTable, parse_headers
-from adcat.data.thread_map import THREADS
+from adcat.data.image_names import images_folder
+from adcat.data.numbered_rows import NumberedRows
 from adcat.data.vector_files import files_of
-from adcat.errors import BadInputError
+from adcat.errors import AdcatError, BadInputError
 from adcat.files import sha256
 from adcat.image.classifier import ImageModel
-from adcat.image.engines import EngineOptions, choose, drawn_photos
+from adcat.image.engines import choose, drawn_photos
 from adcat.image.inference import Engine
+from adcat.parallel.spark_session import failures_told, spark_session
+from adcat.prediction import output_folder
+from adcat.prediction.ad_sources import ONE_AD, TABLE, AdOptions
 from adcat.prediction.classifiers import EngineOf
 from adcat.prediction.export_folder import load
 from adcat.prediction.given_vectors import Given
 from adcat.prediction.loading import load_predictor
-from adcat.prediction.new_ads import Ad, arriving_ads, single_ad, table_ads
 from adcat.prediction.on_validation import tell_accepted, tell_calibration
 from adcat.prediction.output_files import (
     Record,
@@ -34,21 +33,22 @@ from adcat.prediction.output_files import (
     shard_file,
     write_predictions,
 )
-from adcat.prediction.predictor import ModelFacts, Predictor
+from adcat.prediction.predictor import Predictor
 from adcat.prediction.rules import Promise
-from adcat.progress import Progress
-from adcat.settings import argument, model_option, option, seed_option
+from adcat.progress import Progress, Silent
+from adcat.settings import model_option, option, seed_option
 from adcat.tables import Report
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import Manifest
 from adcat.workspace.shards import Shard
 
 READ = {"text": ("title", "description"), "image": ("image",)}  # columns of a table
-TABLE, ONE_AD, SUGGESTIONS = "The table", "A single ad", "Suggestions"  # headings in the help
+SUGGESTIONS = "Suggestions"  # a heading in the help
+SHARDS_PER_CORE = 4  # so that one that is lost, or slow, costs little
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings(EngineOptions):
+class Settings(AdOptions):
     """The ads, the model, and what to predict."""
 
     panels: ClassVar = ("Arguments", TABLE, ONE_AD, SUGGESTIONS)
@@ -56,15 +56,12 @@ class Settings(EngineOptions):
         "top": "!coverage",
         "seed": "calibrate coverage",  # which halves the ads
         "merge": "output",
+        "spark": "output !image_vectors|text_vectors",
         **dict.fromkeys(
             ("model", "calibrate", "coverage", "image_vectors", "text_vectors"), "!exported"
         ),
     }
 
-    ads: Path | None = argument(
-        "Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet; by default JSON lines on stdin.",
-        default=None,
-    )
     model: str = model_option("use", SUGGESTIONS)
     exported: Path | None = option(
         None,
@@ -73,29 +70,9 @@ class Settings(EngineOptions):
     )
     top: int = option(5, "Number of categories to suggest.", low=1, panel=SUGGESTIONS)
     output: Path | None = option(
-        None, "File to write: .jsonl, .csv or .parquet; by default JSON lines on stdout."
-    )
-    title: str | None = option(None, "Title of a single ad, instead of a table.", panel=ONE_AD)
-    description: str | None = option(None, "Description of the single ad.", panel=ONE_AD)
-    image: str | None = option(None, "Photo of the single ad.", panel=ONE_AD)
-    images: Path | None = option(
         None,
-        "Folder that image paths are relative to; by default the table's own, for stdin the "
-        "current one.",
-        panel=TABLE,
-    )
-    image_separator: str = option(
-        "",
-        "Characters that separate the photos in a cell; by default as in the split.",
-        panel=TABLE,
-    )
-    image_pattern: str = option(
-        "", "Names of photos made from other columns; by default as in the split.", panel=TABLE
-    )
-    column: list[str] = option(
-        [],
-        "Column with a different header, such as title=headline; may be repeated.",
-        panel=TABLE,
+        "File to write: .jsonl, .csv or .parquet; by default JSON lines on stdout. With --spark a "
+        "folder of Parquet files.",
     )
     image_vectors: list[str] = option(
         [],
@@ -124,12 +101,6 @@ class Settings(EngineOptions):
         high=1,
         panel=SUGGESTIONS,
     )
-    shard: str = option(
-        "1/1", "Process one of several equal shares of the rows, such as 2/8.", panel=TABLE
-    )
-    merge: bool = option(
-        False, "Put the shares together, once all are there; with the same options.", panel=TABLE
-    )
     batch_size: int = option(
         32, "Ads with a photo processed at a time; of those without, up to 4,096.", low=1, high=4096
     )
@@ -143,20 +114,20 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     classified from the other; one with neither gets the categories' shares of the training ads.
     The fields `modality` and `problems` say so. `contributions` are what text and photo add to the
     log probability of the first category. With --output, run an interrupted command again to
-    resume it.
+    resume it. With --spark each task predicts a share of the table, and what a lost machine had
+    begun is predicted by another; the files of the folder have the rows in order.
     """
     settings = settings.resolved()
     if settings.output:
-        check_format(settings.output)
-    if settings.exported:
-        predictor = load(settings.exported, engine_of=_engine_of(settings, None, progress))
-    else:
-        predictor = _from_workspace(workspace, settings, progress)
-    source = _source(settings, predictor.facts, progress)
+        (output_folder.check if settings.spark else check_format)(settings.output)
+    predictor = _predictor(workspace, settings, progress)
+    source = settings.source(predictor.facts, progress)
+    read = [column for m in predictor.model.modalities for column in READ[m]]
+    if settings.spark:
+        return _on_spark(workspace, predictor, settings, read, progress)
 
     def records(done: int = 0) -> Iterator[Record]:
         """Predicts the ads after the first `done`, then says what the predictions rest on."""
-        read = [column for m in predictor.model.modalities for column in READ[m]]
         availabilities, problems = Counter[str](), Counter[str]()
         ads = source.ads(done, read)
         for predictions in predictor.stream(
@@ -166,13 +137,17 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
                 availabilities[prediction.availability] += 1
                 problems.update(prediction.problems)
                 yield prediction.record(predictor.facts.categories, settings.accept_above)
-        progress.say(f"predictions based on: {_listed(availabilities)}")
-        if problems:
-            progress.say(f"problems: {_listed(problems)}")
+        _tell(availabilities, problems, progress)
 
     if settings.output is None:
         return (json.dumps(record, ensure_ascii=False) for record in records())
     return _save(settings, _about(predictor, settings), records)
+
+
+def _predictor(workspace: Workspace, settings: Settings, progress: Progress) -> Predictor:
+    if settings.exported:
+        return load(settings.exported, engine_of=_engine_of(settings, None, progress))
+    return _from_workspace(workspace, settings, progress)
 
 
 def _from_workspace(workspace: Workspace, settings: Settings, progress: Progress) -> Predictor:
@@ -198,57 +173,6 @@ def _engine_of(settings: Settings, root: Path | None, progress: Progress) -> Eng
     return choose_engine
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Source:
-    """Where the ads come from."""
-
-    ads: Callable[[int, Sequence[str]], Iterable[Iterable[Ad]]]
-    # called with the number to pass over and the columns that the model reads
-    images: Path  # the folder that photos' names are relative to, resolved
-    separator: str = ""  # between several of them in a cell
-    ahead: int = 0  # batches whose images are decoded ahead
-
-
-def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source:
-    """The one ad that is given, the table, or stdin.
-
-    Raises:
-      BadInputError: the options contradict each other.
-    """
-    shard = Shard.parse(settings.shard)
-    given = parse_headers(settings.column)
-    table = InputTable(
-        settings.ads or Path("stdin"),
-        {**facts.headers, **given},
-        (*given, *fields_of(settings.image_pattern)),
-        image_pattern=settings.image_pattern or facts.image_pattern,
-    )
-    is_one = (settings.title, settings.description, settings.image) != (None, None, None)
-    if is_one and settings.ads:
-        raise BadInputError("give a table or a single ad: ADS, or --title, --description, --image")
-    if not settings.ads and shard != Shard():
-        raise BadInputError(f"--shard {settings.shard} needs a table; give ADS")
-    if settings.merge and shard != Shard():
-        raise BadInputError("--merge puts all shards together; leave --shard out")
-    if is_one:
-        ad, folder = single_ad(
-            settings.title, settings.description, settings.image, settings.images
-        )
-        return Source(lambda *_: [[ad]], folder)
-    images = images_folder(table.path, settings.images)
-    separator = settings.image_separator or facts.image_separator
-    if settings.ads:
-
-        def ads(done: int, read: Sequence[str]) -> Iterable[Iterable[Ad]]:
-            ads = table_ads(dataclasses.replace(table, read=read), shard, progress)
-            return [islice(ads, done, None)]
-
-        return Source(ads, images, separator, THREADS)
-    if sys.stdin.isatty():
-        progress.say("reading ads from the terminal, one JSON object on a line")
-    return Source(lambda *_: arriving_ads(sys.stdin.buffer, table), images, separator)
-
-
 def _about(predictor: Predictor, settings: Settings) -> Manifest:
     """The manifest of the predictions: what they follow from, without paths."""
     if settings.ads is None:
@@ -260,7 +184,7 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
         model=predictor.facts.model,
     )
     recorded = dataclasses.asdict(portable)
-    del recorded["merge"]  # its result is that of one process
+    del recorded["merge"], recorded["spark"]  # their result is that of one process
     return Manifest(
         settings=recorded,
         inputs=predictor.facts.made_from,
@@ -277,6 +201,54 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
             },
         },
     )
+
+
+def _on_spark(
+    workspace: Workspace,
+    predictor: Predictor,
+    settings: Settings,
+    read: Sequence[str],
+    progress: Progress,
+) -> Report:
+    """Predicts a table on a Spark cluster; all folders are ones that its machines share."""
+    from adcat.spark.frames import Work, predict_rows
+
+    about, path = _about(predictor, settings), (settings.output or Path()).resolve()
+    if output_folder.is_done(path, about):
+        return Report([f"{path} is up to date: same ads, model and settings"])
+    exported = settings.exported and settings.exported.resolve()
+    made = dataclasses.replace(
+        settings, model=predictor.facts.model, exported=exported, accept_above=None
+    )
+    asked = settings.table(predictor.facts)
+    table = dataclasses.replace(asked, read=read, path=asked.path.resolve())
+    work = Work(
+        functools.partial(_predictor, Workspace(workspace.root.resolve()), made, Silent()),
+        about.digest,
+        images_folder(table.path, settings.images),
+        settings.top,
+        settings.accept_above,
+        settings.batch_size,
+        settings.image_separator or predictor.facts.image_separator,
+    )
+    with output_folder.writing(path, about) as folder, spark_session(settings.spark) as session:
+        rows = NumberedRows.of(table, folder, progress)
+        shards = min(rows.count, SHARDS_PER_CORE * session.sparkContext.defaultParallelism)
+        progress.say(f"predicting {rows.count:,} ads in {shards} tasks")
+        with failures_told():
+            predict_rows(session, rows, shards, work).write.mode("append").parquet(str(folder))
+        rows.clear()
+        availabilities, problems = output_folder.counts(folder)
+        if (found := availabilities.total()) != rows.count:
+            raise AdcatError(f"Spark gave {found:,} predictions of {rows.count:,} ads; start again")
+    _tell(availabilities, problems, progress)
+    return Report([f"predictions: {path}"])
+
+
+def _tell(availabilities: Counter[str], problems: Counter[str], progress: Progress) -> None:
+    progress.say(f"predictions based on: {_listed(availabilities)}")
+    if problems:
+        progress.say(f"problems: {_listed(problems)}")
 
 
 def _listed(counts: Counter[str]) -> str:

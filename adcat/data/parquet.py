@@ -1,6 +1,6 @@
 """Reads a table of ads from a Parquet file: its columns as text, the photos in it as bytes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from adcat.progress import Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 LISTS = ("category", "image")  # columns that may hold lists
 PHOTO = "photo"  # the column of photos, where `image` holds these and not their names
@@ -30,6 +31,7 @@ def parquet_batches(
     columns_in: Callable[[Sequence[str]], Mapping[str, str]],
     is_labelled: bool,
     progress: Progress,
+    rows: range | None = None,
 ) -> Iterator["pa.RecordBatch"]:
     """Streams the columns that are there; of a list the first value.
 
@@ -41,6 +43,7 @@ def parquet_batches(
       columns_in: gives the header of each column for the file's headers.
       is_labelled: whether each ad must have one category.
       progress: counts the rows.
+      rows: those to read, counted from 0; by default all.
 
     Raises:
       BadInputError: it is not a Parquet file of ads.
@@ -53,18 +56,39 @@ def parquet_batches(
             pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False) as file,
             progress.task(f"reading {path.name}", file.metadata.num_rows, "rows") as task,
         ):
+            rows = range(file.metadata.num_rows) if rows is None else rows
             schema = file.schema_arrow
             headers = columns_in(schema.names)
             has_photos = "image" in headers and _photo_of(schema.field(headers["image"]).type)
-            for batch in file.iter_batches(
-                PHOTOS_PER_BATCH if has_photos else ROWS_PER_BATCH,
-                columns=list(dict.fromkeys(headers.values())),
-            ):
-                yield _read(headers, batch, is_labelled)
+            size = PHOTOS_PER_BATCH if has_photos else ROWS_PER_BATCH
+            for batch in _rows_of(file, rows, size, list(dict.fromkeys(headers.values()))):
+                yield columns_of(headers, batch, is_labelled)
                 task.advance(batch.num_rows)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         mark = "," if str(error).startswith("column ") else ":"
         raise BadInputError(f"{path}{mark} {error}") from None
+
+
+def _rows_of(
+    file: "pq.ParquetFile", rows: range, size: int, columns: Sequence[str]
+) -> Iterator["pa.RecordBatch"]:
+    """Streams rows; of the groups of rows, those that have some are read."""
+    sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    ends = np.cumsum(sizes, dtype=np.int64)
+    groups = np.flatnonzero((ends > rows.start) & (ends - sizes < rows.stop)).tolist()
+    start = int(ends[groups[0]]) - sizes[groups[0]] if groups else 0
+    yield from rows_among(file.iter_batches(size, row_groups=groups, columns=columns), start, rows)
+
+
+def rows_among(
+    batches: Iterable["pa.RecordBatch"], start: int, rows: range
+) -> Iterator["pa.RecordBatch"]:
+    """Those of these rows that batches have, of which the first begins with the row `start`."""
+    for batch in batches:
+        first, last = max(rows.start - start, 0), min(rows.stop - start, len(batch))
+        if first < last:
+            yield batch.slice(first, last - first)
+        start += len(batch)
 
 
 def with_names(batch: "pa.RecordBatch", pattern: str) -> "pa.RecordBatch":
@@ -82,9 +106,14 @@ def with_names(batch: "pa.RecordBatch", pattern: str) -> "pa.RecordBatch":
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _read(
+def columns_of(
     headers: Mapping[str, str], batch: "pa.RecordBatch", is_labelled: bool
 ) -> "pa.RecordBatch":
+    """The columns of a batch by the names that adcat has for them, as text and as photos.
+
+    Raises:
+      ArrowInvalid: a value is no such thing, or an ad that must have one category has several.
+    """
     import pyarrow as pa
 
     columns: dict[str, pa.Array] = {}

@@ -1,6 +1,7 @@
 """Reads a user's table of ads as a stream of record batches in one form, whatever the file's."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -50,8 +51,8 @@ class InputTable:
     read: Sequence[str] = ()  # columns whose absence is told
     image_pattern: str = ""  # names images after other columns, where these have values
 
-    def batches(self, progress: Progress) -> Iterator["pa.RecordBatch"]:
-        """Streams the rows in their order; none is left out.
+    def batches(self, progress: Progress, only: range | None = None) -> Iterator["pa.RecordBatch"]:
+        """Streams the rows in their order; none is left out, or of a Parquet file the `only` ones.
 
         A batch has the columns `row` (int64, the data row counted from 1), `malformed` (bool) and
         those of `COLUMNS` (strings; empty for a missing value). Ids, categories and images come
@@ -64,12 +65,15 @@ class InputTable:
           BadInputError: the file is not such a table, lacks a column or has no rows.
         """
         _check_file(self.path)
-        read = _parquet_batches if self.path.suffix.lower() == ".parquet" else _text_batches
-        rows = 0
-        for batch in read(self, progress):
-            yield _tidied(rows, batch)
+        if self.is_parquet:
+            batches = _parquet_batches(self, progress, only)
+        else:
+            batches = _text_batches(self, progress)
+        rows = first = only.start if only else 0
+        for batch in batches:
+            yield tidied(rows, batch)
             rows += batch.num_rows
-        if not rows:
+        if rows == first:
             raise BadInputError(f"{self.path} has no rows; expected one for each ad")
 
     def values(self, ad: Mapping[str, Any]) -> list[str | None]:
@@ -85,6 +89,11 @@ class InputTable:
                     raise BadInputError(f"{self.path}: {parquet.several_categories(found)}")
                 values[column] = found[0] if found else None
         return self.row(list(map(json_text, values.values())))
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether it is a Parquet file, of which any row can be read without those before."""
+        return self.path.suffix.lower() == ".parquet"
 
     @property
     def columns(self) -> Sequence[str]:
@@ -132,6 +141,11 @@ class InputTable:
                 f"if it has another name: --column {column}=HEADER"
             )
         return list(positions.values())
+
+    def headers_in(self, headers: Sequence[str], progress: Progress) -> dict[str, str]:
+        """The header of each of `columns` that is among a table's; errors as in `positions`."""
+        by_column = zip(self.columns, self.positions(headers, progress), strict=True)
+        return {column: headers[position] for column, position in by_column if position is not None}
 
     def _position(self, column: str, headers: Sequence[str], found: str) -> int | None:
         for name in self.names(column):
@@ -193,7 +207,7 @@ def _check_file(path: Path) -> None:
             raise BadInputError(f"{path} is {name}, not {path.suffix[1:]}; convert or rename it")
 
 
-def _tidied(before: int, batch: "pa.RecordBatch") -> "pa.RecordBatch":
+def tidied(before: int, batch: "pa.RecordBatch") -> "pa.RecordBatch":
     """The batch with the number of each row; `before` rows were read before it."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -282,11 +296,10 @@ def _batch(records: Sequence[Record]) -> "pa.RecordBatch":
     return pa.RecordBatch.from_pydict({"malformed": malformed, **columns})
 
 
-def _parquet_batches(table: InputTable, progress: Progress) -> Iterator["pa.RecordBatch"]:
-    def columns_in(headers: Sequence[str]) -> dict[str, str]:
-        by_column = zip(table.columns, table.positions(headers, progress), strict=True)
-        return {column: headers[position] for column, position in by_column if position is not None}
-
+def _parquet_batches(
+    table: InputTable, progress: Progress, only: range | None
+) -> Iterator["pa.RecordBatch"]:
+    columns_in = functools.partial(table.headers_in, progress=progress)
     is_labelled = "category" in table.needed
-    for batch in parquet.parquet_batches(table.path, columns_in, is_labelled, progress):
+    for batch in parquet.parquet_batches(table.path, columns_in, is_labelled, progress, only):
         yield parquet.with_names(batch, table.image_pattern)

@@ -2,19 +2,20 @@
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcat.errors import BadInputError
+from adcat.errors import AdcatError, BadInputError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession  # pyright: ignore[reportMissingImports]
 
 PACKAGE = "pip install 'adcat[spark]'"
-SETTINGS: dict[str, Any] = {"spark.log.level": "ERROR", "spark.ui.showConsoleProgress": "false"}
+SETTINGS: dict[str, Any] = {"spark.log.level": "FATAL", "spark.ui.showConsoleProgress": "false"}
 
 
 @contextlib.contextmanager
@@ -59,6 +60,21 @@ def _check_java() -> None:
         )
 
 
+@contextlib.contextmanager
+def failures_told() -> Iterator[None]:
+    """Turns what Spark raises within the block, once it has given up, into one line.
+
+    Raises:
+      AdcatError: it has.
+    """
+    try:
+        yield
+    except AdcatError:
+        raise
+    except Exception as error:  # of Py4J, or of what calls the executors
+        raise AdcatError(f"Spark gave up: {cause_of(error)}") from None
+
+
 def cause_of(error: BaseException) -> str:
     """What went wrong in Spark, in one line: the last one of a task's traceback, if it is one."""
     java = getattr(error, "java_exception", None)  # else it is an error of Python
@@ -67,4 +83,5 @@ def cause_of(error: BaseException) -> str:
     lines = [line for line in (after if is_traceback else before).splitlines() if line.strip()]
     if not is_traceback:
         return lines[0].strip() if lines else type(error).__name__
-    return next((line for line in lines if not line.startswith(" ")), lines[0])
+    told = next((line for line in lines if not line.startswith(" ")), lines[0])
+    return re.sub(r"^adcat\.errors\.\w+: ", "", told)

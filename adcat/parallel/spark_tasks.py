@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adcat.errors import AdcatError, BusyError
-from adcat.parallel.spark_session import cause_of
+from adcat.parallel.spark_session import failures_told
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession  # pyright: ignore[reportMissingImports]
@@ -76,8 +76,9 @@ def _in_order(
     for number in range(tasks):
         while number not in results:
             wait([job], LOOK_EVERY)
-            if job.done() and (error := job.exception()):
-                raise AdcatError(f"Spark gave up on a task: {cause_of(error)}") from None
+            if job.done():
+                with failures_told():
+                    job.result()
             for other, result, error in arrived()[seen:]:
                 if error:
                     raise error

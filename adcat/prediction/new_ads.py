@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from adcat.data.image_names import is_url
 from adcat.data.parquet import PHOTO
@@ -15,8 +15,12 @@ from adcat.errors import BadInputError
 from adcat.progress import Progress
 from adcat.workspace.shards import Shard
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Item = TypeVar("Item")
 
+WHOLE = Shard()  # all rows
 ARRIVING = 1 << 16  # bytes read at once, if as many are available
 
 
@@ -59,7 +63,12 @@ def table_ads(table: InputTable, shard: Shard, progress: Progress) -> Iterator[A
     Raises:
       BadInputError: it is not a table of ads.
     """
-    for batch in table.batches(progress):
+    return ads_in(table.batches(progress), shard)
+
+
+def ads_in(batches: Iterable["pa.RecordBatch"], shard: Shard = WHOLE) -> Iterator[Ad]:
+    """The ads of batches as `InputTable.batches` gives them."""
+    for batch in batches:
         for ad in (ad for ad in batch.to_pylist() if shard.holds(ad["row"])):
             columns = ("row", "id", "title", "description", "image", "malformed")
             yield Ad(*(ad[column] for column in columns), photo=ad.get(PHOTO))

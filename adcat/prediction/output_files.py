@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from adcat.errors import BadInputError, BusyError, MissingArtifactError, StaleArtifactError
 from adcat.files import link_or_copy, lock, repair_json_lines, replacing, sha256, write_json
@@ -25,6 +25,9 @@ from adcat.tables import csv_writer
 from adcat.workspace import manifest
 from adcat.workspace.manifest import Manifest
 from adcat.workspace.shards import Shard, all_of, difference, shards_in
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Record: TypeAlias = dict[str, Any]  # as `Prediction.record` returns it
 
@@ -70,7 +73,7 @@ def write_predictions(
     """
     started = time.time()
     partial = path.with_name(f".{path.name}.{about.digest[:16]}.jsonl")
-    with _only_writer(path), partial.open("a+b") as file:
+    with only_writer(path), partial.open("a+b") as file:
         for record in predictions(repair_json_lines(partial)):
             file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
             file.flush()
@@ -112,7 +115,7 @@ def merge_predictions(path: Path, about: Manifest) -> None:
         if other or made.settings.get("shard") != str(shard) or made.files != files:
             wrong = f"made with {other}" if other else "edited"
             raise StaleArtifactError(f"{part} was {wrong}; {again.format(shard)}")
-    with _only_writer(path), replacing(path) as whole:
+    with only_writer(path), replacing(path) as whole:
         FORMATS[path.suffix.lower()].merge(parts, whole)
     _state(path, about, started)
 
@@ -131,7 +134,7 @@ def _with_file(about: Manifest, path: Path) -> Manifest:
 
 
 @contextlib.contextmanager
-def _only_writer(path: Path) -> Iterator[None]:
+def only_writer(path: Path) -> Iterator[None]:
     """Keeps other processes from writing the file within the block, whatever they predict."""
     beside = path.with_name(f".{path.name}.lock")
     with beside.open("a+") as file:
@@ -174,13 +177,13 @@ def _write_parquet(lines: Path, path: Path) -> None:
     _write_table(_records(lines), path)
 
 
-def _write_table(records: Iterable[Record], path: Path) -> None:
+def record_schema() -> "pa.Schema":
+    """The columns of predictions in a table."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     text, number = pa.string(), pa.float64()
     suggestion = pa.struct({"category": text, "probability": number})
-    schema = pa.schema({
+    return pa.schema({
         "row": pa.int64(),
         "id": text,
         "categories": pa.list_(suggestion),
@@ -189,6 +192,13 @@ def _write_table(records: Iterable[Record], path: Path) -> None:
         "problems": pa.list_(text),
         "accepted": pa.bool_(),
     })  # fmt: skip
+
+
+def _write_table(records: Iterable[Record], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = record_schema()
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in in_batches(records, ROWS_PER_BATCH):
             writer.write_batch(pa.RecordBatch.from_pylist(batch, schema))
