@@ -14,13 +14,10 @@ from adcat.data.numbered_rows import NumberedRows
 from adcat.data.vector_files import files_of
 from adcat.errors import AdcatError, BadInputError
 from adcat.files import sha256
-from adcat.image.classifier import ImageModel
-from adcat.image.engines import choose, drawn_photos
-from adcat.image.inference import Engine
 from adcat.parallel.spark_session import failures_told, spark_session
 from adcat.prediction import output_folder
 from adcat.prediction.ad_sources import ONE_AD, TABLE, AdOptions
-from adcat.prediction.classifiers import EngineOf
+from adcat.prediction.classifiers import engine_on_drawn_photos
 from adcat.prediction.export_folder import load
 from adcat.prediction.given_vectors import Given
 from adcat.prediction.loading import load_predictor
@@ -146,7 +143,7 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
 
 def _predictor(workspace: Workspace, settings: Settings, progress: Progress) -> Predictor:
     if settings.exported:
-        return load(settings.exported, engine_of=_engine_of(settings, None, progress))
+        return load(settings.exported, engine_of=engine_on_drawn_photos(settings, None, progress))
     return _from_workspace(workspace, settings, progress)
 
 
@@ -155,22 +152,12 @@ def _from_workspace(workspace: Workspace, settings: Settings, progress: Progress
     model = chosen_model(workspace, settings.model, progress)
     promise = Promise(settings.calibrate, settings.coverage, settings.seed)
     vectors: Given = {"image": settings.image_vectors, "text": settings.text_vectors}
-    engine_of = _engine_of(settings, workspace.root, progress)
+    engine_of = engine_on_drawn_photos(settings, workspace.root, progress)
     predictor = load_predictor(workspace, model, promise, vectors, engine_of)
     tell_calibration(workspace, predictor, promise, progress)
     if settings.accept_above is not None:
         tell_accepted(workspace, model, predictor.model, settings.accept_above, progress)
     return predictor
-
-
-def _engine_of(settings: Settings, root: Path | None, progress: Progress) -> EngineOf:
-    """What chooses an image classifier's engine, on drawn photos: the ads' own come later."""
-
-    def choose_engine(model: ImageModel) -> Engine:
-        photos = functools.partial(drawn_photos, model.side)
-        return choose(settings, model.network, model.outputs, photos, root, progress)
-
-    return choose_engine
 
 
 def _about(predictor: Predictor, settings: Settings) -> Manifest:

@@ -1,5 +1,6 @@
 """The classifiers of a workspace, each read when it is first needed."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -7,9 +8,11 @@ from typing import Any, TypeAlias, cast
 from adcat.errors import AGAIN, BadInputError
 from adcat.image import classifier as images
 from adcat.image.classifier import ImageModel
+from adcat.image.engines import EngineOptions, choose, drawn_photos
 from adcat.image.extraction import extractor
 from adcat.image.inference import Engine, Forward
 from adcat.prediction.predictor import once
+from adcat.progress import Progress
 from adcat.text import registry as texts
 from adcat.types import Modality, TextLayer
 from adcat.workspace.ads import read_categories
@@ -38,6 +41,24 @@ def classifiers(
         )
         for c in there
     }
+
+
+def engine_on_drawn_photos(
+    options: EngineOptions, root: Path | None, progress: Progress
+) -> EngineOf:
+    """What chooses an image classifier's engine before there is any photo of the ads.
+
+    Args:
+      options: what is asked for.
+      root: the workspace, which remembers what was found; None for none.
+      progress: is told which engine is not used.
+    """
+
+    def choose_engine(model: ImageModel) -> Engine:
+        photos = functools.partial(drawn_photos, model.side)
+        return choose(options, model.network, model.outputs, photos, root, progress)
+
+    return choose_engine
 
 
 def forwards(

@@ -10,7 +10,9 @@ from adcat.data.numbered_rows import NumberedRows
 from adcat.data.parquet import columns_of, with_names
 from adcat.data.table import InputTable, tidied
 from adcat.errors import BadInputError
+from adcat.image.engines import EngineOptions
 from adcat.parallel.once import once_per_process
+from adcat.prediction.classifiers import engine_on_drawn_photos
 from adcat.prediction.export_folder import load
 from adcat.prediction.new_ads import ads_in
 from adcat.prediction.output_files import record_schema
@@ -66,8 +68,8 @@ def predict(
     Args:
       ads: with `id` and any of `title`, `description` and `image`, or the headers that the table
         had which was split; `image` is a path, or the photo itself (binary).
-      folder: what `adcat export` has written, on a disk that all workers have, or added to the
-        session by `sparkContext.addFile(folder, recursive=True)`.
+      folder: what `adcat export` has written, on a disk that all workers have; or on the driver,
+        and sent to them: `spark.sparkContext.addArchive("exported.zip#exported")`.
       images: the folder that image paths are relative to.
       top: how many categories to suggest.
       accept_above: marks ads whose first category is at least this probable.
@@ -82,7 +84,11 @@ def predict(
     table = InputTable(
         Path("the DataFrame"), facts.headers, ("id",), image_pattern=facts.image_pattern
     )
-    headers = table.headers_in(ads.columns, Silent())
+    try:
+        headers = table.headers_in(ads.columns, Silent())
+    except BadInputError as error:
+        found = str(error).partition("\n")[0]
+        raise BadInputError(f"{found}\nrename one: ads.withColumnRenamed(HEADER, 'id')") from None
     reading = functools.partial(_load_near, str(folder))
     key = f"{folder} {facts.made_from}"
     work = Work(reading, key, Path(images), top, accept_above, separator=facts.image_separator)
@@ -113,12 +119,13 @@ def _load_near(folder: str) -> Predictor:
     """Reads an export where a worker finds it."""
     from pyspark import SparkFiles  # pyright: ignore[reportMissingImports]
 
+    engine_of = engine_on_drawn_photos(EngineOptions().resolved(), None, Silent())
     if Path(folder).is_dir():
-        return load(folder)
+        return load(folder, engine_of=engine_of)
     added = Path(SparkFiles.get(Path(folder).name))
     if not added.is_dir():
         raise BadInputError(
-            f"{folder} is not on this machine; put it on a disk that all have, or add it: "
-            f"spark.sparkContext.addFile({folder!r}, recursive=True)"
+            f"{folder} is not on this machine; put it on a disk that all have, or send an archive "
+            f"of it: spark.sparkContext.addArchive('{added.name}.zip#{added.name}')"
         )
-    return load(added)
+    return load(added, engine_of=engine_of)
