@@ -19,7 +19,7 @@ FEW_ADS := nn nn-validation image-boost image-boost-prop temperature \
   image-only text-only concat pool pool-aux
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock pipeline thesis attention check format test soak test-browser bench clean
+.PHONY: help install lock pipeline thesis attention check format test soak test-browser test-cluster bench clean
 
 help:      ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -35,10 +35,17 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
+$(VENV)/cluster: requirements-cluster.lock $(VENV)/installed
+	$(BIN)/pip install --quiet --require-hashes -r requirements-cluster.lock
+	touch $@
+
 lock: install  ## Resolve the dependencies again: names, versions and hashes
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --extra dev --extra export --extra openvino pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --extra spark --group cluster --constraint requirements.lock \
+	  pyproject.toml -o requirements-cluster.lock
 
 pipeline: install  ## Run every step on ADS (IMAGES, BACKBONE, WEIGHTS) into WORKSPACE
 	$(ADCAT) split $(ADS) $(if $(IMAGES),--images $(IMAGES))
@@ -80,6 +87,9 @@ soak: install  ## Run the long tests, on two cores: kills, interruptions, fuzzin
 
 test-browser: install  ## Look at the report in Chromium (chromium and chromium-driver installed)
 	$(BIN)/pytest tests_browser
+
+test-cluster: $(VENV)/cluster  ## Test work on Spark and photos in object stores (Java 17 installed)
+	$(PYTEST) tests_cluster --dist loadfile
 
 bench: install  ## Measure speed against the plain tools, as ratios
 	for file in $(filter-out %/planted_task.py,$(wildcard benchmarks/*.py)); do \

@@ -108,7 +108,7 @@ def test_the_options_stand_under_headings_the_deciding_one_first():
         "fields",
         "text-cleaning",
     ]
-    assert found["Search"] == ["tune", "tune-algorithm", "tune-fraction"]
+    assert found["Search"] == ["tune", "tune-algorithm", "jobs", "spark", "tune-fraction"]
     assert found["Options"] == ["seed", "preset", "dry-run", "help"]
 
 

@@ -269,6 +269,8 @@ def test_the_manifest_has_what_the_policy_reads_and_the_command_line_its_values(
     quick = {"max_epochs": 2, "evaluate_every": 1, "hidden_units": 8} if policy in NETWORKS else {}
     expected = {**options_read_by(Settings)[policy], **quick}
     assert expected.pop("name") == ""
+    where = {name: expected.pop(name) for name in ("jobs", "spark") if name in expected}
+    assert where == ({"jobs": 1, "spark": ""} if policy in NETWORKS else {})
     assert made.fused(policy).manifest().settings == expected
 
 

@@ -10,8 +10,9 @@ from adcat.errors import BadInputError, DivergedError, LackOfMemoryError
 from adcat.files import read_json_lines
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy_settings import PolicySettings
-from adcat.learning.hyperparameter_search import SearchOptions, read_trials, search
+from adcat.learning.hyperparameter_search import SearchOptions, drawn_from, read_trials, search
 from adcat.learning.runtime import import_tensorflow
+from adcat.parallel.tasks import Workers, in_turn
 from adcat.progress import Silent
 
 
@@ -28,17 +29,39 @@ def score(settings, seed):
     return -abs(math.log10(settings["rate"]) + 3) - (settings["units"] != 20) + seed * 0
 
 
-def run(log, trials=25, score=score, algorithm="tpe", seed=0):
-    return search(space(), score, SearchOptions(trials, algorithm), seed, log, Silent())
+def run(log, trials=25, score=score, algorithm="tpe", seed=0, at_once=1):
+    options, workers = SearchOptions(trials, algorithm), Workers(in_turn, at_once)
+    return search(space(), score, options, seed, log, Silent(), workers)
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
 @pytest.mark.parametrize("algorithm", ["tpe", "random"])
-def test_an_interrupted_search_ends_like_an_uninterrupted_one(tmp_path, algorithm):
-    run(tmp_path / "whole", algorithm=algorithm)
+def test_an_interrupted_search_ends_like_an_uninterrupted_one(tmp_path, algorithm, at_once):
+    """Also one that was interrupted among trials that ran at a time."""
+    run(tmp_path / "whole", algorithm=algorithm, at_once=at_once)
     for trials in (3, 11, 18, 25):
-        best = run(tmp_path / "parts", trials, algorithm=algorithm)
+        best = run(tmp_path / "parts", trials, algorithm=algorithm, at_once=at_once)
     assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
     assert best.settings == max(read_trials(tmp_path / "whole"), key=lambda t: t.score).settings
+
+
+def test_trials_at_a_time_are_those_of_a_random_search_in_sequence(tmp_path):
+    run(tmp_path / "one", algorithm="random")
+    run(tmp_path / "six", algorithm="random", at_once=6)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "six").read_bytes()
+
+
+def test_tpe_knows_the_trials_that_have_ended_when_it_draws(tmp_path):
+    """The ten first are drawn at random; of the next three at a time none knows the others."""
+    for at_once in (1, 3):
+        run(tmp_path / f"{at_once}", 14, at_once=at_once)
+    alone, three = (read_trials(tmp_path / name) for name in ("1", "3"))
+    assert three[:11] == alone[:11]  # the eleventh knows ten, as there
+    assert three[11:13] != alone[11:13]
+    options = SearchOptions(14)
+    assert drawn_from(options, 3) == {"tune_at_once": 3}
+    assert drawn_from(options, 1) == drawn_from(SearchOptions(10), 3) == {}
+    assert drawn_from(SearchOptions(14, "random"), 3) == {}
 
 
 def test_the_log_of_an_earlier_version_is_gone_on_with(tmp_path):

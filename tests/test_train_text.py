@@ -11,7 +11,6 @@ from handmade import make_split
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
-from adcat.commands.train_text import OPTIONS
 from adcat.data.splitting import folds
 from adcat.files import read_json_lines
 from adcat.learning.hyperparameter_search import SearchOptions, search
@@ -20,6 +19,7 @@ from adcat.text.corpus import Corpus, measure
 from adcat.text.fasttext_model import train
 from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.noise import with_noise
+from adcat.text.options import OPTIONS
 from adcat.text.registry import load, reading_of
 from adcat.text.search_space import space
 from adcat.workspace.ads import read_labels

@@ -1,5 +1,6 @@
 """Combines both baselines: closed-form policies, networks, and the search for their settings."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,10 @@ from adcat.fusion.policy import NetworkPolicy, Policy
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.stacking import model_name
 from adcat.fusion.training import watched_score
-from adcat.learning.hyperparameter_search import search
+from adcat.learning.hyperparameter_search import drawn_from, search
+from adcat.parallel.once import once_per_process
+from adcat.parallel.tasks import ALONE, Workers
+from adcat.parallel.workers import workers
 from adcat.prediction.fusion_inputs import read_material, read_part, read_sources
 from adcat.progress import Progress, Silent
 from adcat.settings import option
@@ -96,10 +100,16 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
     workspace.split.check()
     sources = read_sources(workspace, policy, settings.models, target)
     recorded = {"policy": policy.name, **policy.values(settings)}
-    with target.write(recorded, sources.inputs, resume=recorded.get("tune", 0) > 0) as staging:
-        material = read_material(workspace, sources)
+    with contextlib.ExitStack() as stack:
+        trials = ALONE
+        if settings.tune:
+            trials = stack.enter_context(workers(settings.jobs, settings.spark))
+        recorded |= drawn_from(settings, trials.at_once)
+        resume = recorded.get("tune", 0) > 0
+        staging = stack.enter_context(target.write(recorded, sources.inputs, resume=resume))
         if isinstance(policy, NetworkPolicy) and settings.tune:
-            settings = _tuned(policy, material, settings, staging.folder, progress)
+            settings = _tuned(policy, workspace, settings, staging, trials, progress)
+        material = read_material(workspace, sources)
         settings = resolved(policy, material, settings)
         model, history = fit(policy, material, everything(material), settings, progress)
         if history:
@@ -126,28 +136,42 @@ def fuse(workspace: Workspace, settings: Settings, progress: Progress) -> Report
 
 def _tuned(
     policy: NetworkPolicy,
-    material: Material,
+    workspace: Workspace,
     settings: Settings,
-    folder: Path,
+    staging: Staging,
+    trials: Workers,
     progress: Progress,
 ) -> Settings:
     """The settings with the best ones that a search over the policy's space finds.
 
     Every trial has the seed of the final fit, and so its cut into ads to learn from and to judge.
     """
-    rows = everything(material)
     by_default = TUNED_ON_SHARE if settings.fit_on == "train" else settings.fraction
-    fraction = settings.tune_fraction or by_default
-
-    def score(point: Mapping[str, Any], seed: int) -> float:
-        tried = dataclasses.replace(settings, **point, fraction=fraction, curve_every=1)
-        _, history = fit(policy, material, rows, tried, Silent())
-        learned = [point for point in history if point.step]  # the start is every trial's
-        return max(learned, key=lambda point: watched_score(point, tried)).validation_top1
-
-    log = folder / "trials.jsonl"
-    best = search(policy.space(), score, settings, settings.seed, log, progress)
+    tried = dataclasses.replace(
+        settings, fraction=settings.tune_fraction or by_default, curve_every=1
+    )
+    score = functools.partial(_score, workspace.root.resolve(), tried, staging.folder.name)
+    log = staging.folder / "trials.jsonl"
+    best = search(policy.space(), score, settings, settings.seed, log, progress, trials)
     return dataclasses.replace(settings, **best.settings)
+
+
+def _score(
+    root: Path, settings: Settings, inputs: str, point: Mapping[str, Any], seed: int
+) -> float:
+    """The validation top-1 of a trial, in any process; `inputs` names what it reads."""
+    del seed
+    policy, workspace = POLICIES[settings.policy], Workspace(root)
+
+    def read() -> Material:
+        target = workspace.fused(settings.name or policy.name)
+        return read_material(workspace, read_sources(workspace, policy, settings.models, target))
+
+    material = once_per_process(inputs, read)
+    tried = dataclasses.replace(settings, **point)
+    _, history = fit(policy, material, everything(material), tried, Silent())
+    learned = [point for point in history if point.step]  # the start is every trial's
+    return max(learned, key=lambda point: watched_score(point, tried)).validation_top1
 
 
 def _write(

@@ -1,30 +1,37 @@
 """Trains the text classifier."""
 
+import contextlib
 import dataclasses
+import functools
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat import thesis
 from adcat.data.splitting import folds, folds_for
-from adcat.data.text_cleaning import Cleaning, Fields, Reading
+from adcat.data.text_cleaning import Reading
 from adcat.errors import BadInputError
 from adcat.files import create_array, sha256
-from adcat.learning.hyperparameter_search import SearchOptions, Trial, search
+from adcat.learning.hyperparameter_search import (
+    NOT_OF_THE_RESULT,
+    Trial,
+    drawn_from,
+    search,
+)
+from adcat.parallel.tasks import ALONE, Workers
+from adcat.parallel.workers import workers
 from adcat.progress import Progress, Silent
-from adcat.settings import classifier_name, flag, folds_option, option, seed_option
+from adcat.settings import flag
 from adcat.tables import Column, Report, Table, percent, write_table
 from adcat.text import registry as models
-from adcat.text.cnn_settings import CnnSettings
 from adcat.text.corpus import Corpus, TextFacts, measure, sample, subset
-from adcat.text.fasttext_settings import FastTextSettings
 from adcat.text.noise import with_noise
+from adcat.text.options import Settings
 from adcat.text.search_space import space
-from adcat.text.tfidf_settings import TfidfSettings
 from adcat.types import Labels, Probs
 from adcat.workspace.ads import (
     iterate_ads,
@@ -44,52 +51,6 @@ HAVING = ("text",)  # what an ad must have to be read
 NOTHING = "no ad has any text: there is nothing to train, and no other command needs it"
 MAX_SCORED = 20_000  # training ads on which the training accuracy is measured
 MAX_TUNED = 100_000  # training ads that a search learns from by default
-
-OPTIONS = {"fasttext": FastTextSettings, "tfidf": TfidfSettings, "cnn": CnnSettings}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(SearchOptions, CnnSettings, TfidfSettings, FastTextSettings):
-    """Which text model, and its options."""
-
-    panel: ClassVar = "Text model"
-    panels: ClassVar = (
-        panel,
-        FastTextSettings.panel,
-        TfidfSettings.panel,
-        CnnSettings.panel,
-    )
-    selector: ClassVar = "model"
-    published: ClassVar = thesis.settings("train-text")
-
-    tune_fraction: float = option(
-        None,
-        "Share of the training ads that each trial learns from; by default all, 100,000 at most.",
-        low=0.001,
-        high=1,
-        panel=SearchOptions.panel,
-    )
-    model: Literal["fasttext", "tfidf", "cnn"] = option("fasttext", "The text model.")
-    name: str = classifier_name()
-    folds: int | None = folds_option()
-    fields: Fields = option("both", "What the model reads of an ad.")
-    text_cleaning: Cleaning = option(
-        "words",
-        "Let markup and punctuation separate words and cut scripts without blanks between words "
-        "into characters (words), or remove punctuation (thesis).",
-    )
-    seed: int = seed_option()
-
-    @property
-    def reading(self) -> Reading:
-        """What the model reads of an ad."""
-        return Reading(self.text_cleaning, self.fields)
-
-    @staticmethod
-    def reads(model: str, field: str) -> bool:
-        """Whether a model reads an option: all do but for the other models' own."""
-        readers = [name for name, of in OPTIONS.items() if field in of.__dataclass_fields__]
-        return model in readers or not readers
 
 
 def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> Report:
@@ -123,9 +84,15 @@ def train_text(workspace: Workspace, settings: Settings, progress: Progress) -> 
     _tell(corpus, given, settings, progress)
     recorded, notes = _recorded(settings)
     lines: list[str] = []
-    with target.write(recorded, [split], resume=settings.tune > 0) as staging:
+    with contextlib.ExitStack() as stack:
+        trials = ALONE
         if settings.tune:
-            best = _search(split, facts, settings, staging, progress)
+            trials = stack.enter_context(workers(settings.jobs, settings.spark))
+        recorded |= drawn_from(settings, trials.at_once)
+        resume = settings.tune > 0
+        staging = stack.enter_context(target.write(recorded, [split], resume=resume))
+        if settings.tune:
+            best = _search(workspace, facts, settings, staging, trials, progress)
             lines.append(f"best of {settings.tune} trials: {_options(best.settings)}")
             tuned = _carried_over(best.settings, settings.tune_fraction)
             if tuned != best.settings:
@@ -184,24 +151,40 @@ def _out_of_fold(
 
 
 def _search(
-    split: Artifact, facts: TextFacts, settings: Settings, staging: Staging, progress: Progress
+    workspace: Workspace,
+    facts: TextFacts,
+    settings: Settings,
+    staging: Staging,
+    trials: Workers,
+    progress: Progress,
 ) -> Trial:
     """Finds the settings that are best on the validation ads after training on a share of ads."""
-    if not len(read_labels(split, "validation", HAVING)):
+    if not len(read_labels(workspace.split, "validation", HAVING)):
         raise BadInputError(
             "--tune needs validation ads, and the split has none; run adcat split again"
         )
+    checkpoints = staging.checkpoints.resolve()
+    score = functools.partial(_score_of, workspace.root.resolve(), facts, settings, checkpoints)
+    log = staging.folder / "trials.jsonl"
+    return search(space(settings.model), score, settings, settings.seed, log, progress, trials)
+
+
+def _score_of(
+    root: Path,
+    facts: TextFacts,
+    settings: Settings,
+    checkpoints: Path,
+    point: Mapping[str, Any],
+    seed: int,
+) -> float:
+    """The validation top-1 of a trial, in any process."""
+    split, module = Workspace(root).split, models.TEXT_MODELS[settings.model]
     corpus = _corpus(split, settings.reading, Silent())
     ads = sample(corpus, settings.tune_fraction, settings.seed)
-    corpus, module = _noisy(ads, facts, settings), models.TEXT_MODELS[settings.model]
-
-    def score(point: Mapping[str, Any], seed: int) -> float:
-        chosen = module.resolve(dataclasses.replace(settings, **point), facts)
-        model = module.train(corpus, chosen, seed, staging.checkpoints)
+    chosen = module.resolve(dataclasses.replace(settings, **point), facts)
+    with tempfile.TemporaryDirectory(dir=checkpoints) as folder:
+        model = module.train(_noisy(ads, facts, settings), chosen, seed, Path(folder))
         return float(_correct_validation(split, model, settings.reading).mean())
-
-    log = staging.folder / "trials.jsonl"
-    return search(space(settings.model), score, settings, settings.seed, log, progress)
 
 
 def _carried_over(found: Mapping[str, Any], share: float) -> Mapping[str, Any]:
@@ -233,13 +216,15 @@ def _texts(ads: Iterable[dict[str, Any]], reading: Reading) -> list[str]:
     return [reading.text(ad["title"], ad["description"]) for ad in ads]
 
 
-def _recorded(settings: Settings) -> tuple[Settings, dict[str, Any]]:
+def _recorded(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
     """What stands under the digest: a file's name and content, not where it lay."""
-    path, unnamed = settings.pretrained_vectors, dataclasses.replace(settings, name="")
+    path, recorded = settings.pretrained_vectors, {**dataclasses.asdict(settings), "name": ""}
+    for name in NOT_OF_THE_RESULT:
+        del recorded[name]
     if path is None:
-        return unnamed, {}
-    portable = dataclasses.replace(unnamed, pretrained_vectors=Path(path.name))
-    return portable, {"pretrained_vectors_sha256": sha256(path)}
+        return recorded, {}
+    recorded["pretrained_vectors"] = Path(path.name)
+    return recorded, {"pretrained_vectors_sha256": sha256(path)}
 
 
 def _tell(corpus: Corpus, given: Settings, resolved: Settings, progress: Progress) -> None:

@@ -13,6 +13,7 @@ from adcat.fusion.networks import Network, Tensor
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.fusion.samples import evenly
 from adcat.fusion.search_spaces import space
+from adcat.learning.hyperparameter_search import NOT_OF_THE_RESULT
 from adcat.types import Labels, Part, Probs
 
 Build: TypeAlias = Callable[[Sequence[Tensor], int, PolicySettings], Network]
@@ -49,8 +50,9 @@ class _Shared:
         return not set(self.reads) <= set(PROBS)
 
     def values(self, settings: PolicySettings) -> dict[str, Any]:
-        """The values of its options."""
-        return {name: getattr(settings, name) for name in self.options}
+        """The values of its options, but for those that say where it is fitted."""
+        names = [name for name in self.options if name not in NOT_OF_THE_RESULT]
+        return {name: getattr(settings, name) for name in names}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

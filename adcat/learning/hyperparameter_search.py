@@ -15,12 +15,16 @@ import numpy as np
 
 from adcat.errors import BadInputError, expecting
 from adcat.files import append_json_line, read_json_lines
+from adcat.parallel.tasks import ALONE, Workers
 from adcat.progress import Progress
-from adcat.settings import option
+from adcat.settings import option, spark_option
 
 RANDOM_TRIALS = 10  # before TPE has enough to estimate densities from
 # Errors that settings may cause; by name, so that TensorFlow is not imported for its own.
 OF_SETTINGS = {"BadInputError", "DivergedError", "InvalidArgumentError", "ValueError"}
+
+
+NOT_OF_THE_RESULT = ("jobs", "spark")  # options that say where, not what
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +32,19 @@ class SearchOptions:
     """The options of the commands that search for their settings, beside `tune_fraction`."""
 
     panel: ClassVar = "Search"
-    needs: ClassVar = {"tune_algorithm": "tune", "tune_fraction": "tune"}
+    needs: ClassVar = {
+        **dict.fromkeys(("tune_algorithm", "tune_fraction", "spark"), "tune"),
+        "jobs": "tune !spark",
+    }
 
     tune: int = option(0, "Trials of a search for the best settings; 0 for none.", low=0, dry_run=2)
-    tune_algorithm: Literal["tpe", "random"] = option("tpe", "How the search draws its trials.")
+    tune_algorithm: Literal["tpe", "random"] = option(
+        "tpe",
+        "How the search draws its trials. From the 11th on tpe learns from those that have ended, "
+        "so from fewer where several run at a time.",
+    )
+    jobs: int = option(1, "Trials at a time, each in a process of its own.", low=1, high=1024)
+    spark: str = spark_option(panel)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +67,7 @@ def search(
     seed: int,
     log: Path,
     progress: Progress,
+    workers: Workers = ALONE,
 ) -> Trial:
     """Runs the trials that the log lacks and returns the best one.
 
@@ -66,20 +80,41 @@ def search(
       seed: every trial's draw and seed follow from it and the trial's index.
       log: JSON lines, one per trial.
       progress: shows the best score so far.
+      workers: run the trials; what they run is pickled.
 
     Raises:
       BadInputError: every trial failed.
     """
     done, trials = read_trials(log), options.tune
     with progress.task("tuning", trials, "trials", len(done)) as task:
-        for index in range(len(done), trials):
-            done.append(_run(space, score, done, index, options.tune_algorithm, seed))
-            append_json_line(log, dataclasses.asdict(done[-1]))
-            task.advance(1, _best_so_far(done))
+        while len(done) < trials:
+            of_round = _round(len(done), options, workers.at_once)
+            known, missing = done[: of_round.start], of_round[len(done) - of_round.start :]
+            drawn = [_draw(space, known, index, options.tune_algorithm, seed) for index in missing]
+            for trial in workers.run(functools.partial(_run, score), drawn):
+                done.append(trial)
+                append_json_line(log, dataclasses.asdict(trial))
+                task.advance(1, _best_so_far(done))
     best = max(done, key=_rank)
     if best.score is None:
         raise BadInputError(f"all {trials} trials failed, the last with: {done[-1].error}")
     return best
+
+
+def drawn_from(options: SearchOptions, at_once: int) -> dict[str, int]:
+    """What the trials of a search depend on beside its options."""
+    learns = options.tune > RANDOM_TRIALS and options.tune_algorithm == "tpe"
+    return {"tune_at_once": at_once} if learns and at_once > 1 else {}
+
+
+def _round(index: int, options: SearchOptions, at_once: int) -> range:
+    """The trials that are drawn together with the one at `index`: they know the same ones."""
+    if options.tune_algorithm == "random":
+        return range(options.tune)
+    if index < RANDOM_TRIALS:
+        return range(min(RANDOM_TRIALS, options.tune))
+    start = index - (index - RANDOM_TRIALS) % at_once
+    return range(start, min(start + at_once, options.tune))
 
 
 def read_trials(log: Path) -> list[Trial]:
@@ -93,19 +128,19 @@ def read_trials(log: Path) -> list[Trial]:
         return [Trial(**{name: line[name] for name in names}) for line in read_json_lines(log)]
 
 
-def _run(
-    space: Mapping[str, Any],
-    score: Callable[[Mapping[str, Any], int], float],
-    done: list[Trial],
-    index: int,
-    algorithm: str,
-    seed: int,
+def _draw(
+    space: Mapping[str, Any], known: list[Trial], index: int, algorithm: str, seed: int
 ) -> Trial:
+    """A trial that has not run yet."""
     trial_seed = int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) % 2**31
-    point = _suggest(space, done, index, algorithm, trial_seed)
-    settings = _resolve(space, point)
+    point = _suggest(space, known, index, algorithm, trial_seed)
+    return Trial(index, point, _resolve(space, point), trial_seed, None, "failed")
+
+
+def _run(score: Callable[[Mapping[str, Any], int], float], trial: Trial) -> Trial:
+    """The trial with its score."""
     try:
-        value = float(score(settings, trial_seed))
+        value = float(score(trial.settings, trial.seed))
         error = "" if np.isfinite(value) else f"the score is {value}"
     except Exception as failure:
         kind = type(failure).__name__
@@ -113,7 +148,7 @@ def _run(
             raise
         value, error = np.nan, f"{kind}: {failure}"
     status = "failed" if error else "ok"
-    return Trial(index, point, settings, trial_seed, None if error else value, status, error)
+    return dataclasses.replace(trial, score=None if error else value, status=status, error=error)
 
 
 def _suggest(
