@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from adcat.choosing import chosen_model
-from adcat.data.image_names import fields_of, images_folder
+from adcat.data.fetching import Store, photos_in, table_here
+from adcat.data.image_names import fields_of
 from adcat.data.table import InputTable, parse_headers
 from adcat.data.thread_map import THREADS
 from adcat.data.vector_files import files_of
@@ -37,7 +38,7 @@ from adcat.prediction.output_files import (
 from adcat.prediction.predictor import ModelFacts, Predictor
 from adcat.prediction.rules import Promise
 from adcat.progress import Progress
-from adcat.settings import argument, model_option, option, seed_option
+from adcat.settings import Place, argument, model_option, option, seed_option
 from adcat.tables import Report
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import Manifest
@@ -61,7 +62,7 @@ class Settings(EngineOptions):
         ),
     }
 
-    ads: Path | None = argument(
+    ads: Place | None = argument(
         "Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet; by default JSON lines on stdin.",
         default=None,
     )
@@ -78,9 +79,9 @@ class Settings(EngineOptions):
     title: str | None = option(None, "Title of a single ad, instead of a table.", panel=ONE_AD)
     description: str | None = option(None, "Description of the single ad.", panel=ONE_AD)
     image: str | None = option(None, "Photo of the single ad.", panel=ONE_AD)
-    images: Path | None = option(
+    images: Place | None = option(
         None,
-        "Folder that image paths are relative to; by default the table's own, for stdin the "
+        "Folder or address that image paths start from; by default the table's own, for stdin the "
         "current one.",
         panel=TABLE,
     )
@@ -145,7 +146,8 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     log probability of the first category. With --output, run an interrupted command again to
     resume it.
     """
-    settings = settings.resolved()
+    ads, images = table_here(settings.ads, settings.images, progress)
+    settings = dataclasses.replace(settings.resolved(), ads=ads, images=images)
     if settings.output:
         check_format(settings.output)
     if settings.exported:
@@ -204,7 +206,7 @@ class Source:
 
     ads: Callable[[int, Sequence[str]], Iterable[Iterable[Ad]]]
     # called with the number to pass over and the columns that the model reads
-    images: Path  # the folder that photos' names are relative to, resolved
+    images: Path | Store  # what photos' names are relative to, resolved
     separator: str = ""  # between several of them in a cell
     ahead: int = 0  # batches whose images are decoded ahead
 
@@ -218,7 +220,7 @@ def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source
     shard = Shard.parse(settings.shard)
     given = parse_headers(settings.column)
     table = InputTable(
-        settings.ads or Path("stdin"),
+        Path(settings.ads or "stdin"),
         {**facts.headers, **given},
         (*given, *fields_of(settings.image_pattern)),
         image_pattern=settings.image_pattern or facts.image_pattern,
@@ -235,7 +237,7 @@ def _source(settings: Settings, facts: ModelFacts, progress: Progress) -> Source
             settings.title, settings.description, settings.image, settings.images
         )
         return Source(lambda *_: [[ad]], folder)
-    images = images_folder(table.path, settings.images)
+    images = photos_in(table.path, settings.images)
     separator = settings.image_separator or facts.image_separator
     if settings.ads:
 
@@ -256,7 +258,7 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
     portable = dataclasses.replace(
         settings,
         **dict.fromkeys(("images", "output", "exported", "image_vectors", "text_vectors")),
-        ads=Path(settings.ads.name),
+        ads=Path(Path(settings.ads).name),
         model=predictor.facts.model,
     )
     recorded = dataclasses.asdict(portable)
@@ -265,7 +267,7 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
         settings=recorded,
         inputs=predictor.facts.made_from,
         notes={
-            "table_sha256": sha256(settings.ads),
+            "table_sha256": sha256(Path(settings.ads)),
             "vectors_sha256": [
                 {file.name: sha256(file) for file in files_of(given.path)}
                 for given in predictor.given
