@@ -1,13 +1,14 @@
 """Work that waits for a store: tried again, within time limits.
 
 A driver may wait for ever, whatever limits it was given. So each attempt is a thread of its own,
-which is left behind when its time is over; it holds up neither the run nor its end. Where too many
-are left behind, the store does not answer, and the run ends.
+which is left behind when its time is over. Where too many are left behind, the store does not
+answer, and the run ends. Arrow would wait for them when the process ends; `leave` does not.
 """
 
-import atexit
 import dataclasses
+import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from adcat.data.stores import Address, in_words
 from adcat.errors import AdcatError, BadInputError
 
 Value = TypeVar("Value")
+
+_left_behind: list[threading.Thread] = []
+_lock = threading.Lock()
 
 FINAL = re.compile(  # no further attempt would change it
     r"(?i)access.?denied|forbidden|signature.?does.?not|invalid.?access.?key|expired.?token|"
@@ -54,8 +58,6 @@ class Attempts:
     def __init__(self, address: Address, patience: Patience) -> None:
         """Nothing was asked yet."""
         self._address, self._patience = address, patience
-        self._lock = threading.Lock()
-        self._unanswered: list[threading.Thread] = []
         self._failures = 0  # since a file was last read, or told to be missing
         self._end = ""  # why nothing is asked any more
 
@@ -121,12 +123,9 @@ class Attempts:
         raise TimeoutError(f"no answer within {self._patience.seconds:g} s")
 
     def _leave_behind(self, thread: threading.Thread) -> None:
-        from pyarrow import fs
-
-        atexit.unregister(fs.ensure_s3_finalized)  # which waits for every request
-        with self._lock:
-            self._unanswered = [one for one in self._unanswered if one.is_alive()] + [thread]
-            if (left := len(self._unanswered)) <= self._patience.unanswered:
+        with _lock:
+            _left_behind[:] = [one for one in _left_behind if one.is_alive()] + [thread]
+            if (left := len(_left_behind)) <= self._patience.unanswered:
                 return
         waiting = f"{left} requests wait for more than {self._patience.seconds:g} s"
         raise self._ended(f"no answer; {waiting}")
@@ -143,3 +142,14 @@ class Attempts:
         """The end of the run, also for the threads that go on to ask."""
         self._end = f"{self._address}: {why}\nrun the same command again when it answers"
         return BadInputError(self._end)
+
+
+def leave(code: int | str | None) -> None:
+    """Ends the process at once, with this exit code, where a driver still waits; else does nothing.
+
+    Nothing has to be unwound, as behind Ctrl-C.
+    """
+    if any(thread.is_alive() for thread in _left_behind):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else int(bool(code)))
