@@ -14,7 +14,50 @@ the artifact's manifest. What a settings class may have besides:
 """
 
 import dataclasses
-from typing import Any, Literal
+import re
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+from urllib.parse import unquote
+
+# What a user names: a path, or the address of something in a store, such as s3://bucket/photos.
+Place: TypeAlias = Path | str
+
+_ADDRESS = re.compile(r"(?i)([a-z][a-z0-9+.-]+)://(.*)", re.S)
+_PORT = re.compile(r"[^:]*:\d+")
+_CONTAINERS = ("abfs", "abfss", "wasb", "wasbs")  # whose user is where a file lies
+
+
+def place(text: str) -> Place:
+    """What somebody typed: an address as it is, which `Path` would shorten, else a path."""
+    scheme, _, rest = split_address(text)
+    if scheme == "file":
+        return Path(unquote("/" + rest.partition("/")[2]))
+    return text if scheme else Path(text)
+
+
+def split_address(text: str) -> tuple[str, str, str]:
+    """The scheme of an address, who asks (with a password, perhaps), and what for.
+
+    All are empty where it is none. A password may have slashes, as the secrets of S3 do.
+    """
+    found = _ADDRESS.fullmatch(text)
+    if not found:
+        return "", "", ""
+    (scheme, rest), (before, _, after) = found.groups(), found[2].rpartition("@")
+    first = before.partition("/")[0]
+    is_user = "/" not in before or (":" in first and not _PORT.fullmatch(first))
+    user, asked = (before, after) if is_user else ("", rest)
+    return scheme.lower(), user, asked
+
+
+def without_credentials(word: str) -> str:
+    """An address, perhaps behind `--option=`, without user, password and what follows a `?`."""
+    found = re.fullmatch(r"(--[a-z-]+=)?([a-zA-Z][a-zA-Z0-9+.-]+://.*)", word, re.S)
+    if not found:
+        return word
+    scheme, user, asked = split_address(found[2])
+    container = f"{user.partition(':')[0]}@" if user and scheme in _CONTAINERS else ""
+    return f"{found[1] or ''}{scheme}://{container}{asked.partition('?')[0]}"
 
 
 def option(

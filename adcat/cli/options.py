@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origi
 import typer
 
 from adcat.cli.completion import completer
-from adcat.settings import flag
+from adcat.settings import Place, flag, place
 
 METAVARS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH"}
 WIDEST_CHOICE = 24  # characters; longer ones are listed in the help text instead
@@ -97,19 +97,25 @@ def _parameter(settings: type[Any], field: dataclasses.Field[Any], hint: Any) ->
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
-        annotation=Annotated[hint, _typer_info(settings, field, hint)],
+        annotation=Annotated[str if _is_place(hint) else hint, _typer_info(settings, field, hint)],
     )
+
+
+def _is_place(hint: Any) -> bool:
+    """Whether an option takes a path or an address; typer takes no union for a type."""
+    return set(get_args(Place)) <= set(get_args(hint))
 
 
 def _typer_info(settings: type[Any], field: dataclasses.Field[Any], hint: Any) -> Any:
     meta = field.metadata
-    complete = completer(meta["completes"])
+    complete, parser = completer(meta["completes"]), place if _is_place(hint) else None
     if meta.get("positional"):
         return typer.Argument(
             help=meta["help"],
             metavar=field.name.upper(),
             show_default=False,
             autocompletion=complete,
+            parser=parser,
         )
     metavar, choices = _metavar(hint)
     name = flag(field.name)
@@ -123,6 +129,7 @@ def _typer_info(settings: type[Any], field: dataclasses.Field[Any], hint: Any) -
         max=meta["max"],
         callback=_finite,
         autocompletion=complete,
+        parser=parser,
         rich_help_panel=meta["panel"] or _panel(settings, field.name),
         show_default=field.default != "",
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from adcat.choosing import chosen_model
+from adcat.data.fetching import table_here
 from adcat.data.image_names import images_folder
 from adcat.data.numbered_rows import NumberedRows
 from adcat.data.vector_files import files_of
@@ -114,9 +115,11 @@ def predict(workspace: Workspace, settings: Settings, progress: Progress) -> Rep
     resume it. With --spark each task predicts a share of the table, and what a lost machine had
     begun is predicted by another; the files of the folder have the rows in order.
     """
-    settings = settings.resolved()
     if settings.output:
         (output_folder.check if settings.spark else check_format)(settings.output)
+    beside = settings.output if settings.spark else None
+    ads, images = table_here(settings.ads, settings.images, progress, beside)
+    settings = dataclasses.replace(settings.resolved(), ads=ads, images=images)
     predictor = _predictor(workspace, settings, progress)
     source = settings.source(predictor.facts, progress)
     read = [column for m in predictor.model.modalities for column in READ[m]]
@@ -167,7 +170,7 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
     portable = dataclasses.replace(
         settings,
         **dict.fromkeys(("images", "output", "exported", "image_vectors", "text_vectors")),
-        ads=Path(settings.ads.name),
+        ads=Path(Path(settings.ads).name),
         model=predictor.facts.model,
     )
     recorded = dataclasses.asdict(portable)
@@ -176,7 +179,7 @@ def _about(predictor: Predictor, settings: Settings) -> Manifest:
         settings=recorded,
         inputs=predictor.facts.made_from,
         notes={
-            "table_sha256": sha256(settings.ads),
+            "table_sha256": sha256(Path(settings.ads)),
             "vectors_sha256": [
                 {file.name: sha256(file) for file in files_of(given.path)}
                 for given in predictor.given
@@ -209,10 +212,13 @@ def _on_spark(
     )
     asked = settings.table(predictor.facts)
     table = dataclasses.replace(asked, read=read, path=asked.path.resolve())
+    images = settings.images
+    if not isinstance(images, str):
+        images = images_folder(table.path, images)
     work = Work(
         functools.partial(_predictor, Workspace(workspace.root.resolve()), made, Silent()),
         about.digest,
-        images_folder(table.path, settings.images),
+        images,
         settings.top,
         settings.accept_above,
         settings.batch_size,

@@ -24,7 +24,7 @@ from adcat.report.similar_ads import (
     measured,
     similarity_table,
 )
-from adcat.settings import option, seed_option
+from adcat.settings import Place, option, seed_option
 from adcat.tables import Column, Report, Table, write_table
 from adcat.types import PARTS, Part
 from adcat.workspace.ads import (
@@ -76,8 +76,10 @@ class Settings:
     title: str | None = option(None, "Title of an ad, instead of a part's.", panel=ONE_AD)
     description: str | None = option(None, "Description of the ad.", panel=ONE_AD)
     image: str | None = option(None, "Photo of the ad.", panel=ONE_AD)
-    images: Path | None = option(
-        None, "Folder that its path is relative to; by default the current one.", panel=ONE_AD
+    images: Place | None = option(
+        None,
+        "Folder or address that its path starts from; by default the current one.",
+        panel=ONE_AD,
     )
     seed: int = seed_option()  # of the ads that are drawn
 

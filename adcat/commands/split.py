@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 from adcat import thesis
 from adcat.data import splitting
 from adcat.data.duplicates import NO_KEY, Duplicates, find_duplicates
-from adcat.data.image_names import fields_of, images_folder
+from adcat.data.fetching import local_table, photos_in
+from adcat.data.image_names import fields_of
 from adcat.data.image_verification import ImageVerification
 from adcat.data.rejections import Reason, Rejections
 from adcat.data.row_validation import Codes, Rows, ValidatedRows, read_rows, validate_rows
 from adcat.data.spellings import checked_spellings
+from adcat.data.stores import located
 from adcat.data.table import COLUMNS, InputTable, parse_headers
 from adcat.errors import BadInputError
 from adcat.files import sha256, write_json
 from adcat.plotting.charts import category_distribution
 from adcat.progress import Progress
-from adcat.settings import argument, option, seed_option
+from adcat.settings import Place, argument, option, seed_option
 from adcat.tables import Column, Report, Table, csv_writer, percent, write_table
 from adcat.types import PARTS, Availabilities
 from adcat.workspace.ads import CATEGORIES
@@ -32,9 +34,9 @@ from adcat.workspace.photos import PHOTOS, remember
 if TYPE_CHECKING:
     import pyarrow as pa
 
-REJECTED = "rejected.csv"
-INCOMPLETE = "incomplete.csv"
+REJECTED, INCOMPLETE = "rejected.csv", "incomplete.csv"
 CONTRADICTIONS = "contradictions.csv"
+TABLE = "The table"  # heading in the help
 MOST_OF_A_NAME = 100  # characters, in an error message
 LEAST, MOST = 0.0001, 0.9999  # of a fraction: with 0 or 1 a part would be empty
 
@@ -43,25 +45,23 @@ LEAST, MOST = 0.0001, 0.9999  # of a fraction: with 0 or 1 a part would be empty
 class Settings:
     """The table, what is asked of an ad, and the fractions (thesis, section 4.1)."""
 
-    panels: ClassVar = ("Arguments", "The table", "The parts", "Which ads to keep")
+    panels: ClassVar = ("Arguments", TABLE, "The parts", "Which ads to keep")
     published: ClassVar = thesis.settings("split")
 
-    ads: Path = argument("Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet.")
-    images: Path | None = option(
-        None, "Folder that image paths are relative to; by default the table's.", panel="The table"
+    ads: Place = argument("Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet.")
+    images: Place | None = option(
+        None, "Folder or address that image paths start from; by default the table's.", panel=TABLE
     )
     image_separator: str = option(
         "",
         "Characters that separate the photos in a cell; the first readable one is used.",
-        panel="The table",
+        panel=TABLE,
     )
     image_pattern: str = option(
-        "", "Names of photos made from other columns, such as '{id}.jpg'.", panel="The table"
+        "", "Names of photos made from other columns, such as '{id}.jpg'.", panel=TABLE
     )
     column: list[str] = option(
-        [],
-        "Column with a different header, such as title=headline; may be repeated.",
-        panel="The table",
+        [], "Column with a different header, such as title=headline; may be repeated.", panel=TABLE
     )
     test: float = option(
         0.2, "Fraction of the ads in the test part.", low=LEAST, high=MOST, panel="The parts"
@@ -100,7 +100,7 @@ class Settings:
         "full",
         "Decode every photo (full), read its header (header), or only check that the file exists "
         "(none); later changes are then noticed by size and time only.",
-        dry_run="none",
+        dry_run="few",
         panel="Which ads to keep",
     )
     seed: int = seed_option()
@@ -129,23 +129,26 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
     headers, keep = parse_headers(settings.column), settings.keep_incomplete
     pattern, fields = settings.image_pattern, fields_of(settings.image_pattern)
     needed = ("category",) if keep else COLUMNS[1 : -1 if fields else None]
-    table = InputTable(settings.ads, headers, (*needed, *headers, *fields), image_pattern=pattern)
-    images = images_folder(settings.ads, settings.images)
+    images, ads = photos_in(settings.ads, settings.images), located(settings.ads)
     # Under the digest stands what was read; where it lay is only recorded.
-    portable = dataclasses.replace(settings, ads=Path(settings.ads.name), images=None)
+    portable = dataclasses.replace(settings, ads=Path(ads.name), images=None)
     with workspace.split.write(portable) as staging:
-        rows = read_rows(table, staging.checkpoints, staging.folder / PHOTOS, progress)
-        where, check = rows.photos or images, settings.image_check
-        verification = ImageVerification(where, check, progress, settings.image_separator)
+        folder, photos = staging.checkpoints, staging.folder / PHOTOS
+        file = local_table(ads, folder, progress)
+        table = InputTable(file, headers, (*needed, *headers, *fields), image_pattern=pattern)
+        rows = read_rows(table, folder, photos, images, progress)
+        verification = ImageVerification(
+            rows.images, settings.image_check, progress, settings.image_separator, photos
+        )
         found = validate_rows(rows, keep, verification)
-        category, merge = rows.category, settings.merge_spellings
-        category = checked_spellings(category, found.rejections, merge, progress)
+        merge = settings.merge_spellings
+        category = checked_spellings(rows.category, found.rejections, merge, progress)
         rows = dataclasses.replace(rows, category=category)
         made = _assign(rows, found, settings, workspace.root / REJECTED)
         counts = _write(staging.folder, rows, made, progress)
-        staging.record.update(images=str(images), table=str(settings.ads.resolve()))
+        staging.record.update(images=str(images), table=str(ads.resolve()))
         staging.notes.update(
-            table_sha256=sha256(settings.ads),
+            table_sha256=sha256(file),
             rows=len(rows.malformed),
             rejected=made.found.rejections.counts(),
             duplicates=int(made.duplicates.repeated.sum()),
@@ -161,7 +164,7 @@ def _assign(rows: Rows, found: ValidatedRows, settings: Settings, refused: Path)
     """Draws the parts of the ads that stay; lists why not in the file `refused` if none do."""
     rejections = found.rejections
     digests = found.digests.codes
-    if settings.image_check == "none":  # they tell files, not pictures
+    if settings.image_check in ("none", "few"):  # they tell files, not pictures
         digests = np.full_like(digests, NO_KEY)
     duplicates = find_duplicates(
         rows.text.codes, digests, found.similar, rows.category.codes, rejections.accepted
@@ -195,14 +198,13 @@ def _number_categories(
     categories, labels = rows.category.ranked(rejections.accepted)
     refused.unlink(missing_ok=True)
     if len(categories) < 2:
-        images = (settings.images or settings.ads.parent).resolve()
-        left = "no ads"
+        left, listed = "no ads", rejections.explained(refused, rows.file, rows.images)
         if categories:
             name, ads = categories[0][:MOST_OF_A_NAME], rejections.accepted.sum()
             left = f"only the category {name!r} (ads: {ads:,})"
         raise BadInputError(
-            f"{settings.ads} leaves {left}; expected at least two categories\n"
-            f"rejected: {rejections.in_words()}{rejections.explained(refused, rows.file, images)}"
+            f"{located(settings.ads)} leaves {left}; expected at least two categories\n"
+            f"rejected: {rejections.in_words()}{listed}"
         )
     return categories, labels
 

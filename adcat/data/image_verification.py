@@ -4,23 +4,28 @@ import contextlib
 import dataclasses
 import functools
 import os
+import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from adcat.data.fetching import THREADS, Absence, Store, local_name
 from adcat.data.image_names import cause, locate, names_in, signature
 from adcat.data.images import open_image, opened, problem_in
 from adcat.data.rejections import Reason
 from adcat.data.similar_images import Pairs, Views, candidates, hashes, show_the_same, views
+from adcat.data.thread_map import map_ahead
 from adcat.files import file_stamp, image_digest
 from adcat.progress import Progress, Task
 
-Check: TypeAlias = Literal["full", "header", "none"]
+Check: TypeAlias = Literal["full", "header", "none", "few"]
 
+FEW = 64  # photos of a store
+AHEAD = 16 * THREADS  # photos that one which the store keeps waiting does not hold up
 IMAGES_PER_TASK = 64
 VIEWS_KEPT = 16384  # of as many photos, about 4 KB each
 
@@ -41,13 +46,27 @@ class Verdict:
 class ImageVerification:
     """How far the images of a folder are looked into."""
 
-    folder: Path  # what the images' names are relative to; one that leads out of it is refused
-    check: Check  # `full` decodes an image, `header` reads its first bytes, `none` sees the file
+    images: Path | Store  # what their names are relative to; one that leads out of it is refused
+    # `full` decodes an image, `header` reads its first bytes, `none` sees the file, and so does
+    # `few`, which fetches no more than the first ones from a store
+    check: Check
     progress: Progress
     separator: str = ""  # between the names of a cell that has several
+    fetched: Path = Path()  # the folder that images of a store are put into
+
+    @property
+    def folder(self) -> Path:
+        """Where the images lie once they are verified."""
+        return self.fetched if isinstance(self.images, Store) else self.images
 
     def verify(self, cells: Sequence[str]) -> list[Verdict]:
-        """Checks the images that these cells name, each cell once, in parallel and in order."""
+        """Checks the images that these cells name, each cell once, in parallel and in order.
+
+        Raises:
+          BadInputError: a store does not answer, or lets nothing be read.
+        """
+        if isinstance(self.images, Store):
+            return self._fetch(self.images, cells)
         root, chunks = self.folder.resolve(), range(0, len(cells), IMAGES_PER_TASK)
 
         def verified(start: int) -> list[Verdict]:
@@ -61,6 +80,38 @@ class ImageVerification:
                 verdicts += chunk
                 task.advance(len(chunk))
         return verdicts
+
+    def _fetch(self, store: Store, cells: Sequence[str]) -> list[Verdict]:
+        """Fetches the images that these cells name, and checks them."""
+        self.folder.mkdir(exist_ok=True)
+        root, decoding = self.folder.resolve(), threading.Semaphore(os.cpu_count() or 1)
+
+        def checked(name: str) -> Verdict:
+            """Fetches an image, and checks it once a core is free."""
+            path = root / local_name(name)
+            if not path.exists():  # several ads may name it among others
+                photo = store.photo(name)
+                if isinstance(photo, Absence):
+                    return Verdict(photo.reason, photo.cause)
+                new = root / f".{threading.get_ident()}"  # which another thread never sees begun
+                new.write_bytes(photo)
+                new.replace(path)
+            with decoding:
+                return _check(root, path.name, check, "")
+
+        check: Check = "full" if self.check == "few" else self.check
+        some = cells[:FEW] if self.check == "few" else cells
+        verdicts: list[Verdict] = []
+        with self._threads("fetching images", len(some), "images") as (_, task):
+            for verdict in map_ahead(
+                lambda cell: _first_sound(names_in(cell, self.separator), checked),
+                some,
+                AHEAD,
+                THREADS,
+            ):
+                verdicts.append(verdict)
+                task.advance(1)
+        return verdicts + [Verdict(None, "", local_name(cell)) for cell in cells[len(some) :]]
 
     def similar(self, verdicts: Sequence[Verdict]) -> Pairs:
         """Finds sound images that show the same picture, as indices of verdicts: [2, pairs]."""
@@ -95,10 +146,15 @@ class ImageVerification:
 
 
 def _verify(root: Path, cell: str, check: Check, separator: str) -> Verdict:
+    names = names_in(cell, separator)
+    return _first_sound(names, lambda name: _check(root, name, check, separator))
+
+
+def _first_sound(names: Sequence[str], check: Callable[[str], Verdict]) -> Verdict:
     """Checks the images that a cell names until one is sound; otherwise the first is told of."""
     verdicts = []
-    for name in names_in(cell, separator):
-        verdicts.append(_check(root, name, check, separator))
+    for name in names:
+        verdicts.append(check(name))
         if verdicts[-1].reason is None:
             return verdicts[-1]
     return verdicts[0]
@@ -115,7 +171,7 @@ def _check(root: Path, image: str, check: Check, separator: str) -> Verdict:
         elif check == "header":
             with opened(path):
                 pass
-        digest = stamp if check == "none" else image_digest(path)
+        digest = stamp if check in ("none", "few") else image_digest(path)
     except Exception as error:  # decoders raise nearly anything on a damaged file
         return Verdict(Reason.IMAGE_UNREADABLE, signature(path) or problem_in(error))
     is_usual = not Path(image).is_absolute() and (root / image).exists()

@@ -26,6 +26,7 @@ class Reason(enum.StrEnum):
     IMAGE_IS_URL = "image is a URL"
     IMAGE_OUTSIDE = "image outside the images folder"
     IMAGE_MISSING = "image file missing"
+    IMAGE_NOT_FETCHED = "image not fetched"
     IMAGE_UNREADABLE = "image unreadable"
     DUPLICATE_ID = "duplicate id"
     DUPLICATE_AD = "duplicate ad"
@@ -92,8 +93,11 @@ class Rejections:
         rows = np.flatnonzero((self.codes == REASONS.index(reason)) & (self.causes != ""))
         return f" (row {rows[0] + 1}: {self.causes[rows[0]]})" if len(rows) else ""
 
-    def explained(self, path: Path, table: Path, images: Path) -> str:
-        """Lists the rejected rows of an Arrow file in `path`; returns a line about the first."""
+    def explained(self, path: Path, table: Path, images: object) -> str:
+        """Lists the rejected rows of an Arrow file in `path`; returns a line about the first.
+
+        `images` is where the images lie, as it is to be shown.
+        """
         import pyarrow as pa
 
         if self.accepted.all():
@@ -108,5 +112,6 @@ class Rejections:
                 writer.writerows(listed)
         row, _, reason, cell, _ = first or ("",) * 5
         blamed = f" {cell!r}" if cell else ""
-        tried = f", tried {images / str(cell)}" if cell and "image" in str(reason) else ""
+        where = images / str(cell) if isinstance(images, Path) else f"{images}/{cell}"
+        tried = f", tried {where}" if cell and "image" in str(reason) else ""
         return f"\nrow {row}: {reason}{blamed}{tried}; all of them: {path}"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adcat.data.duplicates import NO_KEY, is_repeated
+from adcat.data.fetching import Store
 from adcat.data.image_verification import ImageVerification
 from adcat.data.parquet import PHOTO, ROWS_PER_BATCH
 from adcat.data.rejections import REASONS, Reason, Rejections
@@ -64,13 +65,16 @@ class Rows:
     category: Codes
     image: Codes
     text: Codes  # digests of the cleaned text
-    photos: Path | None  # the folder of those that lie in the table
+    images: Path | Store  # where the images lie that it names
 
 
-def read_rows(table: InputTable, folder: Path, photos: Path, progress: Progress) -> Rows:
+def read_rows(
+    table: InputTable, folder: Path, photos: Path, images: Path | Store, progress: Progress
+) -> Rows:
     """Reads the table once, into a file of the folder and into what decides about its rows.
 
-    Photos that lie in the table itself are written to the folder `photos`, else there is none.
+    Photos that lie in the table itself are written to the folder `photos`, and named there.
+    Others lie in `images`.
 
     Raises:
       BadInputError: it is not a table of ads.
@@ -87,8 +91,8 @@ def read_rows(table: InputTable, folder: Path, photos: Path, progress: Progress)
             for name in ("id", "category", "image"):
                 columns[name].append(batch[name])
     codes = {name: _encode(chunks) for name, chunks in columns.items()}
-    found = photos if photos.exists() else None
-    return Rows(file, pa.chunked_array(malformed).to_numpy(), **codes, photos=found)
+    found = photos if photos.exists() else images
+    return Rows(file, pa.chunked_array(malformed).to_numpy(), **codes, images=found)
 
 
 def _without_photos(

@@ -13,10 +13,13 @@ THREADS = min(8, 1 + (os.cpu_count() or 1))  # each holds a batch; one waits whi
 
 
 def map_ahead(
-    work: Callable[[Item], Result], items: Iterable[Item], ahead: int = THREADS
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    ahead: int = THREADS,
+    workers: int = THREADS,
 ) -> Iterator[Result]:
     """Yields what `work` makes of the items, in their order; threads do `ahead` items before."""
-    threads = ThreadPoolExecutor(THREADS)
+    threads = ThreadPoolExecutor(workers)
     waiting: collections.deque[Future[Result]] = collections.deque()
     try:
         for item in items:

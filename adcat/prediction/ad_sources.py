@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from adcat.data.image_names import fields_of, images_folder
+from adcat.data.fetching import Store, photos_in
+from adcat.data.image_names import fields_of
 from adcat.data.table import InputTable, parse_headers
 from adcat.data.thread_map import THREADS
 from adcat.errors import BadInputError
@@ -14,7 +15,7 @@ from adcat.image.engines import EngineOptions
 from adcat.prediction.new_ads import Ad, arriving_ads, single_ad, table_ads
 from adcat.prediction.predictor import ModelFacts
 from adcat.progress import Progress
-from adcat.settings import argument, option, spark_option
+from adcat.settings import Place, argument, option, spark_option
 from adcat.workspace.shards import Shard
 
 TABLE, ONE_AD = "The table", "A single ad"  # headings in the help
@@ -26,7 +27,7 @@ class Source:
 
     ads: Callable[[int, Sequence[str]], Iterable[Iterable[Ad]]]
     # called with the number to pass over and the columns that the model reads
-    images: Path  # the folder that photos' names are relative to, resolved
+    images: Path | Store  # what photos' names are relative to, resolved
     separator: str = ""  # between several of them in a cell
     ahead: int = 0  # batches whose images are decoded ahead
 
@@ -35,16 +36,16 @@ class Source:
 class AdOptions(EngineOptions):
     """The ads to predict: a table, a share of it, one ad, or stdin."""
 
-    ads: Path | None = argument(
+    ads: Place | None = argument(
         "Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet; by default JSON lines on stdin.",
         default=None,
     )
     title: str | None = option(None, "Title of a single ad, instead of a table.", panel=ONE_AD)
     description: str | None = option(None, "Description of the single ad.", panel=ONE_AD)
     image: str | None = option(None, "Photo of the single ad.", panel=ONE_AD)
-    images: Path | None = option(
+    images: Place | None = option(
         None,
-        "Folder that image paths are relative to; by default the table's own, for stdin the "
+        "Folder or address that image paths start from; by default the table's own, for stdin the "
         "current one.",
         panel=TABLE,
     )
@@ -90,7 +91,7 @@ class AdOptions(EngineOptions):
         """The table of ads, read as the one that was split but for what options say."""
         given = parse_headers(self.column)
         return InputTable(
-            self.ads or Path("stdin"),
+            Path(self.ads or "stdin"),
             {**facts.headers, **given},
             (*given, *fields_of(self.image_pattern)),
             image_pattern=self.image_pattern or facts.image_pattern,
@@ -107,7 +108,7 @@ class AdOptions(EngineOptions):
         if self._is_one:
             ad, folder = single_ad(self.title, self.description, self.image, self.images)
             return Source(lambda *_: [[ad]], folder)
-        images = images_folder(table.path, self.images)
+        images = photos_in(table.path, self.images)
         separator = self.image_separator or facts.image_separator
         if self.ads:
 

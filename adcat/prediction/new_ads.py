@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
+from adcat.data.fetching import Store, photos_in
 from adcat.data.image_names import is_url
 from adcat.data.parquet import PHOTO
 from adcat.data.records import json_objects
+from adcat.data.stores import Address, is_in_store
 from adcat.data.table import InputTable
 from adcat.data.text_cleaning import Reading
 from adcat.errors import BadInputError
 from adcat.progress import Progress
+from adcat.settings import Place
 from adcat.workspace.shards import Shard
 
 if TYPE_CHECKING:
@@ -48,13 +51,23 @@ class Ad:
 
 
 def single_ad(
-    title: str | None, description: str | None, image: str | None, images: Path | None
-) -> tuple[Ad, Path]:
-    """The one ad that somebody types, and the folder that its photo's name is relative to."""
-    name = image or ""
-    folder = (images or Path()) / Path(name).parent
-    name = name if is_url(name) else Path(name).name
-    return Ad(1, "", title or "", description or "", name), folder.resolve()
+    title: str | None, description: str | None, image: str | None, images: Place | None
+) -> tuple[Ad, Path | Store]:
+    """The one ad that somebody types, and what its photo's name is relative to.
+
+    Raises:
+      BadInputError: the photo is in a store, and that cannot be opened.
+    """
+    name, folder = image or "", images or Path()
+    if isinstance(folder, Path) and is_in_store(name):
+        address = Address(name)
+        name, folder = address.name, address.parent.text
+    if isinstance(folder, str):
+        where = photos_in(Path(), folder)
+    else:
+        where = (folder / Path(name).parent).resolve()
+        name = name if is_url(name) else Path(name).name
+    return Ad(1, "", title or "", description or "", name), where
 
 
 def table_ads(table: InputTable, shard: Shard, progress: Progress) -> Iterator[Ad]:

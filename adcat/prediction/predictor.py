@@ -11,7 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adcat.data.image_names import locate, names_in
+from adcat.data.fetching import Store, found_in, photos_in
+from adcat.data.image_names import names_in
 from adcat.data.images import Images
 from adcat.data.rejections import Reason
 from adcat.data.table import InputTable
@@ -24,6 +25,7 @@ from adcat.prediction.given_vectors import NO_VECTOR, GivenVectors
 from adcat.prediction.new_ads import Ad, given_ads, in_batches
 from adcat.prediction.predictions import Prediction, predictions
 from adcat.prediction.rules import Rule
+from adcat.settings import place
 from adcat.text.registry import TermModel, TextModel
 from adcat.types import AVAILABILITIES, MODALITIES, Availability, Modality, Probs
 
@@ -31,6 +33,7 @@ Value = TypeVar("Value")
 BATCH = 4096  # ads without a photo to read
 PIXELS = "image_pixels"  # the images themselves, for an attention model
 PHOTOS = 32  # to decode at a time
+WAITING = 32  # threads of a batch that wait for photos of a store
 Arrays: TypeAlias = dict[str, NDArray[np.float32]]  # such as `image_probs`: [n, columns]
 
 
@@ -89,19 +92,20 @@ class Predictor:
 
         Args:
           ads: each with `title`, `description` and `image`, of which any may be missing, and `id`.
-          images: the folder that image paths are relative to.
+          images: the folder that image paths are relative to, or its address.
           top: how many categories to suggest.
         """
         table = InputTable(Path(), self.facts.headers, (), image_pattern=self.facts.image_pattern)
-        given = given_ads(ads, table)
-        separator, folder = self.facts.image_separator, Path(images).resolve()
-        for found in self.stream([given], folder, top, 0, separator=separator):
+        separator = self.facts.image_separator
+        given = place(str(images))
+        folder = photos_in(Path(), given) if isinstance(given, str) else given.resolve()
+        for found in self.stream([given_ads(ads, table)], folder, top, 0, separator=separator):
             yield from (prediction.record(self.facts.categories, None) for prediction in found)
 
     def stream(
         self,
         ads: Iterable[Iterable[Ad]],
-        images: Path,
+        images: Path | Store,
         top: int,
         ahead: int,
         photos: int = PHOTOS,
@@ -111,7 +115,7 @@ class Predictor:
 
         Args:
           ads: the ads; no batch reaches across two of these iterables.
-          images: the folder that image paths are relative to, resolved.
+          images: the folder that image paths are relative to, resolved, or a store.
           top: how many categories to suggest where no coverage is asked for.
           ahead: batches whose images are decoded ahead of their use.
           photos: the most to be decoded at a time.
@@ -130,13 +134,13 @@ class Predictor:
             yield self._predict(seen, image_arrays, top)
 
     def arrays(
-        self, ad: Ad, images: Path, separator: str = ""
+        self, ad: Ad, images: Path | Store, separator: str = ""
     ) -> tuple[Arrays, frozenset[Modality], Sequence[str]]:
         """What the classifiers make of an ad.
 
         Args:
           ad: the ad.
-          images: the folder that image paths are relative to, resolved.
+          images: the folder that image paths are relative to, resolved, or a store.
           separator: stands between the names of its images, where it has several.
 
         Returns:
@@ -147,9 +151,13 @@ class Predictor:
         used = self._used(seen)
         return {**arrays, **self._text_arrays([seen], [used])}, used, seen.problems
 
-    def _see(self, batch: Sequence[Ad], folder: Path, separator: str) -> tuple[list[Seen], Arrays]:
+    def _see(
+        self, batch: Sequence[Ad], folder: Path | Store, separator: str
+    ) -> tuple[list[Seen], Arrays]:
         """Decodes the images that are used and runs the image network over them."""
-        seen = [self._look(ad, folder, separator) for ad in batch]
+        look = functools.partial(self._look, images=folder, separator=separator)
+        waits = isinstance(folder, Store)  # for each photo, so for all of them at once
+        seen = list(map_ahead(look, batch, len(batch), WAITING) if waits else map(look, batch))
         rows = [i for i, ad in enumerate(seen) if "image" in self._used(ad)]
         if not rows:
             return seen, {}
@@ -171,7 +179,7 @@ class Predictor:
             for modality, found in there.items()
         }
 
-    def _look(self, ad: Ad, images: Path, separator: str) -> Seen:
+    def _look(self, ad: Ad, images: Path | Store, separator: str) -> Seen:
         if ad.is_malformed:
             return Seen(ad, {}, [Reason.MALFORMED_ROW])
         lacking = {given.modality for given in self.given if ad.id not in given.vectors}
@@ -179,12 +187,12 @@ class Predictor:
         if not ad.text and self._read["text"]:
             lacking.add("text")
             problems += [Reason.EMPTY_TEXT] if "text" in self.model.modalities else []
-        image: Mapping[str, Images] | Reason = {}
+        image: Mapping[str, Images] | str = {}
         if self._looks_at(ad):
             given = [ad.photo] if ad.photo else names_in(ad.image, separator)
             found = [self._photo(image, images) for image in given]
-            image = next((one for one in found if not isinstance(one, Reason)), found[0])
-        if isinstance(image, Reason):
+            image = next((one for one in found if not isinstance(one, str)), found[0])
+        if isinstance(image, str):
             problems, image = [*problems, image], {}
         if not image and self._read["image"]:
             lacking.add("image")
@@ -195,12 +203,12 @@ class Predictor:
         is_used = "image" in self.model.modalities or not ad.text
         return is_used and "image" in self.modalities and bool(self._read["image"])
 
-    def _photo(self, image: str | bytes, images: Path) -> Mapping[str, Images] | Reason:
+    def _photo(self, image: str | bytes, images: Path | Store) -> Mapping[str, Images] | str:
         """Decodes an image as each classifier reads it; returns the reason where that fails."""
         if not image:
             return Reason.NO_IMAGE
-        path = image if isinstance(image, bytes) else locate(images, image)
-        if isinstance(path, Reason):
+        path = found_in(images, image) if isinstance(image, str) else image
+        if isinstance(path, str):
             return path
         # Outside the block: a broken model is not a broken photo.
         models = {of: self.image[of]() for of in self._read["image"]}

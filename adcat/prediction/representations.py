@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adcat.attention import attention_model as attention
 from adcat.choosing import kind_of
+from adcat.data.fetching import Store
 from adcat.errors import BadInputError
 from adcat.fusion import fused_model as fusion
 from adcat.image.inference import TENSORFLOW
@@ -66,7 +67,11 @@ def modalities_of(models: Sequence[ModelProbs]) -> list[Modality]:
 
 
 def new_vectors(
-    workspace: Workspace, models: Sequence[ModelProbs], ad: Ad, images: Path, progress: Progress
+    workspace: Workspace,
+    models: Sequence[ModelProbs],
+    ad: Ad,
+    images: Path | Store,
+    progress: Progress,
 ) -> dict[str, Vectors]:
     """Vectors of a new ad by the models that can read it, by their names: [1, dimension] each.
 

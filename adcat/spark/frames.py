@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adcat.data.fetching import photos_in
 from adcat.data.numbered_rows import NumberedRows
 from adcat.data.parquet import columns_of, with_names
 from adcat.data.table import InputTable, tidied
@@ -18,6 +19,7 @@ from adcat.prediction.new_ads import ads_in
 from adcat.prediction.output_files import record_schema
 from adcat.prediction.predictor import PHOTOS, Predictor
 from adcat.progress import Silent
+from adcat.settings import Place, place
 from adcat.workspace.shards import Shard
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Work:
 
     load: Callable[[], Predictor]
     key: str  # of what is loaded
-    images: Path  # the folder that image paths are relative to
+    images: Place  # the folder that image paths are relative to, or its address
     top: int
     accept_above: float | None
     photos: int = PHOTOS  # decoded at a time
@@ -50,7 +52,7 @@ class Work:
 
         predictor = once_per_process(self.key, self.load)
         categories, schema = predictor.facts.categories, record_schema()
-        ads, images = [ads_in(batches)], self.images.resolve()
+        ads, images = [ads_in(batches)], photos_in(Path(), self.images)
         for found in predictor.stream(ads, images, self.top, AHEAD, self.photos, self.separator):
             records = [prediction.record(categories, self.accept_above) for prediction in found]
             yield pa.RecordBatch.from_pylist(records, schema)
@@ -70,7 +72,7 @@ def predict(
         had which was split; `image` is a path, or the photo itself (binary).
       folder: what `adcat export` has written, on a disk that all workers have; or on the driver,
         and sent to them: `spark.sparkContext.addArchive("exported.zip#exported")`.
-      images: the folder that image paths are relative to.
+      images: the folder that image paths are relative to, or its address in a store.
       top: how many categories to suggest.
       accept_above: marks ads whose first category is at least this probable.
 
@@ -91,7 +93,9 @@ def predict(
         raise BadInputError(f"{found}\nrename one: ads.withColumnRenamed(HEADER, 'id')") from None
     reading = functools.partial(_load_near, str(folder))
     key = f"{folder} {facts.made_from}"
-    work = Work(reading, key, Path(images), top, accept_above, separator=facts.image_separator)
+    work = Work(
+        reading, key, place(str(images)), top, accept_above, separator=facts.image_separator
+    )
 
     def answers(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
         found = (columns_of(headers, batch, is_labelled=False) for batch in batches)

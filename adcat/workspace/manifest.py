@@ -15,6 +15,7 @@ from typing import Any
 from adcat import __version__
 from adcat.errors import BadInputError
 from adcat.files import signature
+from adcat.settings import without_credentials
 from adcat.workspace.digests import digest_of
 
 MANIFEST = "manifest.json"
@@ -103,7 +104,7 @@ def versions() -> Mapping[str, str]:
 def record(started: float) -> dict[str, Any]:
     """Facts about a run that its result does not depend on."""
     return {
-        "command_line": shlex.join(["adcat", *sys.argv[1:]]),
+        "command_line": shlex.join(["adcat", *map(without_credentials, sys.argv[1:])]),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seconds": round(time.time() - started, 3),
         "python": platform.python_version(),
