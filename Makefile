@@ -43,9 +43,10 @@ lock: install  ## Resolve the dependencies again: names, versions and hashes
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --extra dev --extra export --extra openvino pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --extra spark --group cluster --constraint requirements.lock \
-	  pyproject.toml -o requirements-cluster.lock
+	cp requirements.lock requirements-cluster.lock  # whose versions are kept where they can be
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --extra spark --extra stores --group cluster pyproject.toml \
+	  -o requirements-cluster.lock
 
 pipeline: install  ## Run every step on ADS (IMAGES, BACKBONE, WEIGHTS) into WORKSPACE
 	$(ADCAT) split $(ADS) $(if $(IMAGES),--images $(IMAGES))

@@ -13,6 +13,7 @@ from pipeline import adcat
 from adcat.errors import AdcatError, BadInputError
 from adcat.parallel.once import once_per_process
 from adcat.parallel.processes import in_processes
+from adcat.parallel.workers import workers
 
 
 def process_of(number):
@@ -54,6 +55,13 @@ def test_a_value_is_made_once_for_a_key():
     for key in ("a", "a", "b", "b", "a"):
         assert once_per_process(key, lambda key=key: made.append(key) or key) == key
     assert made == ["a", "b", "a"]
+
+
+def test_without_spark_a_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    told = r"^--spark needs Spark, which is not installed; type: pip install 'adcat\[spark\]'$"
+    with pytest.raises(BadInputError, match=told), workers(1, "local[2]"):
+        pass
 
 
 WAITING = """

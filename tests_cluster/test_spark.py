@@ -4,6 +4,8 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -193,6 +195,44 @@ def test_what_there_is_not_to_be_replaced_is_refused(root, session, tmp_path):
         assert result.exit_code == 1
         assert told in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_the_trials_of_a_search_are_those_of_one_process(root, session, tmp_path):
+    workspace = Workspace(shutil.copytree(root / "w", tmp_path / "w"))
+    logs = []
+    for where in ((), ("--spark", CLUSTER)):
+        search = ("--tune", 3, "--tune-algorithm", "random", "--folds", 0, *where)
+        adcat(workspace, "train-text", "--model", "tfidf", *search)
+        logs.append((workspace.text_model / "trials.jsonl").read_bytes())
+    assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize("home", ["", "/nowhere"])
+def test_without_java_a_line_says_what_to_install(root, tmp_path, home):
+    """In a process of its own, where no session is."""
+    environment = {"PATH": "/nowhere", "JAVA_HOME": home}
+    command = [sys.executable, "-m", "adcat", "-w", root / "w", "extract-features"]
+    words = ["--spark", "local[2]", "--image-layer", "mixed7"]
+    ended = subprocess.run([*command, *words], env=environment, capture_output=True, text=True)
+    where = "JAVA_HOME, /nowhere, has no bin/java" if home else "there is no java on the path"
+    assert ended.stderr.splitlines()[-1] == (
+        f"error: --spark needs Java 17 or newer, and {where}; install it, in Debian: "
+        "apt install openjdk-17-jre-headless"
+    )
+    assert ended.returncode == 1
+
+
+def test_a_master_that_is_none_is_told_of(root):
+    command = [sys.executable, "-m", "adcat", "-w", root / "w", "extract-features"]
+    words = ["--spark", "nowhere", "--image-layer", "mixed7"]
+    ended = subprocess.run([*command, *words], capture_output=True, text=True)
+    *_, told = ended.stderr.splitlines()
+    assert told.startswith(
+        "error: --spark nowhere: Spark did not start: Java gateway process exited"
+    )
+    assert "Master must either be yarn or start with spark, k8s, or local" in ended.stderr
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
 
 
 def executors():

@@ -43,7 +43,10 @@ def spark_session(master: str) -> Iterator["SparkSession"]:
     try:
         session = builder.config(map=SETTINGS).getOrCreate()
     except Exception as error:  # of Py4J, of the gateway, of the JVM
-        raise BadInputError(f"--spark {master}: Spark did not start: {cause_of(error)}") from None
+        raise BadInputError(
+            f"--spark {master}: Spark did not start: {cause_of(error)}; what it printed above may "
+            "say more"
+        ) from None
     try:
         yield session
     finally:
@@ -78,7 +81,7 @@ def failures_told() -> Iterator[None]:
 def cause_of(error: BaseException) -> str:
     """What went wrong in Spark, in one line: the last one of a task's traceback, if it is one."""
     java = getattr(error, "java_exception", None)  # else it is an error of Python
-    text = str(java.getMessage() if java else error)
+    text = re.sub(r"^\[[A-Z_.]+\] ", "", str(java.getMessage() if java else error))
     before, is_traceback, after = text.partition("Traceback (most recent call last):")
     lines = [line for line in (after if is_traceback else before).splitlines() if line.strip()]
     if not is_traceback:
