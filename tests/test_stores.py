@@ -56,8 +56,11 @@ def test_what_is_shown_has_no_credentials(word, shown):
 
 def test_what_a_driver_says_is_shown_without_the_credentials():
     address = Address("ftp://user:pass%20word@host/p?sig=token")
-    said = "530 user: 'pass word' is wrong for ftp://user:pass%20word@host/p?sig=token"
-    assert address.without_secrets(said) == "530 ***: '***' is wrong for ftp://***@host/p?***"
+    said = "530 user: 'pass word' is no user's; ftp://user:pass%20word@host/p?sig=token"
+    hidden = "530 ***: '***' is no ***'s; ftp://***@host/p?***"
+    assert address.without_secrets(said) == hidden
+    short = Address("sftp://u:w@host")
+    assert short.without_secrets("you were refused: w") == "you were refused: ***"
 
 
 @pytest.mark.parametrize(

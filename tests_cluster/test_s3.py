@@ -21,7 +21,7 @@ from adcat.data.rejections import Reason
 from adcat.data.stores import Address
 from adcat.workspace.ads import image_paths
 from adcat.workspace.layout import Workspace
-from adcat.workspace.photos import PHOTOS, check_photos
+from adcat.workspace.photos import FETCHED, PHOTOS, check_photos
 
 HEADERS = ("id", "title", "description", "category", "image")
 PHOTOS_AT = f"s3://{BUCKET}/p"
@@ -154,6 +154,44 @@ def test_one_cause_for_all_ends_the_run(store, tmp_path):
         assert result.exit_code == 1
         assert expected in result.stderr
         assert not (tmp_path / "w/split").exists()
+
+
+def test_an_interrupted_split_goes_on_from_the_photos_that_it_has(store, tmp_path):
+    sound = [f"{i}.png" for i in range(100)]
+    denied = [f"denied{i}.png" for i in range(500)]  # many: others arrive between the first ones
+    for i, name in enumerate(sound):
+        store.put(f"p/{name}", photo(i))
+    for name, images in {"first": [*sound, *denied], "second": sound}.items():
+        (tmp_path / f"{name}.csv").write_bytes(table(images))
+    words = ("--images", PHOTOS_AT)
+    result = run(tmp_path / "w", "split", tmp_path / "first.csv", *words)
+    assert (result.exit_code, "files in a row" in result.stderr) == (1, True)
+    (folder,) = (tmp_path / "w" / FETCHED).iterdir()
+    kept = {path.name for path in folder.iterdir()}
+    assert kept
+    (folder / ".begun").write_bytes(b"half a photo")
+    with store.faults_of(0, 0):
+        assert run(tmp_path / "w", "split", tmp_path / "second.csv", *words).exit_code == 0
+        asked = {path.rpartition("/")[2] for path in store.requests}
+    assert asked & set(sound) == set(sound) - kept
+    split = Workspace(tmp_path / "w").split
+    assert {path.name for path in (split / PHOTOS).iterdir()} == set(sound)
+    assert all((split / PHOTOS / name).read_bytes() == photo(i) for i, name in enumerate(sound))
+    assert not folder.exists()
+
+
+def test_of_several_photos_in_a_cell_the_first_sound_one_is_fetched(store, tmp_path):
+    for i in range(40):
+        store.put(f"p/{i}.png", photo(i))
+    store.put("p/broken.png", b"no photo")
+    cells = [f"missing.png|broken.png|{i}.png|{i + 1}.png" for i in range(39)]
+    (tmp_path / "ads.csv").write_bytes(table(cells))
+    words = ("--images", PHOTOS_AT, "--image-separator", "|")
+    with store.faults_of(0, 0):
+        result = run(tmp_path / "w", "split", tmp_path / "ads.csv", *words)
+        assert result.exit_code == 0, result.output
+        assert not any(path.endswith("/39.png") for path in store.requests)
+    assert [ad["image"] for ad in ads(tmp_path / "w").values()] == [f"{i}.png" for i in range(39)]
 
 
 def test_a_dry_run_fetches_a_few_photos_only(store, tmp_path):

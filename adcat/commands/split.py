@@ -29,14 +29,14 @@ from adcat.types import PARTS, Availabilities
 from adcat.workspace.ads import CATEGORIES
 from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, GROUP, ads_schema
 from adcat.workspace.layout import Workspace
-from adcat.workspace.photos import PHOTOS, remember
+from adcat.workspace.photos import PHOTOS, fetched_folder, remember
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 REJECTED, INCOMPLETE = "rejected.csv", "incomplete.csv"
 CONTRADICTIONS = "contradictions.csv"
-TABLE = "The table"  # heading in the help
+TABLE, CUT, KEPT = "The table", "The parts", "Which ads to keep"  # headings in the help
 MOST_OF_A_NAME = 100  # characters, in an error message
 LEAST, MOST = 0.0001, 0.9999  # of a fraction: with 0 or 1 a part would be empty
 
@@ -45,7 +45,7 @@ LEAST, MOST = 0.0001, 0.9999  # of a fraction: with 0 or 1 a part would be empty
 class Settings:
     """The table, what is asked of an ad, and the fractions (thesis, section 4.1)."""
 
-    panels: ClassVar = ("Arguments", TABLE, "The parts", "Which ads to keep")
+    panels: ClassVar = ("Arguments", TABLE, CUT, KEPT)
     published: ClassVar = thesis.settings("split")
 
     ads: Place = argument("Table of ads: .csv, .tsv, .jsonl, .ndjson or .parquet.")
@@ -53,9 +53,7 @@ class Settings:
         None, "Folder or address that image paths start from; by default the table's.", panel=TABLE
     )
     image_separator: str = option(
-        "",
-        "Characters that separate the photos in a cell; the first readable one is used.",
-        panel=TABLE,
+        "", "Characters between the photos of a cell; the first readable one is used.", panel=TABLE
     )
     image_pattern: str = option(
         "", "Names of photos made from other columns, such as '{id}.jpg'.", panel=TABLE
@@ -64,44 +62,44 @@ class Settings:
         [], "Column with a different header, such as title=headline; may be repeated.", panel=TABLE
     )
     test: float = option(
-        0.2, "Fraction of the ads in the test part.", low=LEAST, high=MOST, panel="The parts"
+        0.2, "Fraction of the ads in the test part.", low=LEAST, high=MOST, panel=CUT
     )
     validation: float = option(
         0.1,
         "Fraction of the remaining ads in the validation part.",
         low=LEAST,
         high=MOST,
-        panel="The parts",
+        panel=CUT,
     )
     exact: bool = option(
-        False, "Make the fractions exact; ads added later may then move others.", panel="The parts"
+        False, "Make the fractions exact; ads added later may then move others.", panel=CUT
     )
     stratify: bool = option(
-        False, "Make the fractions exact within every category, too.", panel="The parts"
+        False, "Make the fractions exact within every category, too.", panel=CUT
     )
     keep_incomplete: bool = option(
         False,
         f"Keep ads without text or without a readable photo, and list them in {INCOMPLETE}.",
-        panel="Which ads to keep",
+        panel=KEPT,
     )
-    min_ads: int = option(1, "Reject categories with fewer ads.", low=1, panel="Which ads to keep")
+    min_ads: int = option(1, "Reject categories with fewer ads.", low=1, panel=KEPT)
     merge_spellings: bool = option(
         False,
         "Join categories that differ only in case, spaces or HTML entities; the commonest wins.",
-        panel="Which ads to keep",
+        panel=KEPT,
     )
     duplicates: Literal["together", "ignore", "drop"] = option(
         "together",
         "Keep ads with the same cleaned text or picture in one part (together), treat them like "
         "any others (ignore), or keep only the first (drop).",
-        panel="The parts",
+        panel=CUT,
     )
     image_check: Literal["full", "header", "none"] = option(
         "full",
         "Decode every photo (full), read its header (header), or only check that the file exists "
         "(none); later changes are then noticed by size and time only.",
         dry_run="few",
-        panel="Which ads to keep",
+        panel=KEPT,
     )
     seed: int = seed_option()
 
@@ -137,8 +135,9 @@ def split(workspace: Workspace, settings: Settings, progress: Progress) -> Repor
         file = local_table(ads, folder, progress)
         table = InputTable(file, headers, (*needed, *headers, *fields), image_pattern=pattern)
         rows = read_rows(table, folder, photos, images, progress)
+        begun = fetched_folder(workspace.split, str(rows.images))
         verification = ImageVerification(
-            rows.images, settings.image_check, progress, settings.image_separator, photos
+            rows.images, settings.image_check, progress, settings.image_separator, photos, begun
         )
         found = validate_rows(rows, keep, verification)
         merge = settings.merge_spellings

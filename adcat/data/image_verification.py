@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import shutil
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -52,12 +53,15 @@ class ImageVerification:
     check: Check
     progress: Progress
     separator: str = ""  # between the names of a cell that has several
-    fetched: Path = Path()  # the folder that images of a store are put into
+    fetched: Path | None = None  # where images of a store are put, once all are there
+    begun: Path | None = None  # where they wait; what an interrupted run left is not read again
 
     @property
     def folder(self) -> Path:
         """Where the images lie once they are verified."""
-        return self.fetched if isinstance(self.images, Store) else self.images
+        folder = self.fetched if isinstance(self.images, Store) else self.images
+        assert folder
+        return folder
 
     def verify(self, cells: Sequence[str]) -> list[Verdict]:
         """Checks the images that these cells name, each cell once, in parallel and in order.
@@ -83,8 +87,9 @@ class ImageVerification:
 
     def _fetch(self, store: Store, cells: Sequence[str]) -> list[Verdict]:
         """Fetches the images that these cells name, and checks them."""
-        self.folder.mkdir(exist_ok=True)
-        root, decoding = self.folder.resolve(), threading.Semaphore(os.cpu_count() or 1)
+        assert self.begun
+        self.begun.mkdir(parents=True, exist_ok=True)
+        root, decoding = self.begun.resolve(), threading.Semaphore(os.cpu_count() or 1)
 
         def checked(name: str) -> Verdict:
             """Fetches an image, and checks it once a core is free."""
@@ -111,6 +116,7 @@ class ImageVerification:
             ):
                 verdicts.append(verdict)
                 task.advance(1)
+        shutil.move(root, self.folder)
         return verdicts + [Verdict(None, "", local_name(cell)) for cell in cells[len(some) :]]
 
     def similar(self, verdicts: Sequence[Verdict]) -> Pairs:

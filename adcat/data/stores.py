@@ -1,6 +1,6 @@
 """Stores of files that are no disk of this machine, by their addresses.
 
-S3, Google Cloud Storage, Azure and HDFS are opened by Arrow, all others by what fsspec knows.
+S3, Google Cloud Storage and HDFS are opened by Arrow, all others by what fsspec knows.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 S3 = ("s3", "s3a", "s3n")
 GOOGLE = ("gs", "gcs")
-ARROWS_OWN = ("hdfs", "viewfs", "abfs", "abfss")
+ARROWS_OWN = ("hdfs", "viewfs")  # not Azure: Arrow ends the process where there are no credentials
 REFUSED = ("http", "https")
 S3_OPTIONS = ("region", "scheme", "endpoint_override")  # that may follow a `?`
 CONNECT = 5.0  # seconds
-IDLE = 10.0  # seconds without a byte, of S3
+IDLE = 10.0  # seconds without a byte, of S3; without success, of Google
 S3_ATTEMPTS = 3  # of one request, for what S3 itself calls passing
 NEEDS = {
     "hdfs": "Hadoop's client: set JAVA_HOME, HADOOP_HOME and CLASSPATH "
@@ -85,7 +85,7 @@ class Address:
         query = asked.partition("?")[2]
         secrets = {user, *user.split(":"), query, *(value for _, value in parse_qsl(query))}
         for secret in sorted(filter(None, {*secrets, *map(unquote, secrets)}), key=len)[::-1]:
-            message = message.replace(secret, "***")
+            message = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", message)
         return message
 
 
@@ -171,7 +171,7 @@ def _google(address: Address) -> "FileSystem":
     from pyarrow.fs import GcsFileSystem
 
     anonymous = split_address(address.text)[1] == "anonymous"
-    return GcsFileSystem(anonymous=anonymous, retry_time_limit=timedelta(seconds=3 * IDLE))
+    return GcsFileSystem(anonymous=anonymous, retry_time_limit=timedelta(seconds=IDLE))
 
 
 def _by_arrow(address: Address) -> "tuple[FileSystem, str]":

@@ -21,13 +21,14 @@ from adcat.types import availabilities_with
 from adcat.workspace import command_lines
 from adcat.workspace.ads_table import ADS, AVAILABILITY, DIGEST, stream_ads
 from adcat.workspace.artifact import Artifact
-from adcat.workspace.digests import USUAL, Look
+from adcat.workspace.digests import USUAL, Look, digest_of
 from adcat.workspace.manifest import MANIFEST
 from adcat.workspace.staging import Staging
 
 VECTORS = Path(".cache/vectors")
+FETCHED = Path(".cache/fetched")
 NAME = 16  # characters of a digest that name a folder
-PHOTOS = ".photos"  # those of the table itself; hidden, since `ads.parquet` has their digests
+PHOTOS = ".photos"  # of a table or a store; hidden, since `ads.parquet` has their digests
 
 Change: TypeAlias = Literal["changed", "gone"]
 Among: TypeAlias = NDArray[np.bool_] | None
@@ -59,6 +60,19 @@ def vectors_folder(split: Artifact, network: str) -> Path:
         shutil.rmtree(other, ignore_errors=True)  # another process may drop it as well
     (folder / network).mkdir(parents=True, exist_ok=True)
     return folder / network
+
+
+def fetched_folder(split: Artifact, address: str) -> Path:
+    """Where photos of a store wait until all are there: an interrupted `split` goes on from these.
+
+    They may be lost at any time; those of another store, and halves of files, are dropped.
+    """
+    folder = split.root / FETCHED / digest_of(address)[:NAME]
+    for other in set(folder.parent.glob("*")) - {folder}:
+        shutil.rmtree(other, ignore_errors=True)
+    for begun in folder.glob(".*"):
+        begun.unlink()
+    return folder
 
 
 def check_photos(split: Artifact, among: Among = None) -> None:
