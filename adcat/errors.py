@@ -36,6 +36,10 @@ class LackOfMemoryError(AdcatError):
     """What was asked for needs more memory than there is."""
 
 
+class LostProcessError(AdcatError):
+    """A process that did a part of the work ended before it was done."""
+
+
 class DivergedError(AdcatError):
     """Training ended in numbers that are not finite."""
 

@@ -214,7 +214,7 @@ def test_without_java_a_line_says_what_to_install(root, tmp_path, home):
     command = [sys.executable, "-m", "adcat", "-w", root / "w", "extract-features"]
     words = ["--spark", "local[2]", "--image-layer", "mixed7"]
     ended = subprocess.run([*command, *words], env=environment, capture_output=True, text=True)
-    where = "JAVA_HOME, /nowhere, has no bin/java" if home else "there is no java on the path"
+    where = "JAVA_HOME, /nowhere, has no bin/java" if home else "java is not on the path"
     assert ended.stderr.splitlines()[-1] == (
         f"error: --spark needs Java 17 or newer, and {where}; install it, in Debian: "
         "apt install openjdk-17-jre-headless"

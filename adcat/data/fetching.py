@@ -27,7 +27,7 @@ PLAIN = re.compile(r"[a-z0-9_-][a-z0-9_.-]{0,99}")  # a name that every disk tak
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Absence:
-    """Why there is no photo."""
+    """Why a photo is absent."""
 
     reason: Reason
     cause: str = ""
@@ -159,7 +159,7 @@ def photos_in(table: Place, given: Place | None) -> Path | Store:
     """Where the images lie that a table names: what is given, or where the table itself lies.
 
     Raises:
-      BadInputError: there is no such folder.
+      BadInputError: the folder does not exist.
     """
     if isinstance(given, str):
         return Store(Address(given)).check()

@@ -112,7 +112,7 @@ def columns_of(
     """The columns of a batch by the names that adcat has for them, as text and as photos.
 
     Raises:
-      ArrowInvalid: a value is no such thing, or an ad that must have one category has several.
+      ArrowInvalid: a value has another type, or an ad that must have one category has several.
     """
     import pyarrow as pa
 

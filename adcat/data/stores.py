@@ -1,4 +1,4 @@
-"""Stores of files that are no disk of this machine, by their addresses.
+"""Stores of files other than the disks of this machine, by their addresses.
 
 S3, Google Cloud Storage and HDFS are opened by Arrow, all others by what fsspec knows.
 """

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adcat.data import parquet
+from adcat.data.file_formats import DELIMITERS, JSON_LINES, check_file
 from adcat.data.image_names import fields_of, filled
 from adcat.data.records import (
     best_delimiter,
@@ -26,16 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMNS = ("id", "title", "description", "category", "image")
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-JSON_LINES = (".jsonl", ".ndjson")
-FORMATS = (*DELIMITERS, *JSON_LINES, ".parquet")
-CONVERSIONS = {
-    ".xlsx": "is a spreadsheet; save it as CSV in UTF-8 and give that file",
-    ".json": "is JSON; expected one object on a line, as of: jq -c '.[]' ads.json > ads.jsonl",
-}
 CONTENT = ("title", "description", "image")  # of which a table has one at least
 CHARACTERS_PER_BATCH = 1 << 25
-FOREIGN = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "a zip archive", b"PAR1": "Parquet"}
 
 # Whether it is malformed, its values by COLUMNS; the id is None where the table has none.
 Record: TypeAlias = tuple[bool, list[str | None]]
@@ -64,7 +57,7 @@ class InputTable:
         Raises:
           BadInputError: the file is not such a table, lacks a column or has no rows.
         """
-        _check_file(self.path)
+        check_file(self.path)
         if self.is_parquet:
             batches = _parquet_batches(self, progress, only)
         else:
@@ -188,23 +181,6 @@ def parse_headers(pairs: Iterable[str]) -> dict[str, str]:
             )
         headers[column] = header
     return headers
-
-
-def _check_file(path: Path) -> None:
-    if path.suffix.lower() in CONVERSIONS:
-        raise BadInputError(f"{path} {CONVERSIONS[path.suffix.lower()]}")
-    if path.suffix.lower() not in FORMATS:
-        raise BadInputError(f"{path}: expected a table in one of {', '.join(FORMATS)}")
-    if not path.is_file():
-        found = "is not a file" if path.exists() else "does not exist"
-        raise BadInputError(f"{path} {found}; expected a table of ads")
-    if path.stat().st_size == 0:
-        raise BadInputError(f"{path} is empty; expected a table of ads")
-    with path.open("rb") as file:
-        start = file.read(4)
-    for magic, name in FOREIGN.items():
-        if start.startswith(magic) and (name, path.suffix.lower()) != ("Parquet", ".parquet"):
-            raise BadInputError(f"{path} is {name}, not {path.suffix[1:]}; convert or rename it")
 
 
 def tidied(before: int, batch: "pa.RecordBatch") -> "pa.RecordBatch":

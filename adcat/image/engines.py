@@ -174,7 +174,7 @@ def disagreement(found: Sequence[Outputs], expected: Sequence[Outputs]) -> str:
     """
     (a, *probs), (b, *right) = found, expected
     a, b = (x.reshape(len(x), -1) for x in (a, b))
-    with np.errstate(invalid="ignore"):  # infinity less infinity is no agreement
+    with np.errstate(invalid="ignore"):  # where both are infinite they do not agree
         distances, lengths = np.linalg.norm(a - b, axis=1), np.linalg.norm(b, axis=1)
     if others := int((~(distances <= DISTANCE * lengths)).sum()):
         return f"other vectors than from TensorFlow for {others} of {len(a)} photos"

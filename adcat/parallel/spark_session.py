@@ -56,7 +56,7 @@ def spark_session(master: str) -> Iterator["SparkSession"]:
 def _check_java() -> None:
     home = os.environ.get("JAVA_HOME")
     if not (shutil.which(Path(home) / "bin" / "java") if home else shutil.which("java")):
-        where = f"JAVA_HOME, {home}, has no bin/java" if home else "there is no java on the path"
+        where = f"JAVA_HOME, {home}, has no bin/java" if home else "java is not on the path"
         raise BadInputError(
             f"--spark needs Java 17 or newer, and {where}; install it, in Debian: "
             "apt install openjdk-17-jre-headless"

@@ -24,6 +24,7 @@ def workers(jobs: int, spark: str) -> Iterator[Workers]:
         with spark_session(spark) as session:
             yield Workers(in_spark(session), session.sparkContext.defaultParallelism)
     elif jobs > 1:
-        yield Workers(in_processes(jobs), jobs)
+        with in_processes(jobs) as run:
+            yield Workers(run, jobs)
     else:
         yield ALONE
