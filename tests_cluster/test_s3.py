@@ -19,8 +19,11 @@ from adcat.data.attempts import Patience
 from adcat.data.fetching import Absence, Store
 from adcat.data.rejections import Reason
 from adcat.data.stores import Address
+from adcat.prediction.loading import load_predictor
+from adcat.prediction.rules import Promise
 from adcat.workspace.ads import image_paths
 from adcat.workspace.layout import Workspace
+from adcat.workspace.models import find_models
 from adcat.workspace.photos import FETCHED, PHOTOS, check_photos
 
 HEADERS = ("id", "title", "description", "category", "image")
@@ -287,6 +290,10 @@ def test_predict_reads_photos_as_they_come(store, tmp_path):
     one = adcat(made, "predict", "--image", f"{PHOTOS_AT}/{rows[0]['image']}").stdout
     same = adcat(made, "predict", "--image", tmp_path / rows[0]["image"]).stdout
     assert one == same
+    (model,) = find_models(made, ["product-max"])
+    predictor = load_predictor(made, model, Promise(False, None, 0))
+    (given,) = predictor.predict([{"image": rows[0]["image"]}], images=PHOTOS_AT)
+    assert given["categories"] == json.loads(same)["categories"]
     lines = [{"image": f"{PHOTOS_AT}/{rows[0]['image']}"}, {"image": "fails.png"}]
     words = ("--images", PHOTOS_AT)
     arriving = "".join(json.dumps(line) + "\n" for line in lines)
