@@ -12,6 +12,7 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 BUCKET = "photos"
+SIGNED = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request"
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
@@ -49,11 +50,11 @@ class FaultyStore:
         self._ask("PUT", f"{BUCKET}/{key}", content)
 
     def _ask(self, method, path, content=b""):
-        kind = {"Content-Type": "image/png"}  # what urllib says by itself, moto reads as a form
+        # What urllib says by itself, moto reads as a form; who signs nothing may replace nothing.
+        headers = {"Content-Type": "image/png", "Authorization": SIGNED}
         address = f"{self.address}/{quote(path)}"
-        urllib.request.urlopen(
-            urllib.request.Request(address, content, kind, method=method)
-        ).close()
+        request = urllib.request.Request(address, content, headers, method=method)
+        urllib.request.urlopen(request).close()
 
     @contextlib.contextmanager
     def faults_of(self, failing, hanging):

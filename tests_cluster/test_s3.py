@@ -1,5 +1,6 @@
 """Photos and tables in an S3 server that fails and hangs."""
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -9,18 +10,25 @@ import sys
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from faulty_store import BUCKET
 from PIL import Image
 from pipeline import adcat, make_workspace
 from typer.testing import CliRunner
 
 from adcat.cli.app import app
+from adcat.data import fetching
 from adcat.data.attempts import Patience
 from adcat.data.fetching import Absence, Store
 from adcat.data.rejections import Reason
 from adcat.data.stores import Address
+from adcat.errors import BadInputError
+from adcat.prediction.loading import load_predictor
+from adcat.prediction.rules import Promise
+from adcat.progress import Silent
 from adcat.workspace.ads import image_paths
 from adcat.workspace.layout import Workspace
+from adcat.workspace.models import find_models
 from adcat.workspace.photos import FETCHED, PHOTOS, check_photos
 
 HEADERS = ("id", "title", "description", "category", "image")
@@ -242,6 +250,7 @@ def test_a_photo_that_never_comes_is_given_up(store):
 
 
 ENDING = """
+from adcat.data import fetching
 from adcat.data.attempts import Patience, leave
 from adcat.data.fetching import Store
 from adcat.data.stores import Address
@@ -270,6 +279,30 @@ def test_a_store_that_does_not_answer_ends_the_run_and_holds_up_no_end(store):
     assert advice == "run the same command again when it answers"
 
 
+class Changing:
+    """Shows progress to nobody, and replaces the table once the first block of it is there."""
+
+    def __init__(self, store, content):
+        self.store, self.content = store, content
+
+    @contextlib.contextmanager
+    def task(self, *_):
+        yield self
+
+    def advance(self, *_):
+        self.store.put("p/ads.csv", self.content)
+
+
+def test_a_table_is_of_one_version(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "BLOCK", 1000)
+    store.put("p/ads.csv", b"a" * 4500)
+    opened = Store(Address(PHOTOS_AT))
+    opened.save("ads.csv", tmp_path / "ads.csv", Silent())
+    assert (tmp_path / "ads.csv").read_bytes() == b"a" * 4500
+    with pytest.raises(BadInputError, match=f"^{PHOTOS_AT}/ads.csv changed while it was read"):
+        opened.save("ads.csv", tmp_path / "ads.csv", Changing(store, b"b" * 4500))
+
+
 def test_predict_reads_photos_as_they_come(store, tmp_path):
     made = make_workspace(tmp_path, "product-max")
     with (tmp_path / "ads.csv").open(newline="", encoding="utf-8") as file:
@@ -287,6 +320,10 @@ def test_predict_reads_photos_as_they_come(store, tmp_path):
     one = adcat(made, "predict", "--image", f"{PHOTOS_AT}/{rows[0]['image']}").stdout
     same = adcat(made, "predict", "--image", tmp_path / rows[0]["image"]).stdout
     assert one == same
+    (model,) = find_models(made, ["product-max"])
+    predictor = load_predictor(made, model, Promise(False, None, 0))
+    (given,) = predictor.predict([{"image": rows[0]["image"]}], images=PHOTOS_AT)
+    assert given["categories"] == json.loads(same)["categories"]
     lines = [{"image": f"{PHOTOS_AT}/{rows[0]['image']}"}, {"image": "fails.png"}]
     words = ("--images", PHOTOS_AT)
     arriving = "".join(json.dumps(line) + "\n" for line in lines)

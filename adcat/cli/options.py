@@ -106,9 +106,16 @@ def _is_place(hint: Any) -> bool:
     return set(get_args(Place)) <= set(get_args(hint))
 
 
+def _place(text: str) -> Place:
+    """Reads a path or an address; refuses what typer refuses of a path."""
+    if "\0" in text:
+        raise typer.BadParameter("Value error, embedded null byte")
+    return place(text)
+
+
 def _typer_info(settings: type[Any], field: dataclasses.Field[Any], hint: Any) -> Any:
     meta = field.metadata
-    complete, parser = completer(meta["completes"]), place if _is_place(hint) else None
+    complete, parser = completer(meta["completes"]), _place if _is_place(hint) else None
     if meta.get("positional"):
         return typer.Argument(
             help=meta["help"],

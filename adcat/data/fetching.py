@@ -98,18 +98,22 @@ class Store:
         """Copies a file of the store, whatever its size.
 
         Raises:
-          BadInputError: it is missing or cannot be read.
+          BadInputError: it is missing, cannot be read, or changes meanwhile.
         """
         path = f"{self._root}/{name}"
         try:
-            size = self._attempts.until_read(lambda: self._size(path))
+            size, version = self._attempts.until_read(lambda: self._version(path))
             with (
                 progress.task(f"fetching {name}", size // 1024, "kB") as task,
                 target.open("wb") as file,
             ):
                 for start in range(0, size, BLOCK):
                     read = functools.partial(self._block, path, start, min(BLOCK, size - start))
-                    task.advance(file.write(self._attempts.until_read(read)) // 1024)
+                    block, of_version = self._attempts.until_read(read)
+                    if of_version != version:
+                        again = "run the same command again"
+                        raise BadInputError(f"{self}/{name} changed while it was read; {again}")
+                    task.advance(file.write(block) // 1024)
         except FileNotFoundError:
             raise BadInputError(f"{self}/{name} does not exist; expected a table of ads") from None
 
@@ -134,16 +138,17 @@ class Store:
             raise OSError(f"{len(content):,} of {size:,} bytes arrived")
         return content
 
-    def _size(self, path: str) -> int:
+    def _version(self, path: str) -> tuple[int, object]:
+        """The size of a file, and what S3 tells its versions apart by."""
         with self._files.open_input_file(path) as file:
-            return file.size()
+            return file.size(), file.metadata()
 
-    def _block(self, path: str, start: int, size: int) -> bytes:
+    def _block(self, path: str, start: int, size: int) -> tuple[bytes, object]:
         with self._files.open_input_file(path) as file:
-            block = file.read_at(size, start)
+            block, version = file.read_at(size, start), file.metadata()
         if len(block) != size:
             raise OSError(f"{len(block):,} of {size:,} bytes arrived")
-        return block
+        return block, version
 
 
 def local_name(name: str) -> str:
