@@ -151,6 +151,7 @@ def spark_option(panel: str) -> Any:
         "Let Spark do the work (adcat[spark]; its machines share all folders): the master, such "
         "as spark://HOST:7077, yarn or local[4], or a session that there is.",
         panel=panel,
+        dry_run="",
     )
 
 

@@ -27,6 +27,7 @@ from adcat.prediction.predictor import ModelFacts, Predictor
 from adcat.prediction.rules import Rule
 from adcat.progress import Silent
 from adcat.spark.frames import Work, predict_rows
+from adcat.workspace.shards import all_shards_for
 
 CLUSTER = "local-cluster[2,1,1024]"
 CATEGORIES, ROWS_AT_ONCE, EVERY = 10, 100_000, 0.5
@@ -106,7 +107,7 @@ def main() -> None:
             threading.Thread(target=watch, daemon=True).start()
             started = time.monotonic()
             answers = folder / "answers"
-            predict_rows(session, rows, 64, work).write.parquet(str(answers))
+            predict_rows(session, rows, all_shards_for(16), work).write.parquet(str(answers))
             seconds = time.monotonic() - started
             done.set()
         found = sum(pq.read_metadata(file).num_rows for file in answers.glob("*.parquet"))

@@ -1,5 +1,6 @@
 """Commands that are run as processes of their own, and interrupted or killed while they work."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -96,3 +97,18 @@ def wait_for(process, condition):
 def listens(process):
     """Whether a process waits for Ctrl-C: in a thread of its own."""
     return len(list(Path(f"/proc/{process.pid}/task").iterdir())) > 1
+
+
+def children(process):
+    """The processes that a process started."""
+    lists = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return {int(pid) for path in lists for pid in path.read_text().split()}
+
+
+def wait_for_ends(pids):
+    """Waits until none of these processes is left."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(pid, 0)
+                time.sleep(0.005)

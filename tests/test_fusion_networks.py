@@ -12,6 +12,7 @@ from adcat.fusion.fitting import Material, PartArrays
 from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.learning.runtime import seeded_tensorflow
+from adcat.parallel.processes import in_processes
 from adcat.progress import Silent
 
 CATEGORIES = 4
@@ -110,7 +111,7 @@ OTHERS = {
     "pairs": 1, "pooling": "max", "similarity": "dot", "negatives": 3, "aux_weight": 0.0,
 }  # fmt: skip
 OF_THE_COMMAND = {  # not of what a fit finds
-    "tune", "tune_algorithm", "tune_fraction", "models", "folds", "curve_every",
+    "tune", "tune_algorithm", "tune_fraction", "jobs", "spark", "models", "folds", "curve_every",
 }  # fmt: skip
 LATE = {  # what it takes to matter
     "policy_share": {"fit_on": "validation"},
@@ -374,3 +375,23 @@ def test_pooling_needs_vectors_of_equal_length(material):
         BadInputError, match="pooling needs vectors of equal length, found 12 and 6"
     ):
         fit("pool", material, dataclasses.replace(QUICK, transform_text=False))
+
+
+def of_dropout(changes):
+    """What a network that draws at every step answers, and the history of its training."""
+    material = Material(part(400, 0), part(100, 1), CATEGORIES)
+    drawing = {"keep_probability": 0.5, "input_keep_probability": 0.5, "aux_weight": 0.1}
+    model, history = fit("pool-aux", material, **drawing, **changes)
+    return predictions(model, material.validation), history
+
+
+@pytest.mark.soak  # compiles networks in two processes
+def test_a_training_depends_on_nothing_that_ran_before_it_in_its_process():
+    settings = {"hidden_units": 12}
+    for before in ({"optimizer": "sgd", "seed": 1}, settings):  # the latter compiles for both
+        of_dropout(before)
+    found, history = of_dropout(settings)
+    with in_processes(1) as run:
+        ((alone, history_alone),) = run(of_dropout, [settings])
+    np.testing.assert_array_equal(found, alone)
+    assert history == history_alone

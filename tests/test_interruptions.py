@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from killing import end, listens, start, wait_for
+from killing import children, end, listens, start, wait_for, wait_for_ends
 from pipeline import adcat
 
 from adcat.cli.interruption import MESSAGE
@@ -49,10 +49,15 @@ def test_while_fasttext_trains_in_cpp(copy, model):
 
 
 @pytest.mark.soak
-def test_while_a_network_is_searched(copy):
-    with start(copy, "fuse", "--policy", "nn", "--tune", 10**6, "--max-epochs", 2) as process:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_while_a_network_is_searched(copy, jobs):
+    words = ("--tune", 10**6, "--max-epochs", 2, "--jobs", jobs)
+    with start(copy, "fuse", "--policy", "nn", *words) as process:
         wait_for(process, staging(copy, "fuse/nn/*/trials.jsonl"))
+        started = children(process)
         check(copy, process, after=0.1)
+    assert len(started) == (0 if jobs == 1 else 3)  # one is of Python's own
+    wait_for_ends(started)
 
 
 @pytest.mark.soak

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from killing import kill, measure, start, wait_for
+from killing import children, kill, measure, start, wait_for, wait_for_ends
 from pipeline import adcat
 
 from adcat.files import read_json_lines, sha256
@@ -35,6 +35,7 @@ CASES = {
     "split": Case(SPLIT, "split", before=(*SPLIT, "--seed", 1)),
     "train-text": Case(TEXT, "train-text", before=(*TEXT, "--seed", 1)),
     "train-text tuned": Case((*TEXT, *TUNE), "train-text"),
+    "train-text tuned, at once": Case((*TEXT, *TUNE, "--jobs", 2), "train-text"),
     "train-text tfidf": Case(("train-text", "--model", "tfidf"), "train-text"),
     "train-text cnn": Case(("train-text", "--model", "cnn", "--cnn-epochs", 2), "train-text"),
     "train-image": Case(
@@ -54,6 +55,10 @@ CASES = {
     "fuse": Case(("fuse", "--policy", "max", "--name", "product-max"), "fuse/product-max"),
     "fuse tuned": Case(
         ("fuse", "--policy", "nn", "--name", "product-max", "--max-epochs", 2, *TUNE),
+        "fuse/product-max",
+    ),
+    "fuse tuned, at once": Case(
+        ("fuse", "--policy", "nn", "--name", "product-max", "--max-epochs", 2, *TUNE, "--jobs", 2),
         "fuse/product-max",
     ),
     "attend": Case(
@@ -164,12 +169,13 @@ def test_kills_at_random_moments(prepare, name, number, tmp_path, record_propert
     record_property("kills", run(name, prepare(name), number, tmp_path))
 
 
+NETWORK = ("fuse", "--policy", "nn", "--max-epochs", 2)
 SEARCHES = {
     "train-text": ((*TEXT, "--tune", 20), "train-text", "model.bin"),
-    "fuse": (
-        ("fuse", "--policy", "nn", "--tune", 20, "--max-epochs", 2), "fuse/nn", "params.json"
-    ),
-}  # fmt: skip
+    "train-text at once": ((*TEXT, "--tune", 20, "--jobs", 3), "train-text", "model.bin"),
+    "fuse": ((*NETWORK, "--tune", 20), "fuse/nn", "params.json"),
+    "fuse at once": ((*NETWORK, "--tune", 20, "--jobs", 2), "fuse/nn", "params.json"),
+}
 
 
 @pytest.mark.soak  # killed once: see test_train_text.py
@@ -186,8 +192,10 @@ def test_a_search_that_was_killed_three_times_ends_like_one_that_was_not(name, f
 
         with start(killed, *words) as process:
             wait_for(process, has_enough)
+            started = children(process)
             process.kill()
             process.communicate()
+        wait_for_ends(started)
     for workspace in (killed, whole):
         adcat(workspace, *words)
     found, expected = (content(w.root / target) for w in (killed, whole))

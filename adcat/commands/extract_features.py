@@ -25,10 +25,9 @@ from adcat.workspace.ads import read_availabilities, read_modalities
 from adcat.workspace.features import Features
 from adcat.workspace.layout import Classifier, Workspace
 from adcat.workspace.photos import reading_photos
-from adcat.workspace.shards import Shard, all_of
+from adcat.workspace.shards import Shard, all_of, all_shards_for
 from adcat.workspace.staging import Staging
 
-SHARDS_PER_CORE = 4  # so that one that is lost, or slow, costs little
 OWN, SHARED = "Vectors of your own", "Several processes or machines"
 
 
@@ -136,9 +135,9 @@ def _have_shards_made(workspace: Workspace, settings: Settings, progress: Progre
     if not made:
         return settings
     with spark_session(settings.spark) as session:
-        count = SHARDS_PER_CORE * session.sparkContext.defaultParallelism
-        found = [shard for classifier in made for shard in classifier.found_shards()]
-        shards = all_of(found or [Shard(1, count)], made[0].shards, "remove the folder")
+        shards = all_shards_for(session.sparkContext.defaultParallelism)
+        if begun := [shard for classifier in made for shard in classifier.found_shards()]:
+            shards = all_of(begun, made[0].shards, "remove the folder")
         work = functools.partial(_make_shard, workspace.root.resolve(), settings)
         with progress.task("running the image network", len(shards), "shards") as task:
             for _ in in_spark(session)(work, shards):

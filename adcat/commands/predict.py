@@ -38,11 +38,10 @@ from adcat.settings import model_option, option, seed_option
 from adcat.tables import Report
 from adcat.workspace.layout import Workspace
 from adcat.workspace.manifest import Manifest
-from adcat.workspace.shards import Shard
+from adcat.workspace.shards import Shard, all_shards_for
 
 READ = {"text": ("title", "description"), "image": ("image",)}  # columns of a table
 SUGGESTIONS = "Suggestions"  # a heading in the help
-SHARDS_PER_CORE = 4  # so that one that is lost, or slow, costs little
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,8 +225,8 @@ def _on_spark(
     )
     with output_folder.writing(path, about) as folder, spark_session(settings.spark) as session:
         rows = NumberedRows.of(table, folder, progress)
-        shards = min(rows.count, SHARDS_PER_CORE * session.sparkContext.defaultParallelism)
-        progress.say(f"predicting {rows.count:,} ads in {shards} tasks")
+        shards = all_shards_for(session.sparkContext.defaultParallelism)
+        progress.say(f"predicting {rows.count:,} ads in {len(shards)} tasks")
         with failures_told():
             predict_rows(session, rows, shards, work).write.mode("append").parquet(str(folder))
         rows.clear()

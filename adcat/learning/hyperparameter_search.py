@@ -20,6 +20,7 @@ from adcat.progress import Progress
 from adcat.settings import option, spark_option
 
 RANDOM_TRIALS = 10  # before TPE has enough to estimate densities from
+ROUND = 100  # trials of a random search, which need not know of any others
 # Errors that settings may cause; by name, so that TensorFlow is not imported for its own.
 OF_SETTINGS = {"BadInputError", "DivergedError", "InvalidArgumentError", "ValueError"}
 
@@ -43,7 +44,9 @@ class SearchOptions:
         "How the search draws its trials. From the 11th on tpe learns from those that have ended, "
         "so from fewer where several run at a time.",
     )
-    jobs: int = option(1, "Trials at a time, each in a process of its own.", low=1, high=1024)
+    jobs: int = option(
+        1, "Trials at a time, each in a process of its own.", low=1, high=1024, dry_run=1
+    )
     spark: str = spark_option(panel)
 
 
@@ -109,12 +112,13 @@ def drawn_from(options: SearchOptions, at_once: int) -> dict[str, int]:
 
 def _round(index: int, options: SearchOptions, at_once: int) -> range:
     """The trials that are drawn together with the one at `index`: they know the same ones."""
+    start, size = RANDOM_TRIALS, at_once
     if options.tune_algorithm == "random":
-        return range(options.tune)
-    if index < RANDOM_TRIALS:
-        return range(min(RANDOM_TRIALS, options.tune))
-    start = index - (index - RANDOM_TRIALS) % at_once
-    return range(start, min(start + at_once, options.tune))
+        start, size = 0, ROUND
+    elif index < RANDOM_TRIALS:
+        start, size = 0, RANDOM_TRIALS
+    start += (index - start) // size * size
+    return range(start, min(start + size, options.tune))
 
 
 def read_trials(log: Path) -> list[Trial]:

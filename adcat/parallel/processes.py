@@ -14,6 +14,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -88,7 +89,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
         self._process: BaseProcess = context.Process(target=_work, args=[other], daemon=True)
-        with _share_of_cores(jobs):
+        with _share_of_cores(jobs), _without_interrupts():
             self._process.start()
         other.close()  # so that its end is the pipe's
 
@@ -130,6 +131,22 @@ def _share_of_cores(jobs: int) -> Iterator[None]:
     finally:
         for name in added:
             del os.environ[name]
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """What is started in the block never hears of Ctrl-C, which is its parent's to answer.
+
+    Python starts a process of its own before the first one, and lets Ctrl-C through to this thread
+    afterwards, whatever held before.
+    """
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _work(pipe: Connection) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,15 +108,17 @@ def predict(
 
 
 def predict_rows(
-    session: "SparkSession", rows: NumberedRows, shards: int, work: Work
+    session: "SparkSession", rows: NumberedRows, shards: Sequence[Shard], work: Work
 ) -> "DataFrame":
     """Predicts the rows of a table; a partition of the result has those of a shard, in order."""
 
     def answers(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
         for number in (number for batch in batches for number in batch["id"].to_pylist()):
-            yield from work.answers(rows.batches(Shard(number + 1, shards).rows(rows.count)))
+            yield from work.answers(rows.batches(shards[number].rows(rows.count)))
 
-    return session.range(0, shards, 1, shards).mapInArrow(answers, f"row bigint, {COLUMNS}")
+    return session.range(0, len(shards), 1, len(shards)).mapInArrow(
+        answers, f"row bigint, {COLUMNS}"
+    )
 
 
 def _load_near(folder: str) -> Predictor:

@@ -59,6 +59,11 @@ def shards_in(folder: Path, before: str = "", after: str = "") -> list[Shard]:
     return sorted(shard for shard in found if shard.number <= shard.of)
 
 
+def all_shards_for(cores: int) -> list[Shard]:
+    """The shards that so many cores work on, four of them each: a lost or slow one costs little."""
+    return [Shard(number, 4 * cores) for number in range(1, 4 * cores + 1)]
+
+
 def all_of(found: Sequence[Shard], where: Path, how: str) -> list[Shard]:
     """Every shard that there must be where there are these.
 
