@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 import traceback
@@ -166,9 +165,8 @@ def _outcome(pipe: Connection) -> _Outcome:
     Raises:
       EOFError: there is none.
     """
-    received = pipe.recv_bytes()
+    function, task = pipe.recv()
     try:
-        function, task = pickle.loads(received)
         return _Outcome(function(task))
     except Exception as error:
         return _Outcome(error=_portable(error))
