@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from adcat.data.fetching import table_here
 from adcat.data.image_names import images_folder
 from adcat.data.numbered_rows import NumberedRows
 from adcat.data.vector_files import files_of
-from adcat.errors import AdcatError, BadInputError
+from adcat.errors import AdcatError, BadInputError, StaleArtifactError
 from adcat.files import sha256
 from adcat.parallel.spark_session import failures_told, spark_session
 from adcat.prediction import output_folder
@@ -214,8 +214,9 @@ def _on_spark(
     images = settings.images
     if not isinstance(images, str):
         images = images_folder(table.path, images)
+    root, made_from = Workspace(workspace.root.resolve()), predictor.facts.made_from
     work = Work(
-        functools.partial(_predictor, Workspace(workspace.root.resolve()), made, Silent()),
+        functools.partial(_same_predictor, root, made, made_from),
         about.digest,
         images,
         settings.top,
@@ -235,6 +236,16 @@ def _on_spark(
             raise AdcatError(f"Spark gave {found:,} predictions of {rows.count:,} ads; start again")
     _tell(availabilities, problems, progress)
     return Report([f"predictions: {path}"])
+
+
+def _same_predictor(
+    workspace: Workspace, settings: Settings, made_from: Mapping[str, str]
+) -> Predictor:
+    """The predictor that the driver has, in a worker."""
+    predictor = _predictor(workspace, settings, Silent())
+    if predictor.facts.made_from != made_from:
+        raise StaleArtifactError(f"{predictor.facts.model} was made again meanwhile; start again")
+    return predictor
 
 
 def _tell(availabilities: Counter[str], problems: Counter[str], progress: Progress) -> None:

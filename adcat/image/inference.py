@@ -96,16 +96,25 @@ def _compiled_by_openvino(function: Any, engine: Engine) -> Forward:
 
     own = threading.local()
 
+    def run(image: Images, hint: str) -> list[NDArray[np.float32]]:
+        """The outputs of one photo."""
+        if hint not in vars(own):
+            with _STARTING:
+                vars(own)[hint] = compiled(hint).create_infer_request()
+                run(image, hint)
+        return list(vars(own)[hint].infer([image[None]]).values())
+
     def forward(images: Images) -> list[NDArray[np.float32]]:
         hint = "LATENCY" if len(images) == 1 else "THROUGHPUT"
-        if hint not in vars(own):
-            vars(own)[hint] = compiled(hint).create_infer_request()
-        found = [list(vars(own)[hint].infer([image[None]]).values()) for image in images]
+        found = [run(image, hint) for image in images]
         return [np.concatenate(outputs) for outputs in zip(*found, strict=True)]
 
     return forward
 
 
+# Held by a thread that infers for the first time: what OpenVINO's bindings prepare then, they do
+# with Python's lock let go of and taken again, and two threads that prepare wait for one another.
+_STARTING = threading.Lock()
 _TYPES = {"float32": "f32", "bfloat16": "bf16"}
 
 
