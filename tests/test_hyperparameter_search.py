@@ -5,6 +5,7 @@ import math
 import pytest
 from handmade import NETWORKS
 from hyperopt import hp
+from scores import score
 
 from adcat.errors import BadInputError, DivergedError, LackOfMemoryError
 from adcat.files import read_json_lines
@@ -12,6 +13,7 @@ from adcat.fusion.policies import POLICIES
 from adcat.fusion.policy_settings import PolicySettings
 from adcat.learning.hyperparameter_search import SearchOptions, drawn_from, read_trials, search
 from adcat.learning.runtime import import_tensorflow
+from adcat.parallel.processes import in_processes
 from adcat.parallel.tasks import Workers, in_turn
 from adcat.progress import Silent
 
@@ -22,11 +24,6 @@ def space():
         "units": hp.choice("units", [10, 20, 50]),
         "keep": hp.choice("dropout", [1.0, hp.uniform("keep", 0.5, 0.9)]),
     }
-
-
-def score(settings, seed):
-    """Best at a rate of 0.001 and 20 units."""
-    return -abs(math.log10(settings["rate"]) + 3) - (settings["units"] != 20) + seed * 0
 
 
 def run(log, trials=25, score=score, algorithm="tpe", seed=0, at_once=1):
@@ -49,6 +46,15 @@ def test_trials_at_a_time_are_those_of_a_random_search_in_sequence(tmp_path):
     run(tmp_path / "one", algorithm="random")
     run(tmp_path / "six", algorithm="random", at_once=6)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "six").read_bytes()
+
+
+def test_processes_write_the_log_of_one_process(tmp_path):
+    alone = run(tmp_path / "alone", 12, algorithm="random")
+    with in_processes(3) as at_once:
+        options, workers = SearchOptions(12, "random"), Workers(at_once, 3)
+        best = search(space(), score, options, 0, tmp_path / "log", Silent(), workers)
+    assert (tmp_path / "log").read_bytes() == (tmp_path / "alone").read_bytes()
+    assert best == alone
 
 
 def test_tpe_knows_the_trials_that_have_ended_when_it_draws(tmp_path):

@@ -179,7 +179,10 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path, number):
     command = [sys.executable, "-c", HOLDING, tmp_path]
     paths = os.pathsep.join(sys.path)
     with subprocess.Popen(
-        command, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": paths}
+        command,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": paths},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in background
     ) as parent:
         while len(list(tmp_path.iterdir())) < 2:
             assert parent.poll() is None

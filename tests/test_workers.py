@@ -42,13 +42,8 @@ def test_without_spark_a_line_says_what_to_install(monkeypatch):
 NETWORK = ("fuse", "--policy", "nn", "--fit-on", "validation", "--max-epochs", 3, "--folds", 0)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("train-text", "--model", "tfidf", "--folds", 0),
-        pytest.param(NETWORK, marks=pytest.mark.soak),  # compiles networks in three processes
-    ],
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("command", [("train-text", "--model", "tfidf", "--folds", 0), NETWORK])
 def test_a_search_in_processes_is_that_of_one_process(copy, command):
     target = copy.fused("nn") if command == NETWORK else copy.text_model
     found = []
