@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 S3 = ("s3", "s3a", "s3n")
 GOOGLE = ("gs", "gcs")
-ARROWS_OWN = ("hdfs", "viewfs")  # not Azure: Arrow ends the process where there are no credentials
+ARROWS_OWN = ("hdfs", "viewfs")  # not Azure: without credentials Arrow ends the process
 REFUSED = ("http", "https")
 S3_OPTIONS = ("region", "scheme", "endpoint_override")  # that may follow a `?`
 CONNECT = 5.0  # seconds

@@ -80,7 +80,7 @@ def predict(
       A row for each ad, with the columns that `predict` writes to a Parquet file, but `row`.
 
     Raises:
-      BadInputError: there is no column `id`, or none of the others.
+      BadInputError: the column `id` is missing, or all the others.
     """
     facts = load(folder).facts
     table = InputTable(
