@@ -83,8 +83,8 @@ format: install  ## Rewrite the code in the project's style
 test: install  ## Run the tests, on two cores
 	$(PYTEST) --dist loadfile --no-loadscope-reorder
 
-soak: install  ## Run the long tests, on two cores: kills, interruptions, fuzzing, heavy inputs
-	$(PYTEST) -m soak
+soak: $(VENV)/cluster  ## Run the long tests, on two cores: kills, interruptions, fuzzing, heavy inputs
+	$(PYTEST) -m soak tests tests_cluster
 
 test-browser: install  ## Look at the report in Chromium (chromium and chromium-driver installed)
 	$(BIN)/pytest tests_browser

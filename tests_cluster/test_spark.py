@@ -259,9 +259,8 @@ def many(root):
     return root / "many" / "ads.csv", pq.read_table(root / "one.parquet").to_pylist()
 
 
-@pytest.mark.parametrize(
-    "seed", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(3))
 def test_a_killed_executor_costs_no_row(root, many, tmp_path, seed):
     """Killed at a random moment after it began, in a cluster of the command's own."""
     table, expected = many
