@@ -5,8 +5,10 @@ found, what was expected, and what to type or change.
 """
 
 import contextlib
+import copyreg
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 MOST_OF_A_REASON = 200  # characters
 AGAIN = "run the command that makes it"
@@ -14,6 +16,10 @@ AGAIN = "run the command that makes it"
 
 class AdcatError(Exception):
     """Base class: the command line prints the message without a traceback and exits with 1."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Lets another process raise it again, whatever its class was called with."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class BadInputError(AdcatError):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from killing import wait_for_ends
 
+from adcat.data.images import UnreadableImageError
 from adcat.errors import DivergedError, LostProcessError
 from adcat.parallel.processes import THREADS, in_processes
 
@@ -61,6 +62,17 @@ def test_an_error_is_raised_as_itself_after_the_results_before_it():
     assert done == [0, 1]
     assert str(raised.value) == "the loss is nan"
     assert "fail_at_two" in raised.value.__notes__[0]
+
+
+def fail_at_a_photo(task):
+    raise UnreadableImageError("a.jpg", "not in a known format")
+
+
+def test_an_error_that_takes_two_arguments_is_raised_as_itself():
+    with pytest.raises(UnreadableImageError) as raised, in_processes(1) as run:
+        list(run(fail_at_a_photo, [0]))
+    assert str(raised.value) == "a.jpg is not a readable photo: not in a known format"
+    assert raised.value.problem == "not in a known format"
 
 
 class OfALibraryError(Exception):

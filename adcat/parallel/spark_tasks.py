@@ -1,12 +1,14 @@
 """Tasks on the executors of Spark."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adcat.errors import AdcatError, BusyError
 from adcat.parallel.spark_session import failures_told
+from adcat.parallel.tasks import Runner
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession  # pyright: ignore[reportMissingImports]
@@ -17,7 +19,7 @@ LOOK_EVERY = 0.1  # seconds
 WAIT_FOR_LOCKS = 600  # seconds, by when the process of a lost executor has let go of them
 
 
-def in_spark(session: "SparkSession", tag: str = "adcat") -> Any:
+def in_spark(session: "SparkSession") -> Runner:
     """Makes a runner of tasks, each a task of Spark, which runs it again if its executor is lost.
 
     So a task must be able to run several times. Results come through an accumulator, to which Spark
@@ -25,7 +27,6 @@ def in_spark(session: "SparkSession", tag: str = "adcat") -> Any:
 
     Args:
       session: runs them.
-      tag: of the job, by which it is cancelled.
     """
     from pyspark import AccumulatorParam  # pyright: ignore[reportMissingImports]
 
@@ -43,7 +44,7 @@ def in_spark(session: "SparkSession", tag: str = "adcat") -> Any:
     context = session.sparkContext
 
     def run(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
-        arrived = context.accumulator([], Arrived())
+        arrived, tag = context.accumulator([], Arrived()), f"adcat-{uuid.uuid4()}"
         pieces = context.parallelize(list(enumerate(tasks)), len(tasks))
 
         def work(numbered: tuple[int, Any]) -> None:
